@@ -1,0 +1,74 @@
+# make alone prints this help.
+SHELL := bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := help
+
+BUF  = go tool -modfile=tools/build/go.mod buf
+SQLC = CGO_ENABLED=0 go tool -modfile=tools/build/go.mod sqlc
+LINT = go tool -modfile=tools/lint/go.mod golangci-lint
+# What the contract must not break: the branch that partners build against.
+BASE ?= $(shell git rev-parse --verify -q origin/main || git rev-parse --verify -q main || git rev-parse HEAD)
+
+.PHONY: help
+help: ## Show what can be made.
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
+
+.PHONY: run
+run: build ## Run the server; everything it needs it finds or installs.
+	./anton serve
+
+.PHONY: demo
+demo: build ## Send a payout as the guide does it, against the running server or one of its own.
+	./anton demo
+
+.PHONY: bench
+bench: build ## Measure create-payout beside the floor, on a PostgreSQL of its own (two minutes; see docs/performance.md).
+	./anton bench
+
+.PHONY: build
+build: ## Build ./anton.
+	go build -o anton ./server
+
+.PHONY: test
+test: ## Run all tests, on a real PostgreSQL.
+	go test ./...
+
+.PHONY: race
+race: ## Run all tests with the race detector (needs a C compiler).
+	CGO_ENABLED=1 go test -race ./...
+
+.PHONY: check
+check: check-gen lint breaking ## Everything a change must pass besides its tests.
+
+.PHONY: gen
+gen: .protodeps ## Generate code and documents from proto and sql.
+	rm -rf gen/anton gen/openapi gen/db
+	$(BUF) format -w proto
+	$(BUF) generate
+	$(SQLC) generate
+
+.PHONY: check-gen
+check-gen: gen
+	@git diff --exit-code --stat -- gen proto || { echo 'Generated files are stale: run "make gen" and commit.'; exit 1; }
+	@test -z "$$(git ls-files --others --exclude-standard gen)" || { echo 'Generated files are not committed: run "make gen" and commit.'; exit 1; }
+
+.PHONY: lint
+lint: .protodeps ## Check style: proto, Go, SQL.
+	$(BUF) lint
+	$(SQLC) compile
+	go vet ./...
+	$(LINT) run
+
+.PHONY: breaking
+breaking: .protodeps ## Fail if the contract breaks what partners built on.
+	rm -rf .baseline && mkdir .baseline
+	git archive $(BASE) buf.yaml proto | tar -x -C .baseline
+	cp -r .protodeps .baseline/
+	$(BUF) breaking --against .baseline
+	rm -rf .baseline
+
+.protodeps: go.mod tools/protodeps/main.go
+	rm -rf $@
+	go run ./tools/protodeps $@
+	touch $@

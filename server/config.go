@@ -1,0 +1,81 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"strings"
+
+	"github.com/joho/godotenv"
+	"github.com/lmittmann/tint"
+)
+
+// database is the settings that reach the database; every command that needs one has them.
+type database struct {
+	Data       string `help:"Directory for the private PostgreSQL and the sandbox's keys; ./data when absent." default:"./data" env:"ANTON_DATA" type:"path" placeholder:"DIR"`
+	DSN        string `name:"database-url" help:"PostgreSQL to use as the role that serves. Without it the server runs a private one in the data directory." env:"DATABASE_URL" placeholder:"URL"`
+	MigrateDSN string `name:"migrate-url" help:"The same database as the role that owns the schema; the serving role when absent." env:"ANTON_MIGRATE_URL" placeholder:"URL"`
+}
+
+// settings are what the server runs with.
+type settings struct {
+	database
+	Environment string `name:"env" help:"test runs the sandbox; live moves money." enum:"test,live" default:"test" env:"ANTON_ENV"`
+	HTTPAddr    string `name:"http-addr" help:"Address of REST and the documentation; 127.0.0.1:8080 when absent." default:"127.0.0.1:8080" env:"ANTON_HTTP_ADDR" placeholder:"ADDR"`
+	GRPCAddr    string `name:"grpc-addr" help:"Address of gRPC; 127.0.0.1:9090 when absent." default:"127.0.0.1:9090" env:"ANTON_GRPC_ADDR" placeholder:"ADDR"`
+	Keyset      string `help:"File with the encryption keys; required in live." env:"ANTON_KEYSET" type:"path" placeholder:"FILE"`
+	HitFunds    string `name:"screening-hit-funds" help:"What happens to the money of a payout that sanctions screening stopped: release or keep_held. Live must choose; test releases." enum:",release,keep_held" default:"" env:"ANTON_SCREENING_HIT_FUNDS" placeholder:"POLICY"`
+	LogFormat   string `help:"text for people, json for machines; text on a terminal when absent." enum:",text,json" default:"" env:"ANTON_LOG_FORMAT"`
+	LogLevel    string `help:"Least level that is logged." enum:"debug,info,warn,error" default:"info" env:"ANTON_LOG_LEVEL"`
+}
+
+// check refuses settings that contradict each other, before anything is started.
+func (s *settings) check() error {
+	if s.Environment != "live" {
+		return nil
+	}
+	switch {
+	case s.Keyset == "":
+		return errors.New("live needs --keyset (ANTON_KEYSET): the sandbox's keys are not for real data")
+	case s.HitFunds == "":
+		return errors.New("live needs --screening-hit-funds (ANTON_SCREENING_HIT_FUNDS): release or keep_held")
+	case s.DSN == "":
+		return errors.New("live needs --database-url (DATABASE_URL): the private PostgreSQL is for the sandbox")
+	}
+	return nil
+}
+
+func (s *settings) logger() *slog.Logger {
+	var level slog.Level
+	_ = level.UnmarshalText([]byte(s.LogLevel)) // kong let nothing else through
+	if s.LogFormat == "text" || (s.LogFormat == "" && isTerminal(os.Stderr)) {
+		return slog.New(tint.NewTextHandler(os.Stderr, &tint.Options{Level: level, NoColor: !isTerminal(os.Stderr)}))
+	}
+	return slog.New(slog.NewJSONHandler(os.Stderr, &slog.HandlerOptions{Level: level}))
+}
+
+func isTerminal(f *os.File) bool {
+	info, err := f.Stat()
+	return err == nil && info.Mode()&os.ModeCharDevice != 0
+}
+
+// readConfigFile puts the settings of the file named by --config or ANTON_CONFIG into the environment, where they are not set already:
+// so flags win over the environment, and the environment over the file.
+func readConfigFile(args []string) error {
+	path := os.Getenv("ANTON_CONFIG")
+	for i, arg := range args {
+		if arg == "--config" && i+1 < len(args) {
+			path = args[i+1]
+		} else if value, ok := strings.CutPrefix(arg, "--config="); ok {
+			path = value
+		}
+	}
+	if path == "" {
+		return nil
+	}
+	if err := godotenv.Load(path); err != nil {
+		return fmt.Errorf("read the settings in %s: %w", path, err)
+	}
+	return nil
+}

@@ -1,0 +1,122 @@
+// Package contract reads from the protobuf descriptors what the server must know of each method: who may call it, whether it changes
+// something, how REST reaches it. There is no second table: a method whose options are missing does not start.
+package contract
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"google.golang.org/genproto/googleapis/api/annotations"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/reflect/protoregistry"
+	"google.golang.org/protobuf/types/descriptorpb"
+
+	opsv1 "github.com/antonpayments/anton/gen/anton/ops/v1"
+	antonv1 "github.com/antonpayments/anton/gen/anton/v1"
+)
+
+// Files are the files of the contract that hold services: the merchants' first, then the operators'.
+var Files = []protoreflect.FileDescriptor{
+	antonv1.File_anton_v1_balances_proto,
+	antonv1.File_anton_v1_beneficiaries_proto,
+	antonv1.File_anton_v1_payouts_proto,
+	antonv1.File_anton_v1_events_proto,
+	antonv1.File_anton_v1_reference_proto,
+	antonv1.File_anton_v1_transactions_proto,
+	antonv1.File_anton_v1_accounts_proto,
+	antonv1.File_anton_v1_api_keys_proto,
+	antonv1.File_anton_v1_merchant_proto,
+	antonv1.File_anton_v1_sandbox_proto,
+	opsv1.File_anton_ops_v1_merchants_proto,
+	opsv1.File_anton_ops_v1_operator_keys_proto,
+	opsv1.File_anton_ops_v1_funding_accounts_proto,
+	opsv1.File_anton_ops_v1_audit_proto,
+	opsv1.File_anton_ops_v1_ledger_proto,
+}
+
+// A Method is what the server knows of one RPC.
+type Method struct {
+	Name       string // "/anton.v1.PayoutsService/CreatePayout"
+	Rule       *antonv1.Rule
+	Example    *antonv1.Example
+	ReadOnly   bool // declared NO_SIDE_EFFECTS
+	Creates    bool // REST answers 201
+	Verb       string
+	Path       string // "/v1/payouts/{id}"
+	Descriptor protoreflect.MethodDescriptor
+	NewReply   func() proto.Message
+}
+
+// ForOperators says whether only operators may call it.
+func (m *Method) ForOperators() bool { return m.Rule.GetRole() != antonv1.OperatorRole_unspecified }
+
+var methods = load()
+
+// Lookup finds a method by its gRPC name; nil when it is none of ours.
+func Lookup(name string) *Method { return methods[name] }
+
+// Methods are all methods, by name.
+func Methods() []*Method {
+	var all []*Method
+	for _, m := range methods {
+		all = append(all, m)
+	}
+	slices.SortFunc(all, func(a, b *Method) int { return strings.Compare(a.Name, b.Name) })
+	return all
+}
+
+func load() map[string]*Method {
+	all := map[string]*Method{}
+	for _, file := range Files {
+		for i := range file.Services().Len() {
+			service := file.Services().Get(i)
+			for j := range service.Methods().Len() {
+				m := method(service.Methods().Get(j))
+				all[m.Name] = m
+			}
+		}
+	}
+	return all
+}
+
+// method panics on a method that does not say who may call it or how: the server must not start with it.
+func method(d protoreflect.MethodDescriptor) *Method {
+	options := d.Options().(*descriptorpb.MethodOptions)
+	m := &Method{
+		Name:       fmt.Sprintf("/%s/%s", d.Parent().FullName(), d.Name()),
+		Rule:       proto.GetExtension(options, antonv1.E_Rule).(*antonv1.Rule),
+		Example:    proto.GetExtension(options, antonv1.E_Example).(*antonv1.Example),
+		ReadOnly:   options.GetIdempotencyLevel() == descriptorpb.MethodOptions_NO_SIDE_EFFECTS,
+		Creates:    strings.HasPrefix(string(d.Name()), "Create"),
+		Descriptor: d,
+	}
+	if (m.Rule.GetScope() == "") == !m.ForOperators() {
+		panic(m.Name + ": the rule must name either a scope or a role")
+	}
+	if !m.ReadOnly && m.Rule.GetAudit() == "" {
+		panic(m.Name + ": a method that changes something must name its audit action")
+	}
+	if m.Rule.GetAudited() && (!m.ReadOnly || m.Rule.GetAudit() == "") {
+		panic(m.Name + ": audited is for a method that only reads and names its audit action")
+	}
+	switch http := proto.GetExtension(options, annotations.E_Http).(*annotations.HttpRule); pattern := http.GetPattern().(type) {
+	case *annotations.HttpRule_Get:
+		m.Verb, m.Path = "GET", pattern.Get
+	case *annotations.HttpRule_Post:
+		m.Verb, m.Path = "POST", pattern.Post
+	case *annotations.HttpRule_Patch:
+		m.Verb, m.Path = "PATCH", pattern.Patch
+	case *annotations.HttpRule_Delete:
+		m.Verb, m.Path = "DELETE", pattern.Delete
+	default:
+		panic(m.Name + ": no HTTP binding")
+	}
+	reply, err := protoregistry.GlobalTypes.FindMessageByName(d.Output().FullName())
+	if err != nil {
+		panic(fmt.Sprintf("%s: %v", m.Name, err))
+	}
+	m.NewReply = func() proto.Message { return reply.New().Interface() }
+	return m
+}

@@ -1,0 +1,87 @@
+package events
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"google.golang.org/protobuf/encoding/protojson"
+	"google.golang.org/protobuf/types/known/structpb"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	antonv1 "github.com/antonpayments/anton/gen/anton/v1"
+	"github.com/antonpayments/anton/gen/db"
+	"github.com/antonpayments/anton/server/apierr"
+	"github.com/antonpayments/anton/server/call"
+	"github.com/antonpayments/anton/server/page"
+)
+
+// Service is anton.v1.EventsService.
+type Service struct{}
+
+// ListEvents lists the caller's events, newest first.
+func (*Service) ListEvents(ctx context.Context, req *antonv1.ListEventsRequest) (*antonv1.ListEventsResponse, error) {
+	merchant := call.Merchant(ctx)
+	p, err := page.Of(merchant, req)
+	if err != nil {
+		return nil, err
+	}
+	rows, err := call.Reads(ctx).EventList(ctx, db.EventListParams{
+		MerchantID:    merchant,
+		Type:          page.Text(req.GetType()),
+		ObjectID:      page.Text(req.GetObjectId()),
+		CreatedAfter:  page.Time(req.GetCreatedAfter()),
+		CreatedBefore: page.Time(req.GetCreatedBefore()),
+		BeforeAt:      p.At,
+		BeforeID:      p.ID,
+		RowLimit:      p.Fetch(),
+	})
+	if err != nil {
+		return nil, fmt.Errorf("list events: %w", err)
+	}
+	resp := &antonv1.ListEventsResponse{}
+	rows, resp.HasMore, resp.NextCursor = page.Cut(p, rows, func(e db.Event) (time.Time, string) { return e.CreatedAt, e.ID })
+	for _, row := range rows {
+		event, err := toProto(row)
+		if err != nil {
+			return nil, err
+		}
+		resp.Data = append(resp.Data, event)
+	}
+	return resp, nil
+}
+
+// GetEvent shows one of the caller's events.
+func (*Service) GetEvent(ctx context.Context, req *antonv1.GetEventRequest) (*antonv1.GetEventResponse, error) {
+	row, err := call.Reads(ctx).EventGet(ctx, call.Merchant(ctx), req.GetId())
+	if errors.Is(err, pgx.ErrNoRows) {
+		return nil, apierr.NotFound("event", req.GetId())
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read event: %w", err)
+	}
+	event, err := toProto(row)
+	if err != nil {
+		return nil, err
+	}
+	return &antonv1.GetEventResponse{Data: event}, nil
+}
+
+func toProto(row db.Event) (*antonv1.Event, error) {
+	data := &structpb.Struct{}
+	if err := protojson.Unmarshal(row.Data, data); err != nil {
+		return nil, fmt.Errorf("read event %s: %w", row.ID, err)
+	}
+	return &antonv1.Event{
+		Id:             row.ID,
+		Type:           row.Type,
+		CreatedAt:      timestamppb.New(row.CreatedAt),
+		Sequence:       row.Sequence,
+		ObjectType:     row.ObjectType,
+		ObjectId:       row.ObjectID,
+		Data:           data,
+		PreviousStatus: row.PreviousStatus,
+	}, nil
+}

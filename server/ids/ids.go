@@ -1,0 +1,28 @@
+// Package ids makes the ids of everything: a prefix that says what it names, and an xid, which sorts by the second it was made in.
+// An id is no secret and no capability: its neighbours can be guessed, so every read checks whose object it is.
+package ids
+
+import (
+	"time"
+
+	"github.com/rs/xid"
+)
+
+// The kinds of things that have ids.
+const (
+	APIKey      = "key"
+	Audit       = "aud"
+	Beneficiary = "ben"
+	Event       = "evt"
+	Instrument  = "ins"
+	Merchant    = "mer"
+	Payout      = "pay"
+	Request     = "req"
+	Transaction = "txn"
+	Verdict     = "ver"
+)
+
+// New makes an id of the kind, such as pay_cng3q8s6ek9kc5qg1h2g, at the time given.
+func New(kind string, at time.Time) string {
+	return kind + "_" + xid.NewWithTime(at).String()
+}

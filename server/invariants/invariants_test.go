@@ -1,0 +1,108 @@
+package invariants_test
+
+import (
+	"net/http"
+	"slices"
+	"testing"
+
+	"github.com/antonpayments/anton/server/invariants"
+	"github.com/antonpayments/anton/server/testserver"
+)
+
+func TestMain(m *testing.M) { testserver.Main(m) }
+
+// unguarded takes away what keeps payouts and their transitions from being damaged.
+const unguarded = `alter table payouts drop constraint payout_status_is_its_last_transition;
+	alter table payout_transitions drop constraint transition_starts_where_the_last_one_ended;
+	alter table payout_transitions drop constraint arrow_exists;`
+
+// damages break each invariant, as only the owner of the schema could.
+var damages = map[string]string{
+	"ledger_transactions_have_postings":      "update ledger_transactions set available_delta = available_delta + 1 where type = 'payout_hold'",
+	"balances_are_their_postings":            "update balances set available = available + 0.01 where currency = 'USD'",
+	"balances_follow_their_transactions":     "update balances set held = held + 0.01 where currency = 'USD'",
+	"transactions_follow_each_other":         "update ledger_transactions set sequence = sequence + 1 where type = 'payout_settlement'",
+	"held_is_payouts_in_progress":            "update balances set held = held + 1",
+	"payouts_are_held_once":                  "delete from ledger_postings; delete from ledger_transactions where type = 'payout_hold'",
+	"ended_payouts_let_go":                   "delete from ledger_postings; delete from ledger_transactions where type = 'payout_settlement'",
+	"payouts_stand_at_their_last_transition": "update payouts set status = 'sent', seq = 6, completed_at = null where status = 'completed'",
+	"transitions_are_told":                   "update events set type = 'x', previous_status = 'cancelled' where type = 'payout.sent'",
+	"event_sequences_have_no_gap":            "delete from events where type = 'payout.approved'",
+	"transitions_are_audited":                "delete from audit_log where action = 'payout.transition' and detail ->> 'to' = 'sent'",
+	"sent_payouts_were_cleared":              "update verdicts set outcome = 'screening_hit'",
+	"velocity_usage_is_reserved":             "update velocity_usage set used = used + 1",
+
+	"postings_move_within_one_currency":  "alter table ledger_postings drop constraint posting_moves_between_two_accounts; update ledger_postings set credit = debit",
+	"trial_balance_is_zero":              "update balances set available = available + 0.01 where currency = 'USD'",
+	"running_balances_follow_each_other": "update ledger_transactions set available_after = available_after + 1, held_after = held_after + 1 where type = 'payout_hold'",
+	"balances_were_never_negative":       "update ledger_transactions set held_after = -1 where type = 'payout_settlement'",
+	"holds_are_let_go_in_full":           "update ledger_transactions set held_delta = held_delta + 1 where type = 'payout_settlement'",
+	"returns_are_credited_once":          "update ledger_transactions set type = 'return' where type = 'payout_settlement'",
+	"history_cannot_be_rewritten":        "grant update (detail) on audit_log to anton_app",
+
+	"histories_have_no_gap":            unguarded + "delete from payout_transitions where seq = 3",
+	"payouts_end_once":                 unguarded + "update payout_transitions set from_status = 'cancelled' where to_status = 'sent'",
+	"sent_payouts_have_an_instruction": "delete from rail_instructions",
+	"payouts_do_not_get_stuck":         unguarded + "update payouts set status = 'approved', completed_at = null",
+	"keys_have_their_answer":           "update idempotency_keys set response = null",
+	"one_key_makes_one_payout":         "delete from idempotency_keys",
+	"beneficiaries_told_all":           "update beneficiaries set event_sequence = 7",
+	"what_exists_was_audited":          "delete from audit_log where action = 'beneficiary.create'",
+	"seals_continue_each_other":        "alter table audit_seals drop constraint seal_counts_its_rows; update audit_seals set row_count = row_count + 1",
+	"positions_are_sealed":             "delete from audit_positions where position = 3",
+	"sealed_rows_are_there":            "delete from audit_log where action = 'payout.create'",
+	"no_audit_row_is_left_out":         "insert into audit_log (merchant_id, id, at, actor, action) select merchant_id, 'aud_x', at - interval '2 hours', actor, action from audit_log limit 1",
+	"default_instruments_are_there":    "update instruments set deleted_at = now()",
+	"payouts_in_progress_have_whom_to_pay": `update beneficiaries set deleted_at = now(); update instruments set deleted_at = now();
+		update payouts set status = 'sent', seq = 6, completed_at = null where status = 'completed'`,
+}
+
+// TestEveryInvariantNoticesDamage is the control of all tests that end with the invariants: a check that notices nothing proves
+// nothing.
+func TestEveryInvariantNoticesDamage(t *testing.T) {
+	t.Parallel()
+	for _, invariant := range invariants.All {
+		t.Run(invariant.Name, func(t *testing.T) {
+			t.Parallel()
+			damage, ok := damages[invariant.Name]
+			if !ok {
+				t.Fatal("no damage is known that breaks it")
+			}
+			s := testserver.On(t, testserver.Database(t), testserver.NewClock())
+			m := s.Merchant(t)
+			payout := m.Payout(t, m.Beneficiary(t, "Garcia", "9876543210"), "10.00", "damaged")
+			for range 3 {
+				s.Work()
+				s.Clock.Advance(1e9)
+			}
+			if got := m.Get(t, "/v1/payouts/"+payout); got.Status != http.StatusOK || got.Data()["status"] != "completed" {
+				t.Fatalf("%d %s", got.Status, got.Raw)
+			}
+			if _, err := s.Sealer.RunOnce(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			if breaches := check(t, s); len(breaches) > 0 {
+				t.Fatalf("broken before the damage: %v", breaches)
+			}
+			if _, err := s.Owner.Exec(t.Context(), damage); err != nil {
+				t.Fatal(err)
+			}
+			if breaches := check(t, s); !slices.Contains(breaches, invariant.Name) {
+				t.Errorf("the damage went unnoticed; noticed: %v", breaches)
+			}
+		})
+	}
+}
+
+func check(t *testing.T, s *testserver.Server) []string {
+	t.Helper()
+	breaches, err := invariants.Check(t.Context(), s.Pool)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for _, b := range breaches {
+		names = append(names, b.Invariant.Name)
+	}
+	return names
+}

@@ -1,0 +1,48 @@
+// Command anton is the payouts platform: one server for REST and gRPC, and the tools around it.
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+)
+
+type cli struct {
+	Config string `help:"File with settings, a line each: NAME=value, the names as in the environment." type:"existingfile" placeholder:"FILE" env:"ANTON_CONFIG"`
+
+	Serve   serveCommand   `cmd:"" help:"Run the server." default:"withargs"`
+	Migrate migrateCommand `cmd:"" help:"Bring the database's schema up to date."`
+	Keys    keysCommand    `cmd:"" help:"Make, list and revoke operators' keys; the first one of a live server comes from here."`
+	Demo    demoCommand    `cmd:"" help:"Send a payout, step by step, as the guide does it."`
+	Ledger  ledgerCommand  `cmd:"" help:"Look after the ledger."`
+	Audit   auditCommand   `cmd:"" help:"Look after the audit log."`
+	Bench   benchCommand   `cmd:"" help:"Measure how payouts are created, beside the least that anybody could do for the same."`
+}
+
+func main() {
+	if err := run(); err != nil {
+		fmt.Fprintln(os.Stderr, "anton:", err)
+		os.Exit(1)
+	}
+}
+
+func run() error {
+	if err := readConfigFile(os.Args[1:]); err != nil {
+		return err
+	}
+	var c cli
+	parsed := kong.Parse(&c,
+		kong.Name("anton"),
+		kong.Description("The Anton payouts platform. Settings come from flags, then from the environment, then from the file of --config."),
+		kong.UsageOnError(),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
+	)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	parsed.BindTo(ctx, (*context.Context)(nil))
+	return parsed.Run()
+}

@@ -1,0 +1,243 @@
+package payouts
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	antonv1 "github.com/antonpayments/anton/gen/anton/v1"
+	"github.com/antonpayments/anton/gen/db"
+	"github.com/antonpayments/anton/server/apierr"
+	"github.com/antonpayments/anton/server/bankdetails"
+	"github.com/antonpayments/anton/server/call"
+	"github.com/antonpayments/anton/server/ids"
+	"github.com/antonpayments/anton/server/ledger"
+	"github.com/antonpayments/anton/server/money"
+	"github.com/antonpayments/anton/server/unit"
+)
+
+// CreatePayout records a payout and sets its money aside. Nothing leaves the platform here: the worker does that once this is
+// committed, so a crash anywhere leaves either no payout or one that will be worked.
+func (s *Service) CreatePayout(ctx context.Context, req *antonv1.CreatePayoutRequest) (*antonv1.CreatePayoutResponse, error) {
+	tx := call.Tx(ctx)
+	created, refusals, err := s.create(ctx, tx, call.Merchant(ctx), []*antonv1.CreatePayoutRequest{req})
+	if err != nil {
+		return nil, err
+	}
+	if refusals[0] != nil {
+		return nil, refusals[0]
+	}
+	tx.About(call.Merchant(ctx), created[0].ID)
+	data, err := toProto(*created[0])
+	if err != nil {
+		return nil, err
+	}
+	if req.GetValidateOnly() {
+		data.Id = "" // there will be no such payout
+	}
+	return &antonv1.CreatePayoutResponse{Data: data}, nil
+}
+
+// An order is a request on its way to a payout.
+type order struct {
+	req    *antonv1.CreatePayoutRequest
+	amount money.Amount
+	facts  *db.PayoutCreateFactsRow
+	payout *db.Payout
+}
+
+// create is the core of every creation, of one payout or of many of one merchant. Each request stands for itself: it becomes a payout
+// or a refusal, in the order given, and money that an earlier one took is not there for a later one. What it creates is queued in the
+// unit: the payouts with their first transition, the holds, the events, the audit rows.
+func (s *Service) create(ctx context.Context, u *unit.Unit, merchant string, reqs []*antonv1.CreatePayoutRequest) ([]*db.Payout, []error, error) {
+	orders, refusals := make([]order, len(reqs)), make([]error, len(reqs))
+	for i, req := range reqs {
+		orders[i].req = req
+		orders[i].amount, refusals[i] = parseAmount(req)
+		if refusals[i] == nil {
+			refusals[i] = checkSender(req.GetOnBehalfOf())
+		}
+	}
+	if err := loadFacts(ctx, u, merchant, orders); err != nil {
+		return nil, nil, err
+	}
+	left := map[string]money.Amount{} // what each balance still has
+	for i := range orders {
+		if refusals[i] == nil {
+			refusals[i] = s.decide(u, merchant, &orders[i], left)
+		}
+	}
+	created := make([]*db.Payout, len(orders))
+	var accepted []*db.Payout
+	for i := range orders {
+		if refusals[i] == nil {
+			created[i] = orders[i].payout
+			accepted = append(accepted, created[i])
+		}
+	}
+	return created, refusals, s.record(ctx, u, merchant, accepted)
+}
+
+func parseAmount(req *antonv1.CreatePayoutRequest) (money.Amount, error) {
+	amount, err := money.Parse(req.GetCurrency(), req.GetAmount())
+	switch {
+	case errors.Is(err, money.ErrCurrency):
+		return amount, apierr.InvalidField("currency", "%v", err)
+	case err != nil:
+		return amount, apierr.InvalidField("amount", "%v", err)
+	case !amount.Positive():
+		return amount, apierr.InvalidField("amount", "must be greater than zero")
+	}
+	return amount, nil
+}
+
+func checkSender(sender *antonv1.OnBehalfOf) error {
+	if sender != nil && !bankdetails.KnownCountry(sender.GetCountry()) {
+		return apierr.InvalidField("on_behalf_of.country", "is not an ISO 3166-1 country")
+	}
+	return nil
+}
+
+// loadFacts reads for every order its beneficiary, its instrument and its balance, in one query.
+func loadFacts(ctx context.Context, u *unit.Unit, merchant string, orders []order) error {
+	p := db.PayoutCreateFactsParams{MerchantID: merchant}
+	for _, o := range orders {
+		p.BeneficiaryIds = append(p.BeneficiaryIds, o.req.GetBeneficiaryId())
+		p.InstrumentIds = append(p.InstrumentIds, o.req.GetInstrumentId())
+		p.Currencies = append(p.Currencies, o.req.GetCurrency())
+	}
+	rows, err := u.Read().PayoutCreateFacts(ctx, p)
+	if err != nil {
+		return fmt.Errorf("read what the payouts need: %w", err)
+	}
+	for i := range rows {
+		orders[rows[i].Ord-1].facts = &rows[i]
+	}
+	return nil
+}
+
+// decide refuses the order, or makes its payout and takes its money from what is left.
+func (s *Service) decide(u *unit.Unit, merchant string, o *order, left map[string]money.Amount) error {
+	f, req := o.facts, o.req
+	switch {
+	case f == nil:
+		return apierr.NotFound("beneficiary", req.GetBeneficiaryId())
+	case f.BeneficiaryStatus != db.BeneficiaryStatusActive:
+		return apierr.New(antonv1.ErrorCode_beneficiary_not_active, "Beneficiary %s is %s.", f.BeneficiaryID, f.BeneficiaryStatus)
+	case f.InstrumentID == nil && req.GetInstrumentId() != "":
+		return apierr.NotFound("instrument of this beneficiary", req.GetInstrumentId())
+	case f.InstrumentID == nil:
+		return apierr.InvalidField("instrument_id", "is required: beneficiary %s has no default instrument", f.BeneficiaryID)
+	case *f.InstrumentStatus != db.InstrumentStatusActive:
+		return apierr.New(antonv1.ErrorCode_instrument_not_active, "Instrument %s is %s.", *f.InstrumentID, *f.InstrumentStatus)
+	case *f.InstrumentCurrency != req.GetCurrency():
+		return apierr.New(antonv1.ErrorCode_corridor_not_enabled, "Instrument %s takes %s, not %s.", *f.InstrumentID, *f.InstrumentCurrency, req.GetCurrency())
+	}
+	rail := s.Rails.For(*f.Method, *f.InstrumentCountry, req.GetCurrency())
+	if rail == nil {
+		return apierr.New(antonv1.ErrorCode_corridor_not_enabled, "No rail serves %s to %s by %s.", req.GetCurrency(), *f.InstrumentCountry, *f.Method)
+	}
+	available, seen := left[req.GetCurrency()]
+	if !seen {
+		var err error
+		if available, err = ledger.Balance(f.Available, req.GetCurrency()); err != nil {
+			return err
+		}
+	}
+	fee := money.Zero(req.GetCurrency())
+	total := o.amount.Plus(fee)
+	if available.Less(total) {
+		return apierr.New(antonv1.ErrorCode_insufficient_balance, "Insufficient balance: available %s %s, required %s %s",
+			available.Currency(), available, total.Currency(), total)
+	}
+	left[req.GetCurrency()] = available.Minus(total)
+	payout, err := newPayout(u, merchant, o, fee, total)
+	if err != nil {
+		return err
+	}
+	payout.Rail, payout.EstimatedArrival = rail.Name(), rail.Arrival(u.Now)
+	o.payout = payout
+	return nil
+}
+
+func newPayout(u *unit.Unit, merchant string, o *order, fee, total money.Amount) (*db.Payout, error) {
+	p := &db.Payout{
+		MerchantID: merchant, ID: ids.New(ids.Payout, u.Now), Status: db.PayoutStatusCreated, Seq: 1,
+		BeneficiaryID: o.facts.BeneficiaryID, InstrumentID: *o.facts.InstrumentID, Method: *o.facts.Method,
+		Amount: o.amount.Decimal(), Currency: o.amount.Currency(),
+		SourceAmount: o.amount.Decimal(), SourceCurrency: o.amount.Currency(),
+		DestAmount: o.amount.Decimal(), DestCurrency: o.amount.Currency(),
+		Fee: fee.Decimal(), FeeBearer: db.FeeBearerMerchant, TotalDebited: total.Decimal(),
+		Description: o.req.GetDescription(), Reference: o.req.GetReference(), Purpose: o.req.GetPurpose(), Metadata: o.req.GetMetadata(),
+		CreatedAt: u.Now, UpdatedAt: u.Now, DueAt: &u.Now,
+	}
+	if p.Metadata == nil {
+		p.Metadata = map[string]string{}
+	}
+	if sender := o.req.GetOnBehalfOf(); sender != nil {
+		text, err := json.Marshal(map[string]string{"name": sender.GetName(), "type": sender.GetType().String(), "country": sender.GetCountry()})
+		if err != nil {
+			return nil, fmt.Errorf("write whom the payout is for: %w", err)
+		}
+		p.OnBehalfOf = text
+	}
+	return p, nil
+}
+
+// record queues the payouts with all that a creation writes.
+func (s *Service) record(ctx context.Context, u *unit.Unit, merchant string, payouts []*db.Payout) error {
+	if len(payouts) == 0 {
+		return nil
+	}
+	c := db.PayoutsCreateParams{MerchantID: merchant, At: u.Now, Actor: byMerchant, DueAt: &u.Now}
+	var holds []ledger.Transaction
+	for _, p := range payouts {
+		eventID := ids.New(ids.Event, u.Now)
+		if err := addRow(&c, p, eventID); err != nil {
+			return err
+		}
+		if err := tell(ctx, u, p, eventID, ""); err != nil {
+			return err
+		}
+		total, err := money.Of(p.SourceCurrency, p.TotalDebited)
+		if err != nil {
+			return err
+		}
+		holds = append(holds, ledger.Hold(p.ID, total))
+	}
+	if err := u.Queue(unit.Transition).PayoutsCreate(ctx, c); err != nil {
+		return err
+	}
+	u.AfterCommit(s.Worker.Wake)
+	return ledger.Post(ctx, u, merchant, holds...)
+}
+
+func addRow(c *db.PayoutsCreateParams, p *db.Payout, eventID string) error {
+	metadata, err := json.Marshal(p.Metadata)
+	if err != nil {
+		return fmt.Errorf("write the metadata: %w", err)
+	}
+	c.Ids = append(c.Ids, p.ID)
+	c.EventIds = append(c.EventIds, eventID)
+	c.BeneficiaryIds = append(c.BeneficiaryIds, p.BeneficiaryID)
+	c.InstrumentIds = append(c.InstrumentIds, p.InstrumentID)
+	c.Amounts = append(c.Amounts, p.Amount)
+	c.Currencies = append(c.Currencies, p.Currency)
+	c.SourceAmounts = append(c.SourceAmounts, p.SourceAmount)
+	c.SourceCurrencies = append(c.SourceCurrencies, p.SourceCurrency)
+	c.DestAmounts = append(c.DestAmounts, p.DestAmount)
+	c.DestCurrencies = append(c.DestCurrencies, p.DestCurrency)
+	c.Fees = append(c.Fees, p.Fee)
+	c.FeeBearers = append(c.FeeBearers, string(p.FeeBearer))
+	c.TotalsDebited = append(c.TotalsDebited, p.TotalDebited)
+	c.Methods = append(c.Methods, string(p.Method))
+	c.Rails = append(c.Rails, p.Rail)
+	c.Descriptions = append(c.Descriptions, p.Description)
+	c.Refs = append(c.Refs, p.Reference)
+	c.Purposes = append(c.Purposes, p.Purpose)
+	c.Metadata = append(c.Metadata, string(metadata))
+	c.OnBehalfOf = append(c.OnBehalfOf, string(p.OnBehalfOf))
+	c.EstimatedArrivals = append(c.EstimatedArrivals, p.EstimatedArrival)
+	return nil
+}

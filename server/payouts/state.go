@@ -1,0 +1,219 @@
+package payouts
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/antonpayments/anton/gen/db"
+	"github.com/antonpayments/anton/server/audit"
+	"github.com/antonpayments/anton/server/events"
+	"github.com/antonpayments/anton/server/ids"
+	"github.com/antonpayments/anton/server/ledger"
+	"github.com/antonpayments/anton/server/money"
+	"github.com/antonpayments/anton/server/unit"
+)
+
+// A payout's life. Every arrow is here, and again in the database's constraint arrow_exists; nothing else changes a state.
+//
+//	created ─▶ pending_screening ─▶ pending_approval ─▶ approved ─▶ processing ─▶ sent ─▶ completed
+//	   │              │                 │  │  │   ▲          └───────────────────▶ │ ├──▶ returned
+//	   │              ▼                 │  │  │   │                  │             │ │
+//	   │       screening_failed         │  │  ▼   │                  └─▶ failed ◀────┘
+//	   ├──────────────────────────────────────▶ manual_review
+//	   │                                │  ▼
+//	   │                                │  velocity_blocked
+//	   └──────────▶ cancelled ◀─────────┘   (also from pending_screening and manual_review)
+var arrows = map[db.PayoutStatus][]db.PayoutStatus{
+	db.PayoutStatusCreated:          {db.PayoutStatusPendingScreening, db.PayoutStatusManualReview, db.PayoutStatusCancelled},
+	db.PayoutStatusPendingScreening: {db.PayoutStatusScreeningFailed, db.PayoutStatusPendingApproval, db.PayoutStatusCancelled},
+	db.PayoutStatusPendingApproval: {
+		db.PayoutStatusVelocityBlocked, db.PayoutStatusManualReview, db.PayoutStatusApproved, db.PayoutStatusCancelled,
+	},
+	db.PayoutStatusManualReview: {db.PayoutStatusApproved, db.PayoutStatusCancelled},
+	db.PayoutStatusApproved:     {db.PayoutStatusProcessing, db.PayoutStatusSent},
+	db.PayoutStatusProcessing:   {db.PayoutStatusSent, db.PayoutStatusFailed},
+	db.PayoutStatusSent:         {db.PayoutStatusCompleted, db.PayoutStatusFailed, db.PayoutStatusReturned},
+}
+
+// leads says whether the table has the arrow.
+func leads(from, to db.PayoutStatus) bool { return slices.Contains(arrows[from], to) }
+
+// Who caused a transition, as a merchant reads it in the timeline.
+const (
+	byMerchant = "merchant"
+	byEngine   = "engine"
+	byRail     = "rail"
+	bySandbox  = "sandbox"
+)
+
+// A reason is why a payout has its status, in the words a merchant may read.
+type reason struct{ code, text string }
+
+// A step takes a payout along one arrow. A payout may have several steps in one move; each starts where the one before ended.
+type step struct {
+	payout  *db.Payout
+	to      db.PayoutStatus
+	reason  reason
+	verdict string     // the verdict that allows an approval
+	due     *time.Time // when the next work on it is due; nil: none is
+}
+
+// mover is what move needs beside the unit.
+type mover struct {
+	// keepHeld says that the money of a payout stopped by sanctions screening stays held until compliance decides. Where it is false
+	// the money returns to the merchant at once.
+	keepHeld bool
+}
+
+// move is the only function that changes a payout's state. For each step, in order: the arrow is checked, the transition and the new
+// state are written from exactly the state the caller saw, the event tells the payout as it then is, the audit row says who, the
+// ledger transaction of the arrow is booked, and what the velocity rules had reserved goes back where the payout will not be sent.
+// The payouts are changed in memory as well. All in the unit: if we stop here, none of it happened.
+func (m *mover) move(ctx context.Context, u *unit.Unit, merchant, actor string, steps ...step) error {
+	p := db.PayoutMoveParams{MerchantID: merchant, At: u.Now, Actor: actor}
+	var transactions []ledger.Transaction
+	var freed []string
+	for _, s := range steps {
+		from := s.payout.Status
+		if !leads(from, s.to) {
+			return fmt.Errorf("payout %s: no arrow leads from %s to %s", s.payout.ID, from, s.to)
+		}
+		eventID := ids.New(ids.Event, u.Now)
+		p.Ids = append(p.Ids, s.payout.ID)
+		p.Seqs = append(p.Seqs, s.payout.Seq)
+		p.Froms = append(p.Froms, string(from))
+		p.Tos = append(p.Tos, string(s.to))
+		p.ReasonCodes = append(p.ReasonCodes, s.reason.code)
+		p.Reasons = append(p.Reasons, s.reason.text)
+		p.EventIds = append(p.EventIds, eventID)
+		p.VerdictIds = append(p.VerdictIds, s.verdict)
+		p.DueAt = append(p.DueAt, dueText(s.due))
+		apply(s, u.Now)
+		if err := tell(ctx, u, s.payout, eventID, from); err != nil {
+			return err
+		}
+		booked, err := m.bookings(s)
+		if err != nil {
+			return err
+		}
+		transactions = append(transactions, booked...)
+		if s.to == db.PayoutStatusCancelled || s.to == db.PayoutStatusFailed {
+			freed = append(freed, s.payout.ID)
+		}
+	}
+	if err := u.Queue(unit.Transition).PayoutMove(ctx, p); err != nil {
+		return err
+	}
+	if len(freed) > 0 {
+		err := u.Queue(unit.Work).VelocityRelease(ctx, db.VelocityReleaseParams{MerchantID: merchant, PayoutIds: freed, ReleasedAt: &u.Now})
+		if err != nil {
+			return err
+		}
+	}
+	if len(transactions) == 0 {
+		return nil
+	}
+	return ledger.Post(ctx, u, merchant, transactions...)
+}
+
+// dueText is the time as payouts_move reads it; nothing where no work is due.
+func dueText(due *time.Time) string {
+	if due == nil {
+		return ""
+	}
+	return due.Format(time.RFC3339Nano)
+}
+
+// apply changes the payout in memory as payouts_move will change it in the database.
+func apply(s step, now time.Time) {
+	p := s.payout
+	p.Status, p.Seq, p.UpdatedAt, p.DueAt, p.Attempt = s.to, p.Seq+1, now, s.due, 0
+	p.ReasonCode, p.Reason = s.reason.code, s.reason.text
+	if s.verdict != "" {
+		p.VerdictID = &s.verdict
+	}
+	switch s.to {
+	case db.PayoutStatusScreeningFailed, db.PayoutStatusPendingApproval:
+		p.ScreenedAt = &now
+	case db.PayoutStatusApproved:
+		p.ApprovedAt = &now
+	case db.PayoutStatusProcessing:
+		p.ProcessedAt = &now
+	case db.PayoutStatusSent:
+		p.SentAt = &now
+	case db.PayoutStatusCompleted:
+		p.CompletedAt = &now
+	case db.PayoutStatusFailed:
+		p.FailedAt = &now
+	case db.PayoutStatusReturned:
+		p.ReturnedAt = &now
+	case db.PayoutStatusCancelled:
+		p.CancelledAt = &now
+	}
+}
+
+// tell queues the event and the audit row of the step that led to the payout's present state. The event's sequence is the step's.
+func tell(ctx context.Context, u *unit.Unit, p *db.Payout, eventID string, from db.PayoutStatus) error {
+	object, err := toProto(*p)
+	if err != nil {
+		return err
+	}
+	err = events.Emit(ctx, u, events.Event{
+		ID: eventID, Merchant: p.MerchantID, Type: eventType(p.Status), ObjectType: "payout", ObjectID: p.ID, Sequence: p.Seq,
+		PreviousStatus: string(from), Object: object,
+	})
+	if err != nil {
+		return err
+	}
+	detail := map[string]string{"to": string(p.Status), "sequence": fmt.Sprint(p.Seq)}
+	if from != "" {
+		detail["from"] = string(from)
+	}
+	if p.ReasonCode != "" {
+		detail["reason_code"] = p.ReasonCode
+	}
+	return audit.Record(ctx, u, audit.Row{Merchant: p.MerchantID, Action: "payout.transition", Object: p.ID, Detail: detail})
+}
+
+// eventType is the name of the event that announces a state: the state's own, but for pending_screening, which was published as
+// payout.screening.
+func eventType(s db.PayoutStatus) string {
+	if s == db.PayoutStatusPendingScreening {
+		return "payout.screening"
+	}
+	return "payout." + string(s)
+}
+
+// bookings are the ledger transactions that belong to the step's arrow. The hold itself belongs to the creation.
+func (m *mover) bookings(s step) ([]ledger.Transaction, error) {
+	p := s.payout
+	total, err := money.Of(p.SourceCurrency, p.TotalDebited)
+	if err != nil {
+		return nil, err
+	}
+	source, err := money.Of(p.SourceCurrency, p.SourceAmount)
+	if err != nil {
+		return nil, err
+	}
+	fee, err := money.Of(p.SourceCurrency, p.Fee)
+	if err != nil {
+		return nil, err
+	}
+	switch s.to {
+	case db.PayoutStatusCompleted:
+		return []ledger.Transaction{ledger.Settle(p.ID, source, fee)}, nil
+	case db.PayoutStatusReturned:
+		// The money had left; the fee stays charged.
+		return []ledger.Transaction{ledger.Settle(p.ID, source, fee), ledger.Return(p.ID, source)}, nil
+	case db.PayoutStatusCancelled, db.PayoutStatusVelocityBlocked, db.PayoutStatusFailed:
+		return []ledger.Transaction{ledger.Release(p.ID, total)}, nil
+	case db.PayoutStatusScreeningFailed:
+		if m.keepHeld {
+			return nil, nil
+		}
+		return []ledger.Transaction{ledger.Release(p.ID, total)}, nil
+	}
+	return nil, nil
+}

@@ -1,0 +1,83 @@
+package reference_test
+
+import (
+	"net/http"
+	"regexp"
+	"slices"
+	"testing"
+
+	"github.com/antonpayments/anton/server/testserver"
+)
+
+func TestMain(m *testing.M) { testserver.Main(m) }
+
+func TestPaymentMethods(t *testing.T) {
+	t.Parallel()
+	s := testserver.New(t)
+	m := s.Merchant(t)
+	methods := func(country string) (names []string) {
+		for _, way := range m.Get(t, "/v1/payment-methods?country="+country).List() {
+			names = append(names, way["method"].(string))
+		}
+		return names
+	}
+	for country, want := range map[string][]string{
+		"US": {"us_bank"}, "DE": {"iban"}, "GB": {"uk_bank", "iban"}, "CA": {"ca_bank", "swift"}, "AU": {"au_bank", "swift"},
+		"IN": {"in_bank", "swift"}, "MX": {"clabe", "swift"}, "JP": {"jp_bank", "swift"}, "NG": {"swift"},
+	} {
+		if got := methods(country); !slices.Equal(got, want) {
+			t.Errorf("%s has %v, want %v", country, got, want)
+		}
+	}
+	answer := m.Get(t, "/v1/payment-methods?country=US")
+	if _, paged := answer.Body["has_more"]; answer.Status != http.StatusOK || paged {
+		t.Errorf("%d %s", answer.Status, answer.Raw)
+	}
+	for country, field := range map[string]string{"XX": "country", "us": "country", "USA": "country", "": "country", "Q1": "country"} {
+		if got := m.Get(t, "/v1/payment-methods?country="+country); got.Status != http.StatusUnprocessableEntity || !slices.Equal(got.Fields(), []string{field}) {
+			t.Errorf("%q: %d %s", country, got.Status, got.Raw)
+		}
+	}
+	if got := m.Get(t, "/v1/payment-methods"); got.Status != http.StatusUnprocessableEntity || !slices.Equal(got.Fields(), []string{"country"}) {
+		t.Errorf("no country: %d %s", got.Status, got.Raw)
+	}
+	if got := s.KeyFor(t, m.Merchant, "balances:read").Get(t, "/v1/payment-methods?country=US"); got.Code() != "insufficient_scope" {
+		t.Errorf("without the scope: %d %s", got.Status, got.Raw)
+	}
+}
+
+// A form that is built from the answer, filled in with the answer's own examples, makes a beneficiary.
+func TestAFormBuiltFromTheAnswerIsAccepted(t *testing.T) {
+	t.Parallel()
+	s := testserver.New(t)
+	m := s.Merchant(t)
+	for _, country := range []string{"US", "DE", "GB", "CA", "AU", "IN", "MX", "JP", "NG", "FR", "CH", "BR"} {
+		for _, way := range m.Get(t, "/v1/payment-methods?country="+country).List() {
+			method := way["method"].(string)
+			account := ""
+			for _, field := range way["fields"].([]any) {
+				f := field.(map[string]any)
+				example := f["example"].(string)
+				if f["label"] == "" {
+					t.Errorf("%s by %s: %v has no label", country, method, f["name"])
+				}
+				if pattern := f["pattern"].(string); example != "" && pattern != "" && !regexp.MustCompile(pattern).MatchString(example) {
+					t.Errorf("%s by %s: the example of %v does not match its own pattern", country, method, f["name"])
+				}
+				if f["required"] == true {
+					account += `,"` + f["name"].(string) + `":"` + example + `"`
+				}
+			}
+			body := `{"type":"business","company_name":"` + country + method + `","country":"` + country + `","currency":"USD","bank_account":{` + account[1:] + `}}`
+			created := m.Post(t, "/v1/beneficiaries", "", body)
+			if created.Status != http.StatusCreated {
+				t.Errorf("%s by %s: %d %s", country, method, created.Status, created.Raw)
+				continue
+			}
+			id := created.Data()["default_instrument_id"].(string)
+			if got := m.Get(t, "/v1/instruments/"+id).Data()["method"]; got != method {
+				t.Errorf("%s: a form for %s made an instrument of %v", country, method, got)
+			}
+		}
+	}
+}

@@ -1,0 +1,152 @@
+// Package rules holds a message to the bounds that its .proto file gives it, and says in a sentence what is wrong with each field.
+// What needs the database or today's rules is not its business.
+package rules
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go/buf/validate"
+	"buf.build/go/protovalidate"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protopath"
+	"google.golang.org/protobuf/reflect/protorange"
+	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	antonv1 "github.com/antonpayments/anton/gen/anton/v1"
+	"github.com/antonpayments/anton/server/apierr"
+)
+
+// Check gives every field of the message that breaks a rule; none means that the message is within its bounds. An error is a fault in
+// the rules themselves.
+func Check(message proto.Message) ([]apierr.Field, error) {
+	fields := unstorable(message)
+	err := protovalidate.Validate(message)
+	if broken, ok := errors.AsType[*protovalidate.ValidationError](err); ok {
+		for _, v := range broken.Violations {
+			fields = append(fields, apierr.Field{Path: dotted(v.Proto.GetField()), Message: sentence(v)})
+		}
+	} else if err != nil {
+		return nil, fmt.Errorf("validate: %w", err)
+	}
+	return fields, nil
+}
+
+// dotted writes a path as the contract has it: `on_behalf_of.name`, `scopes[0]`, and `metadata.team` for a key of a map.
+func dotted(path *validate.FieldPath) string {
+	var text strings.Builder
+	for i, e := range path.GetElements() {
+		if i > 0 {
+			text.WriteByte('.')
+		}
+		text.WriteString(e.GetFieldName())
+		switch {
+		case e.HasStringKey():
+			text.WriteString("." + e.GetStringKey())
+		case e.HasIndex():
+			fmt.Fprintf(&text, "[%d]", e.GetIndex())
+		}
+	}
+	return text.String()
+}
+
+// sentence completes "<field> …" for a person. The libraries' own texts speak of values and regular expressions.
+func sentence(v *protovalidate.Violation) string {
+	rule, field := v.Proto.GetRuleId(), v.FieldDescriptor
+	empty := !v.FieldValue.IsValid() || (field != nil && !field.IsList() && !field.IsMap() && v.FieldValue.Equal(field.Default()))
+	bound := func() any { return v.RuleValue.Interface() }
+	switch {
+	case rule == "required", empty && !strings.HasSuffix(rule, "defined_only"):
+		if words := enumWords(field); words != "" {
+			return "is required: one of " + words
+		}
+		return "is required"
+	case rule == "string.max_len":
+		return fmt.Sprintf("must be at most %v characters long", bound())
+	case rule == "string.min_len":
+		return fmt.Sprintf("must be at least %v characters long", bound())
+	case rule == "string.email":
+		return "must be an e-mail address"
+	case strings.HasPrefix(rule, "enum."):
+		return "must be one of " + enumWords(field)
+	case rule == "string.pattern" && field != nil:
+		if must, _ := proto.GetExtension(field.Options(), antonv1.E_MustBe).(string); must != "" {
+			return "must be " + must
+		}
+	case rule == "map.max_pairs":
+		return fmt.Sprintf("must have at most %v entries", bound())
+	case rule == "repeated.max_items":
+		return fmt.Sprintf("must have at most %v items", bound())
+	case rule == "repeated.min_items":
+		return fmt.Sprintf("must have at least %v items", bound())
+	case rule == "repeated.unique":
+		return "must not have the same item twice"
+	}
+	return strings.Replace(v.Proto.GetMessage(), "value must", "must", 1)
+}
+
+func enumWords(field protoreflect.FieldDescriptor) string {
+	if field == nil || field.Enum() == nil {
+		return ""
+	}
+	var words []string
+	for i := range field.Enum().Values().Len() {
+		if v := field.Enum().Values().Get(i); v.Number() != 0 {
+			words = append(words, string(v.Name()))
+		}
+	}
+	return strings.Join(words, ", ")
+}
+
+// unstorable finds what no column can hold though its type is right: strings with a NUL or another control character (PostgreSQL cannot
+// store the first, and the others have no place in a name or a reference; tab and line breaks are text), and times that are none.
+func unstorable(message proto.Message) (fields []apierr.Field) {
+	refuse := func(p protopath.Values, text string) {
+		fields = append(fields, apierr.Field{Path: pathOf(p), Message: text})
+	}
+	_ = protorange.Range(message.ProtoReflect(), func(p protopath.Values) error {
+		last := p.Index(-1)
+		if last.Step.Kind() == protopath.MapIndexStep && hasControl(last.Step.MapIndex().String()) {
+			whole := protopath.Values{Path: p.Path[:len(p.Path)-1], Values: p.Values[:len(p.Values)-1]}
+			refuse(whole, "must not have control characters in its keys")
+		}
+		switch v := last.Value.Interface().(type) {
+		case string:
+			if hasControl(v) {
+				refuse(p, "must not contain control characters")
+			}
+		case protoreflect.Message:
+			if at, ok := v.Interface().(*timestamppb.Timestamp); ok && at.CheckValid() != nil {
+				refuse(p, "must be a time of the years 1 to 9999")
+			}
+		}
+		return nil
+	})
+	return fields
+}
+
+// pathOf is the dotted path to where the walk stands. A free-form object is named as a whole: inside it are the library's own fields.
+func pathOf(p protopath.Values) string {
+	path := p.Path[1:]
+	for i, v := range p.Values[1:] {
+		if m, ok := v.Interface().(protoreflect.Message); ok && m.Descriptor().ParentFile().Path() == "google/protobuf/struct.proto" {
+			path = path[:i+1]
+			break
+		}
+	}
+	var text strings.Builder
+	for _, step := range path {
+		if step.Kind() == protopath.MapIndexStep {
+			text.WriteString("." + step.MapIndex().String())
+		} else {
+			text.WriteString(step.String())
+		}
+	}
+	return strings.TrimPrefix(text.String(), ".")
+}
+
+func hasControl(text string) bool {
+	return strings.ContainsFunc(text, func(r rune) bool { return (r < ' ' && r != '\t' && r != '\n' && r != '\r') || r == 0x7f })
+}

@@ -1,0 +1,165 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+	"google.golang.org/grpc"
+
+	"github.com/antonpayments/anton/server/assembly"
+	"github.com/antonpayments/anton/server/crypto"
+)
+
+type serveCommand struct {
+	settings
+}
+
+// Run serves until ctx ends.
+func (c *serveCommand) Run(ctx context.Context) error {
+	return serve(ctx, &c.settings, os.Stdout, nil)
+}
+
+// serve runs the server until ctx ends: ports, database, keys, parts, sandbox, and back again in the opposite order. It tells people
+// on out where everything is, and calls ready (which may be nil) once it answers.
+func serve(ctx context.Context, s *settings, out io.Writer, ready func(*sandboxFile)) error {
+	if err := s.check(); err != nil {
+		return err
+	}
+	log := s.logger()
+	// The ports first: a second start by mistake must end here, before it touches any data.
+	httpPort, err := listen(ctx, s.HTTPAddr, "--http-addr (ANTON_HTTP_ADDR)")
+	if err != nil {
+		return err
+	}
+	defer httpPort.Close()
+	grpcPort, err := listen(ctx, s.GRPCAddr, "--grpc-addr (ANTON_GRPC_ADDR)")
+	if err != nil {
+		return err
+	}
+	defer grpcPort.Close()
+
+	pool, closeDatabase, err := openDatabase(ctx, s.database, s.Environment, log)
+	if err != nil {
+		return err
+	}
+	defer closeDatabase()
+	if err := assembly.Claim(ctx, pool, s.Environment, time.Now()); err != nil {
+		return err
+	}
+	keys, err := loadKeys(ctx, s, pool)
+	if err != nil {
+		return err
+	}
+	server, err := assembly.New(assembly.Config{
+		Pool: pool, Keys: keys, Clock: time.Now, Log: log, Environment: s.Environment, KeepHeld: s.HitFunds == "keep_held",
+	})
+	if err != nil {
+		return err
+	}
+	var sandbox *sandboxFile
+	if s.Environment == "test" {
+		if sandbox, err = openSandbox(ctx, s, server, httpPort.Addr().String()); err != nil {
+			return err
+		}
+	}
+	return serveOn(ctx, server, httpPort, grpcPort, log, func() {
+		greet(out, httpPort, grpcPort, sandbox)
+		if ready != nil {
+			ready(sandbox)
+		}
+	})
+}
+
+// stopWithin is how long calls that are under way have to finish.
+const stopWithin = 10 * time.Second
+
+// serveOn serves on the listeners until ctx ends, then finishes what is under way and takes nothing new.
+func serveOn(ctx context.Context, server *assembly.Server, httpPort, grpcPort net.Listener, log *slog.Logger, ready func()) error {
+	rest := &http.Server{
+		Handler:           server.HTTP,
+		ReadHeaderTimeout: 10 * time.Second,
+		ReadTimeout:       30 * time.Second,
+		WriteTimeout:      60 * time.Second,
+		IdleTimeout:       2 * time.Minute,
+		MaxHeaderBytes:    32 << 10,
+		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelWarn),
+	}
+	failed := make(chan error, 2)
+	var serving, working sync.WaitGroup
+	serving.Go(func() {
+		if err := rest.Serve(httpPort); !errors.Is(err, http.ErrServerClosed) {
+			failed <- fmt.Errorf("serve REST: %w", err)
+		}
+	})
+	serving.Go(func() {
+		if err := server.GRPC.Serve(grpcPort); err != nil && !errors.Is(err, grpc.ErrServerStopped) {
+			failed <- fmt.Errorf("serve gRPC: %w", err)
+		}
+	})
+	workerCtx, stopWorker := context.WithCancel(context.Background())
+	for _, work := range []func(context.Context){server.Worker.Run, server.Sealer.Run, server.Checker.Run, server.KeyUses.Run} {
+		working.Go(func() { work(workerCtx) })
+	}
+	ready()
+
+	var err error
+	select {
+	case <-ctx.Done():
+		log.Info("stopping: finishing what is under way")
+	case err = <-failed:
+	}
+	server.Leave()
+	grace, cancel := context.WithTimeout(context.Background(), stopWithin)
+	defer cancel()
+	if stopErr := rest.Shutdown(grace); stopErr != nil {
+		_ = rest.Close()
+	}
+	stopGRPC(grace, server.GRPC)
+	stopWorker()
+	working.Wait()
+	serving.Wait()
+	return err
+}
+
+func stopGRPC(ctx context.Context, s *grpc.Server) {
+	done := make(chan struct{})
+	go func() { s.GracefulStop(); close(done) }()
+	select {
+	case <-done:
+	case <-ctx.Done():
+		s.Stop()
+	}
+}
+
+func listen(ctx context.Context, addr, setting string) (net.Listener, error) {
+	l, err := new(net.ListenConfig).Listen(ctx, "tcp", addr)
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return nil, fmt.Errorf("%s is taken: stop what listens there, or choose another address with %s", addr, setting)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("listen on %s, see %s: %w", addr, setting, err)
+	}
+	return l, nil
+}
+
+// loadKeys reads the encryption keys: from the file, or, in the sandbox without one, from the database.
+func loadKeys(ctx context.Context, s *settings, pool *pgxpool.Pool) (*crypto.Keys, error) {
+	if s.Keyset == "" {
+		return assembly.SandboxKeys(ctx, pool)
+	}
+	text, err := os.ReadFile(s.Keyset)
+	if err != nil {
+		return nil, fmt.Errorf("read the keyset: %w", err)
+	}
+	return crypto.Load(text)
+}

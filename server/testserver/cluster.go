@@ -1,0 +1,122 @@
+// Package testserver runs the real server for tests: the real chain, REST and gRPC on real sockets, a real PostgreSQL with a database
+// of its own for every test, and a clock that the test turns. When a test ends, the invariants are checked over whatever it left.
+package testserver
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/antonpayments/anton/server/postgres"
+)
+
+// A cluster is the PostgreSQL of one test binary, with a migrated template that databases are cloned from.
+type cluster struct {
+	private *postgres.Private
+	dir     string
+	clones  atomic.Int64
+	// PostgreSQL copies a template only while nobody is connected to it, and one copy at a time.
+	cloning sync.Mutex
+}
+
+const template = "anton_template"
+
+var (
+	shared     *cluster
+	sharedErr  error
+	sharedOnce sync.Once
+)
+
+// Main is a package's TestMain: it runs the tests, then stops the PostgreSQL that the first of them started.
+func Main(m *testing.M) {
+	code := m.Run()
+	if err := stopCluster(); err != nil {
+		fmt.Fprintln(os.Stderr, "stop the tests' PostgreSQL:", err)
+		code = max(code, 1)
+	}
+	os.Exit(code)
+}
+
+func stopCluster() error {
+	if shared == nil {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	defer cancel()
+	return errors.Join(shared.private.Stop(ctx), os.RemoveAll(shared.dir))
+}
+
+func clusterOf(t testing.TB) *cluster {
+	t.Helper()
+	sharedOnce.Do(func() { shared, sharedErr = startCluster() })
+	if sharedErr != nil {
+		t.Fatalf("start the tests' PostgreSQL: %v", sharedErr)
+	}
+	return shared
+}
+
+func startCluster() (*cluster, error) {
+	dir, err := os.MkdirTemp("", "anton-test-")
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Minute) // the first test of a bare machine installs PostgreSQL
+	defer cancel()
+	log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
+	private, err := postgres.StartPrivate(ctx, postgres.Options{Dir: dir, Throwaway: true, Log: log})
+	if err != nil {
+		return nil, err
+	}
+	c := &cluster{private: private, dir: dir}
+	if err := c.superuser(ctx, "create database "+template+" owner anton_owner"); err != nil {
+		return nil, err
+	}
+	if _, err := postgres.Migrate(ctx, private.DSN("anton_owner", template), log); err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+func (c *cluster) superuser(ctx context.Context, sql string) error {
+	conn, err := pgx.Connect(ctx, c.private.DSN("postgres", "postgres"))
+	if err != nil {
+		return err
+	}
+	defer conn.Close(ctx)
+	_, err = conn.Exec(ctx, sql)
+	return err
+}
+
+// Database clones the migrated template and returns the clone's name. It is dropped when the test
+// ends.
+func Database(t testing.TB) string {
+	t.Helper()
+	c := clusterOf(t)
+	name := fmt.Sprintf("test_%d_%d", os.Getpid(), c.clones.Add(1))
+	c.cloning.Lock()
+	err := c.superuser(t.Context(), "create database "+name+" template "+template+" owner anton_owner")
+	c.cloning.Unlock()
+	if err != nil {
+		t.Fatalf("clone the template: %v", err)
+	}
+	t.Cleanup(func() {
+		if err := c.superuser(context.Background(), "drop database "+name+" with (force)"); err != nil {
+			t.Errorf("drop the test's database: %v", err)
+		}
+	})
+	return name
+}
+
+// DSN reaches a database of the tests' PostgreSQL as one of its roles: anton_app, anton_owner or postgres.
+func DSN(t testing.TB, role, database string) string {
+	t.Helper()
+	return clusterOf(t).private.DSN(role, database)
+}

@@ -1,0 +1,150 @@
+package testserver
+
+import (
+	"context"
+	"log/slog"
+	"net"
+	"net/http/httptest"
+	"slices"
+	"testing"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials/insecure"
+
+	"github.com/antonpayments/anton/server/assembly"
+	"github.com/antonpayments/anton/server/crypto"
+	"github.com/antonpayments/anton/server/invariants"
+	"github.com/antonpayments/anton/server/postgres"
+)
+
+// A Server is a running server with a database of its own. Its worker does not run by itself: the test says Work.
+type Server struct {
+	*assembly.Server
+	URL      string // of REST
+	Clock    *Clock
+	Database string
+	Pool     *pgxpool.Pool // as anton_app, which serves
+	Owner    *pgxpool.Pool // as anton_owner, for what a test must look at or damage
+	OpsKey   string
+	grpc     *grpc.ClientConn
+	t        testing.TB
+	breaks   []string
+}
+
+// Breaks says which invariants the test breaks on purpose, because it goes where the server never does.
+func (s *Server) Breaks(names ...string) { s.breaks = append(s.breaks, names...) }
+
+// New starts a server on a fresh database.
+func New(t testing.TB) *Server {
+	t.Helper()
+	s := On(t, Database(t), NewClock())
+	t.Cleanup(func() { s.CheckInvariants(t) })
+	return s
+}
+
+// On starts a server on a database that may have others.
+func On(t testing.TB, database string, clock *Clock) *Server {
+	t.Helper()
+	s := prepare(t, database, clock)
+	keys, err := assembly.SandboxKeys(t.Context(), s.Pool)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.start(t, "test", keys)
+	box, err := s.OpenSandbox(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.OpsKey = box.OpsKey
+	return s
+}
+
+func prepare(t testing.TB, database string, clock *Clock) *Server {
+	t.Helper()
+	s := &Server{Clock: clock, Database: database, t: t}
+	s.Pool = openPool(t, DSN(t, "anton_app", database))
+	s.Owner = openPool(t, DSN(t, "anton_owner", database))
+	return s
+}
+
+func (s *Server) start(t testing.TB, environment string, keys *crypto.Keys) {
+	t.Helper()
+	err := assembly.Claim(t.Context(), s.Pool, environment, s.Clock.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Server, err = assembly.New(assembly.Config{
+		Pool: s.Pool, Keys: keys, Clock: s.Clock.Now, Log: slog.New(slog.NewTextHandler(t.Output(), nil)), Environment: environment,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	rest := httptest.NewServer(s.HTTP)
+	t.Cleanup(rest.Close)
+	s.URL = rest.URL
+	s.serveGRPC(t)
+}
+
+func openPool(t testing.TB, dsn string) *pgxpool.Pool {
+	t.Helper()
+	pool, err := postgres.OpenPool(t.Context(), dsn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(pool.Close)
+	return pool
+}
+
+func (s *Server) serveGRPC(t testing.TB) {
+	t.Helper()
+	listener, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	go func() { _ = s.Server.GRPC.Serve(listener) }() // ends with Stop, which is no error
+	t.Cleanup(s.Server.GRPC.Stop)
+	s.grpc, err = grpc.NewClient(listener.Addr().String(), grpc.WithTransportCredentials(insecure.NewCredentials()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.grpc.Close() })
+}
+
+// Dial is a gRPC connection to the server.
+func (s *Server) Dial() *grpc.ClientConn { return s.grpc }
+
+// Work has the worker do everything that is due at the clock's time, until nothing is.
+func (s *Server) Work() {
+	s.t.Helper()
+	for {
+		n, err := s.Worker.RunOnce(context.Background())
+		if err != nil {
+			s.t.Fatalf("worker: %v", err)
+		}
+		if n == 0 {
+			return
+		}
+	}
+}
+
+// CheckInvariants fails the test with every row that breaks one.
+func (s *Server) CheckInvariants(t testing.TB) {
+	t.Helper()
+	pool, err := postgres.OpenPool(context.Background(), DSN(t, "anton_app", s.Database))
+	if err != nil {
+		t.Errorf("check the invariants: %v", err)
+		return
+	}
+	defer pool.Close()
+	breaches, err := invariants.Check(context.Background(), pool)
+	if err != nil {
+		t.Errorf("check the invariants: %v", err)
+	}
+	for _, b := range breaches {
+		if slices.Contains(s.breaks, b.Invariant.Name) {
+			continue
+		}
+		t.Errorf("invariant broken: %s", b)
+	}
+}

@@ -1,0 +1,68 @@
+package unit
+
+import (
+	"errors"
+	"io"
+	"net"
+
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+// Codes of PostgreSQL, appendix A of its manual.
+const (
+	uniqueViolation     = "23505"
+	foreignKeyViolation = "23503"
+	checkViolation      = "23514"
+	serializationFailed = "40001"
+	deadlockDetected    = "40P01"
+	lockNotAvailable    = "55P03"
+)
+
+// races are the constraints that two callers can make each other break though each of them looked first. Whoever breaks one lost: run
+// again, its reads show the winner's work.
+var races = map[string]bool{
+	"available_balance_covers_debit":             true,
+	"held_balance_covers_debit":                  true,
+	"payout_moves_one_step_at_a_time":            true,
+	"transition_starts_where_the_last_one_ended": true,
+	"beneficiary_is_not_a_duplicate":             true,
+	"external_ref_is_unique":                     true,
+	"rail_event_counts_once":                     true,
+	"payout_has_one_accepted_instruction":        true,
+}
+
+// LostRace names the constraint by which the unit lost a race; empty when it did not.
+func LostRace(err error) string {
+	pg, ok := errors.AsType[*pgconn.PgError](err)
+	if !ok || (pg.Code != uniqueViolation && pg.Code != foreignKeyViolation && pg.Code != checkViolation) || !races[pg.ConstraintName] {
+		return ""
+	}
+	return pg.ConstraintName
+}
+
+// Transient says that the database asks for the transaction to be run again.
+func Transient(err error) bool {
+	pg, ok := errors.AsType[*pgconn.PgError](err)
+	return ok && (pg.Code == serializationFailed || pg.Code == deadlockDetected)
+}
+
+// LockTimeout says that a lock was not had in the time given.
+func LockTimeout(err error) bool {
+	pg, ok := errors.AsType[*pgconn.PgError](err)
+	return ok && pg.Code == lockNotAvailable
+}
+
+// ConnectionLost says that the database could not be reached or went away. What was under way may or may not have happened.
+func ConnectionLost(err error) bool {
+	if pg, ok := errors.AsType[*pgconn.PgError](err); ok {
+		// Class 57P: the server is shutting down, crashed, or does not take connections yet. Class 53: it is full.
+		return pg.Code[:3] == "57P" || pg.Code[:2] == "53" || pg.Code[:2] == "08"
+	}
+	if _, ok := errors.AsType[net.Error](err); ok {
+		return true
+	}
+	if _, ok := errors.AsType[*pgconn.ConnectError](err); ok {
+		return true
+	}
+	return errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) || errors.Is(err, net.ErrClosed) || pgconn.SafeToRetry(err)
+}

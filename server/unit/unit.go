@@ -1,0 +1,180 @@
+// Package unit is the one way to change something: a database transaction whose reads happen at once and whose writes are queued,
+// then sent together in one round trip, in an order that never varies, with COMMIT as the last of them.
+//
+// The order is what keeps locks short and deadlocks out: business rows, the payout's transition, event, audit row, stored response,
+// work, and last the posting, whose balance row every payout of a merchant wants. Before the flush nothing is written but rows that
+// must exist in order to be locked, and all of it is rolled back when a handler returns an error.
+package unit
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/antonpayments/anton/gen/db"
+)
+
+// A Stage says when, within the flush, a write happens.
+type Stage int
+
+// The stages, in the order of the flush.
+const (
+	Rows Stage = iota
+	Transition
+	Event
+	Audit
+	Response
+	Work
+	Posting
+	stages
+)
+
+// A Unit is one transaction. It is used by one goroutine.
+type Unit struct {
+	// Now is the moment of everything in the unit, in UTC and in microseconds, as the database keeps it.
+	Now time.Time
+	// Actor is who acts: a key's id, or a part of the platform such as `engine`.
+	Actor string
+	// RequestID is the call that caused it; empty where none did.
+	RequestID string
+	// Merchant and Object are what the audit row of a call is about. A handler sets them with About.
+	Merchant, Object string
+
+	conn *pgxpool.Conn
+	// ahead are statements without a result that travel with the next query or with the flush, BEGIN first of all: alone, each would
+	// cost a round trip.
+	ahead  []string
+	queued [stages]pgx.Batch
+	after  []func()
+}
+
+// Who says in whose name a unit acts.
+type Who struct {
+	Merchant  string
+	Actor     string
+	RequestID string
+}
+
+// A Runner runs units on a pool, at the time of a clock.
+type Runner struct {
+	Pool  *pgxpool.Pool
+	Clock func() time.Time
+}
+
+// Now is the clock's time as the database keeps it.
+func (r *Runner) Now() time.Time { return r.Clock().UTC().Truncate(time.Microsecond) }
+
+// attempts is how often a unit is run when the database asks for it, or when it lost a race.
+const attempts = 4
+
+// Do runs fn in a transaction and commits what it queued. When fn returns an error nothing was written.
+//
+// fn may run more than once: after a deadlock, and after a race that a constraint decided against us (see LostRace), because then
+// its reads show what it lost to, and it can say so. A lost connection while committing leaves the outcome unknown; it is run again
+// only if repeatable says that fn would notice its own first success.
+func (r *Runner) Do(ctx context.Context, who Who, repeatable bool, fn func(context.Context, *Unit) error) error {
+	for attempt := 1; ; attempt++ {
+		err := r.once(ctx, who, fn)
+		if err == nil || attempt == attempts || ctx.Err() != nil {
+			return err
+		}
+		if !Transient(err) && LostRace(err) == "" && !(repeatable && ConnectionLost(err)) {
+			return err
+		}
+	}
+}
+
+func (r *Runner) once(ctx context.Context, who Who, fn func(context.Context, *Unit) error) (err error) {
+	conn, err := r.Pool.Acquire(ctx)
+	if err != nil {
+		return fmt.Errorf("acquire a connection: %w", err)
+	}
+	defer conn.Release()
+	u := &Unit{Now: r.Now(), Actor: who.Actor, RequestID: who.RequestID, Merchant: who.Merchant, conn: conn, ahead: []string{"begin"}}
+	committed := false
+	defer func() {
+		if !committed {
+			u.rollback(ctx)
+		}
+	}()
+	if err := fn(ctx, u); err != nil {
+		return err
+	}
+	if err := u.flush(ctx); err != nil {
+		return fmt.Errorf("flush: %w", err)
+	}
+	committed = true
+	for _, f := range u.after {
+		f()
+	}
+	return nil
+}
+
+// rollback outlives the call: a caller that gave up must not leave an open transaction in the pool.
+func (u *Unit) rollback(ctx context.Context) {
+	if len(u.ahead) > 0 && u.ahead[0] == "begin" {
+		return // nothing was asked, so nothing was begun
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+	defer cancel()
+	if _, err := u.conn.Exec(ctx, "rollback"); err != nil {
+		_ = u.conn.Conn().Close(ctx) // a connection that cannot roll back is of no use to anyone
+	}
+}
+
+func (u *Unit) flush(ctx context.Context) error {
+	all := u.takeAhead()
+	for stage := range u.queued {
+		all.QueuedQueries = append(all.QueuedQueries, u.queued[stage].QueuedQueries...)
+	}
+	all.Queue("commit")
+	return u.conn.SendBatch(ctx, all).Close()
+}
+
+// Read gives the queries that run at once, in the transaction. They do not see what is queued.
+func (u *Unit) Read() *db.Queries { return db.New(reader{u}) }
+
+// Queue gives the queries that are kept for the flush, at the stage. Only queries without a result can be queued.
+func (u *Unit) Queue(stage Stage) *db.Queries { return db.New(queue{&u.queued[stage]}) }
+
+// About says which object, and of which merchant, the call's audit row is about.
+func (u *Unit) About(merchant, object string) { u.Merchant, u.Object = merchant, object }
+
+// LimitLockWait bounds how long the statements that follow wait for a lock; zero lifts the bound. It ends with the transaction.
+func (u *Unit) LimitLockWait(wait time.Duration) {
+	u.ahead = append(u.ahead, fmt.Sprintf("set local lock_timeout = %d", wait.Milliseconds()))
+}
+
+// takeAhead begins a batch with what travels ahead.
+func (u *Unit) takeAhead() *pgx.Batch {
+	batch := &pgx.Batch{}
+	for _, statement := range u.ahead {
+		batch.Queue(statement)
+	}
+	u.ahead = nil
+	return batch
+}
+
+// AfterCommit has f run once the unit is committed. It must be quick and must not fail: nobody hears of it.
+func (u *Unit) AfterCommit(f func()) { u.after = append(u.after, f) }
+
+// queue is a database that remembers statements instead of running them.
+type queue struct{ batch *pgx.Batch }
+
+func (q queue) Exec(_ context.Context, sql string, args ...any) (pgconn.CommandTag, error) {
+	q.batch.Queue(sql, args...)
+	return pgconn.CommandTag{}, nil
+}
+
+func (q queue) Query(context.Context, string, ...any) (pgx.Rows, error) {
+	return nil, errors.New("unit: a query with a result cannot be queued")
+}
+
+func (q queue) QueryRow(context.Context, string, ...any) pgx.Row {
+	panic("unit: a query with a result cannot be queued")
+}

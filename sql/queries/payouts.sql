@@ -1,0 +1,99 @@
+-- name: PayoutCreateFacts :many
+-- What decides whether payouts may be created: for each (beneficiary, instrument, currency) asked for, in order, the beneficiary,
+-- the instrument named or else the default one, and the balance. No row where the beneficiary is not this merchant's or was deleted.
+-- The beneficiary is held until the payouts are committed, so that nobody deletes it, or the instrument, in between.
+select o.ord::integer as ord, b.id as beneficiary_id, b.status as beneficiary_status,
+       i.id as instrument_id, i.status as instrument_status, i.method, i.country as instrument_country, i.currency as instrument_currency,
+       i.last4, bal.available
+from (select unnest(@beneficiary_ids::text[]) as beneficiary_id, unnest(@instrument_ids::text[]) as instrument_id,
+             unnest(@currencies::text[]) as currency, generate_series(1, cardinality(@beneficiary_ids::text[])) as ord) o
+join beneficiaries b on b.merchant_id = @merchant_id and b.id = o.beneficiary_id and b.deleted_at is null
+left join instruments i on i.merchant_id = b.merchant_id and i.beneficiary_id = b.id and i.deleted_at is null
+     and i.id = coalesce(nullif(o.instrument_id, ''), b.default_instrument_id)
+left join balances bal on bal.merchant_id = @merchant_id and bal.currency = o.currency
+order by o.ord
+for key share of b;
+
+-- name: PayoutsCreate :exec
+-- A payout and its first transition, in one statement because each needs the other.
+with first_steps as (
+    insert into payout_transitions (merchant_id, payout_id, seq, to_status, at, actor, event_id)
+    select @merchant_id, unnest(@ids::text[]), 1, 'created', @at, @actor, unnest(@event_ids::text[])
+)
+insert into payouts (merchant_id, id, beneficiary_id, instrument_id, amount, currency, source_amount, source_currency, dest_amount,
+                     dest_currency, fee, fee_bearer, total_debited, method, rail, description, reference, purpose, metadata,
+                     on_behalf_of, estimated_arrival, created_at, updated_at, due_at)
+select @merchant_id, unnest(@ids::text[]), unnest(@beneficiary_ids::text[]), unnest(@instrument_ids::text[]), unnest(@amounts::numeric[]),
+       unnest(@currencies::text[]), unnest(@source_amounts::numeric[]), unnest(@source_currencies::text[]),
+       unnest(@dest_amounts::numeric[]), unnest(@dest_currencies::text[]), unnest(@fees::numeric[]),
+       unnest(@fee_bearers::text[])::fee_bearer, unnest(@totals_debited::numeric[]), unnest(@methods::text[])::payment_method,
+       unnest(@rails::text[]), unnest(@descriptions::text[]), unnest(@refs::text[]), unnest(@purposes::text[]),
+       unnest(@metadata::text[])::jsonb, nullif(unnest(@on_behalf_of::text[]), '')::jsonb, unnest(@estimated_arrivals::timestamptz[]),
+       @at, @at, @due_at;
+
+-- name: PayoutGet :one
+select * from payouts where merchant_id = @merchant_id and id = @id;
+
+-- name: PayoutGetForUpdate :one
+select * from payouts where merchant_id = @merchant_id and id = @id for update;
+
+-- name: PayoutMove :exec
+select payouts_move(@merchant_id, @at::timestamptz, @actor, @ids::text[], @seqs::integer[], @froms::text[], @tos::text[],
+                    @reason_codes::text[], @reasons::text[], @event_ids::text[], @verdict_ids::text[], @due_at::text[]);
+
+-- name: PayoutAccepted :exec
+-- The rail took it: its reference, and when to ask what became of it.
+update payouts set rail_reference = @rail_reference, due_at = sqlc.narg('due_at') where merchant_id = @merchant_id and id = @id;
+
+-- name: PayoutPostpone :exec
+update payouts set due_at = @due_at, attempt = attempt + 1 where merchant_id = @merchant_id and id = @id and seq = @seq;
+
+-- name: PayoutsAskLater :exec
+update payouts set due_at = @due_at, attempt = attempt + 1
+where merchant_id = @merchant_id and id = any(@ids::text[]) and status in ('processing', 'sent') and due_at is not null;
+
+-- name: PayoutSetDue :exec
+update payouts set due_at = sqlc.narg('due_at') where merchant_id = @merchant_id and id = @id;
+
+-- name: PayoutMerchantsDue :many
+-- The merchants whose payouts wait for work, those that wait longest first.
+select merchant_id from (
+    select merchant_id, due_at from payouts where due_at <= @now::timestamptz order by due_at limit 1000
+) due
+group by merchant_id order by min(due_at);
+
+-- name: PayoutsDue :many
+select id, rail from payouts
+where merchant_id = @merchant_id and due_at <= @now::timestamptz and status::text = any(@statuses::text[])
+order by due_at, id
+limit @row_limit;
+
+-- name: PayoutsLock :many
+select * from payouts where merchant_id = @merchant_id and id = any(@ids::text[]) order by id for update;
+
+-- name: PayoutsDueLock :many
+-- A slice of a merchant's due payouts in the statuses given. Two workers never get the same one.
+select * from payouts
+where merchant_id = @merchant_id and due_at <= @now::timestamptz and status::text = any(@statuses::text[])
+order by due_at, id
+limit @row_limit
+for update skip locked;
+
+-- name: PayoutList :many
+select * from payouts
+where merchant_id = @merchant_id
+  and (sqlc.narg('status')::text is null or status = sqlc.narg('status')::text::payout_status)
+  and (sqlc.narg('beneficiary_id')::text is null or beneficiary_id = sqlc.narg('beneficiary_id')::text)
+  and (sqlc.narg('currency')::text is null or currency = sqlc.narg('currency')::text)
+  and (sqlc.narg('reference')::text is null or reference = sqlc.narg('reference')::text)
+  and (sqlc.narg('created_after')::timestamptz is null or created_at > sqlc.narg('created_after')::timestamptz)
+  and (sqlc.narg('created_before')::timestamptz is null or created_at < sqlc.narg('created_before')::timestamptz)
+  and (sqlc.narg('before_at')::timestamptz is null or (created_at, id) < (sqlc.narg('before_at')::timestamptz, @before_id::text))
+order by created_at desc, id desc
+limit @row_limit;
+
+-- name: PayoutTimeline :many
+select seq, from_status, to_status, at, actor, reason_code, reason, event_id
+from payout_transitions
+where merchant_id = @merchant_id and payout_id = @payout_id
+order by seq;
