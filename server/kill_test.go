@@ -102,7 +102,7 @@ func killUnderLoad(t *testing.T, kills int, reckless bool) (lost int) {
 		}
 		before := b.acknowledged()
 		time.Sleep(time.Duration(150+97*kill%200) * time.Millisecond) // the load before the kill is the subject, not a wait for something
-		for b.acknowledged() < before+8 { // a machine so busy that nothing was acknowledged yet would prove nothing
+		for b.acknowledged() < before+8 {                             // a machine so busy that nothing was acknowledged yet would prove nothing
 			time.Sleep(10 * time.Millisecond)
 		}
 		if kill%2 == 1 || reckless {
