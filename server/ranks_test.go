@@ -22,7 +22,7 @@ var ranks = [][]string{
 	{"events", "audit"},
 	{"page", "call", "patch"},
 	{"unit", "contract", "bankdetails", "rules", "invariants"},
-	{"apierr", "crypto", "ids", "money", "postgres"},
+	{"apierr", "crypto", "ids", "money", "postgres", "screening/lists"},
 }
 
 func TestImportsPointDown(t *testing.T) {
