@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-const idempotencyClaim = `-- name: IdempotencyClaim :execrows
+const idempotencyClaim = `-- name: IdempotencyClaim :exec
 insert into idempotency_keys (owner_id, key, method, request_hash, created_at, expires_at)
 values ($1, $2, $3, $4, $5, $6)
 on conflict (owner_id, key) do update
@@ -29,8 +29,8 @@ type IdempotencyClaimParams struct {
 }
 
 // One row: the key is ours until we roll back. None: it was used before. Waits while another transaction holds it.
-func (q *Queries) IdempotencyClaim(ctx context.Context, arg IdempotencyClaimParams) (int64, error) {
-	result, err := q.db.Exec(ctx, idempotencyClaim,
+func (q *Queries) IdempotencyClaim(ctx context.Context, arg IdempotencyClaimParams) error {
+	_, err := q.db.Exec(ctx, idempotencyClaim,
 		arg.OwnerID,
 		arg.Key,
 		arg.Method,
@@ -38,10 +38,7 @@ func (q *Queries) IdempotencyClaim(ctx context.Context, arg IdempotencyClaimPara
 		arg.CreatedAt,
 		arg.ExpiresAt,
 	)
-	if err != nil {
-		return 0, err
-	}
-	return result.RowsAffected(), nil
+	return err
 }
 
 const idempotencyReplay = `-- name: IdempotencyReplay :one

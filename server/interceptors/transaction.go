@@ -63,6 +63,9 @@ func (c *Chain) transaction(ctx context.Context, req any, info *grpc.UnaryServer
 		resp, err = c.once(ctx, u, m, k, req, next)
 		return err
 	})
+	if errors.Is(err, errUsed) {
+		resp, err = c.replay(ctx, who, m, k)
+	}
 	if unit.LockTimeout(err) {
 		return nil, inProgress()
 	}
@@ -106,16 +109,27 @@ func (c *Chain) auditedRead(ctx context.Context, m *contract.Method, who unit.Wh
 	return resp, nil
 }
 
-// once runs the call in the unit: claim the key, or answer as the first call did; then the handler, the audit row, the stored answer.
+// errUsed ends a unit whose key was used before.
+var errUsed = errors.New("the Idempotency-Key was used before")
+
+// once runs the call in the unit: claim the key; the handler; the audit row, the stored answer.
 func (c *Chain) once(ctx context.Context, u *unit.Unit, m *contract.Method, k *key, req any, next grpc.UnaryHandler) (proto.Message, error) {
+	used := false
 	if k != nil {
-		first, err := c.claim(ctx, u, m, k)
-		if err != nil || first != nil {
-			return first, err
+		if err := claimKey(ctx, u, m, k, &used); err != nil {
+			return nil, err
 		}
 	}
 	answer, err := next(call.WithTx(ctx, u), req)
-	if err != nil {
+	// A handler that read nothing has not heard of its key yet. One that refuses must hear of it too: a repeated call gets the first
+	// one's answer, even where the handler would refuse by now.
+	settled := u.Settle(ctx)
+	switch {
+	case used:
+		return nil, errUsed
+	case settled != nil:
+		return nil, fmt.Errorf("claim the idempotency key: %w", settled)
+	case err != nil:
 		return nil, err
 	}
 	resp := answer.(proto.Message)
@@ -136,24 +150,33 @@ func (c *Chain) once(ctx context.Context, u *unit.Unit, m *contract.Method, k *k
 	return resp, u.Queue(unit.Response).IdempotencyStore(ctx, db.IdempotencyStoreParams{OwnerID: k.owner, Key: k.text, Response: sealed})
 }
 
-// claim takes the key for this call and returns nil, or returns the first call's answer. It waits while the first call is running on
-// another server; only this wait has a lock timeout.
-func (c *Chain) claim(ctx context.Context, u *unit.Unit, m *contract.Method, k *key) (proto.Message, error) {
-	u.LimitLockWait(keyWait)
-	claim := db.IdempotencyClaimParams{OwnerID: k.owner, Key: k.text, Method: m.Name, RequestHash: k.hash, CreatedAt: u.Now}
+// claimKey takes the key for this call, ahead of the handler's first read, which fails when the key was used before; used says so then.
+// It waits while the first call is running on another server; only this wait has a lock timeout.
+func claimKey(ctx context.Context, u *unit.Unit, m *contract.Method, k *key, used *bool) error {
+	params := db.IdempotencyClaimParams{OwnerID: k.owner, Key: k.text, Method: m.Name, RequestHash: k.hash, CreatedAt: u.Now}
 	if !m.Rule.GetIdempotencyKeyKept() {
 		expires := u.Now.Add(keyKept)
-		claim.ExpiresAt = &expires
+		params.ExpiresAt = &expires
 	}
-	claimed, err := u.Read().IdempotencyClaim(ctx, claim)
-	if err != nil {
-		return nil, fmt.Errorf("claim the idempotency key: %w", err)
-	}
+	u.LimitLockWait(keyWait)
+	err := u.Ahead(func(rows int64) error {
+		if *used = rows == 0; *used {
+			return errUsed
+		}
+		return nil
+	}).IdempotencyClaim(ctx, params)
 	u.LimitLockWait(0)
-	if claimed == 1 {
-		return nil, nil
-	}
-	first, err := u.Read().IdempotencyReplay(ctx, k.owner, k.text)
+	return err
+}
+
+// replay gives the first call's answer, in a transaction of its own: what the handler asked for together with its claim was done in the
+// one that is rolled back by now.
+func (c *Chain) replay(ctx context.Context, who unit.Who, m *contract.Method, k *key) (proto.Message, error) {
+	var first db.IdempotencyReplayRow
+	err := c.Runner.Do(ctx, who, true, func(ctx context.Context, u *unit.Unit) (err error) {
+		first, err = u.Read().IdempotencyReplay(ctx, k.owner, k.text)
+		return err
+	})
 	if err != nil {
 		return nil, fmt.Errorf("read the first answer: %w", err)
 	}

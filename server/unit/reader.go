@@ -13,15 +13,13 @@ type reader struct{ u *Unit }
 
 // send sends the statement with what travels ahead of it, whose results it reads.
 func (r reader) send(ctx context.Context, sql string, args []any) (pgx.BatchResults, error) {
+	checks := r.u.checks()
 	batch := r.u.takeAhead()
-	ahead := batch.Len()
 	batch.Queue(sql, args...)
 	results := r.u.conn.SendBatch(ctx, batch)
-	for range ahead {
-		if _, err := results.Exec(); err != nil {
-			_ = results.Close() // says the same
-			return nil, err
-		}
+	if err := readAhead(results, checks); err != nil {
+		_ = results.Close() // says the same, or nothing
+		return nil, err
 	}
 	return results, nil
 }

@@ -10,6 +10,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -46,12 +47,23 @@ type Unit struct {
 	Merchant, Object string
 
 	conn *pgxpool.Conn
-	// ahead are statements without a result that travel with the next query or with the flush, BEGIN first of all: alone, each would
-	// cost a round trip.
-	ahead  []string
+	// ahead are statements without rows that travel with the next query or with the flush, BEGIN first of all: alone, each would cost
+	// a round trip.
+	ahead  []statement
 	queued [stages]pgx.Batch
 	after  []func()
 }
+
+// A statement that travels ahead of others. check, where there is one, is told how many rows it changed; its error is that of what it
+// travelled with.
+type statement struct {
+	sql   string
+	args  []any
+	check func(rows int64) error
+}
+
+// begin is every unit's first statement.
+var begin = statement{sql: "begin"}
 
 // Who says in whose name a unit acts.
 type Who struct {
@@ -95,7 +107,7 @@ func (r *Runner) once(ctx context.Context, who Who, fn func(context.Context, *Un
 		return fmt.Errorf("acquire a connection: %w", err)
 	}
 	defer conn.Release()
-	u := &Unit{Now: r.Now(), Actor: who.Actor, RequestID: who.RequestID, Merchant: who.Merchant, conn: conn, ahead: []string{"begin"}}
+	u := &Unit{Now: r.Now(), Actor: who.Actor, RequestID: who.RequestID, Merchant: who.Merchant, conn: conn, ahead: []statement{begin}}
 	committed := false
 	defer func() {
 		if !committed {
@@ -117,7 +129,7 @@ func (r *Runner) once(ctx context.Context, who Who, fn func(context.Context, *Un
 
 // rollback outlives the call: a caller that gave up must not leave an open transaction in the pool.
 func (u *Unit) rollback(ctx context.Context) {
-	if len(u.ahead) > 0 && u.ahead[0] == "begin" {
+	if len(u.ahead) > 0 && u.ahead[0].sql == begin.sql {
 		return // nothing was asked, so nothing was begun
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
@@ -128,6 +140,9 @@ func (u *Unit) rollback(ctx context.Context) {
 }
 
 func (u *Unit) flush(ctx context.Context) error {
+	if err := u.Settle(ctx); err != nil {
+		return err
+	}
 	all := u.takeAhead()
 	for stage := range u.queued {
 		all.QueuedQueries = append(all.QueuedQueries, u.queued[stage].QueuedQueries...)
@@ -147,17 +162,60 @@ func (u *Unit) About(merchant, object string) { u.Merchant, u.Object = merchant,
 
 // LimitLockWait bounds how long the statements that follow wait for a lock; zero lifts the bound. It ends with the transaction.
 func (u *Unit) LimitLockWait(wait time.Duration) {
-	u.ahead = append(u.ahead, fmt.Sprintf("set local lock_timeout = %d", wait.Milliseconds()))
+	u.ahead = append(u.ahead, statement{sql: fmt.Sprintf("set local lock_timeout = %d", wait.Milliseconds())})
+}
+
+// Ahead gives the queries that travel with the unit's next query, before it, and so cost no round trip of their own. check is told how
+// many rows the statement changed; when it returns an error, the query that it travelled with fails with that error. PostgreSQL has run
+// that query all the same, so a unit whose check refused must not be committed.
+func (u *Unit) Ahead(check func(rows int64) error) *db.Queries { return db.New(ahead{u, check}) }
+
+// Settle sends what travels ahead if anyone waits to hear what came of it.
+func (u *Unit) Settle(ctx context.Context) error {
+	if !slices.ContainsFunc(u.ahead, func(s statement) bool { return s.check != nil }) {
+		return nil
+	}
+	checks := u.checks()
+	results := u.conn.SendBatch(ctx, u.takeAhead())
+	err := readAhead(results, checks)
+	if closeErr := results.Close(); err == nil {
+		err = closeErr
+	}
+	return err
+}
+
+// checks are those of what travels ahead, nil for a statement that has none.
+func (u *Unit) checks() []func(int64) error {
+	var all []func(int64) error
+	for _, s := range u.ahead {
+		all = append(all, s.check)
+	}
+	return all
 }
 
 // takeAhead begins a batch with what travels ahead.
 func (u *Unit) takeAhead() *pgx.Batch {
 	batch := &pgx.Batch{}
-	for _, statement := range u.ahead {
-		batch.Queue(statement)
+	for _, s := range u.ahead {
+		batch.Queue(s.sql, s.args...)
 	}
 	u.ahead = nil
 	return batch
+}
+
+// readAhead reads the results of what travelled ahead.
+func readAhead(results pgx.BatchResults, checks []func(int64) error) error {
+	var refused error
+	for _, check := range checks {
+		tag, err := results.Exec()
+		if err != nil {
+			return err
+		}
+		if check != nil && refused == nil {
+			refused = check(tag.RowsAffected())
+		}
+	}
+	return refused
 }
 
 // AfterCommit has f run once the unit is committed. It must be quick and must not fail: nobody hears of it.
@@ -165,6 +223,25 @@ func (u *Unit) AfterCommit(f func()) { u.after = append(u.after, f) }
 
 // queue is a database that remembers statements instead of running them.
 type queue struct{ batch *pgx.Batch }
+
+// ahead is a database that has statements travel with the unit's next query.
+type ahead struct {
+	u     *Unit
+	check func(rows int64) error
+}
+
+func (a ahead) Exec(_ context.Context, sql string, args ...any) (pgconn.CommandTag, error) {
+	a.u.ahead = append(a.u.ahead, statement{sql, args, a.check})
+	return pgconn.CommandTag{}, nil
+}
+
+func (ahead) Query(context.Context, string, ...any) (pgx.Rows, error) {
+	return nil, errors.New("unit: a query with a result cannot travel ahead")
+}
+
+func (ahead) QueryRow(context.Context, string, ...any) pgx.Row {
+	panic("unit: a query with a result cannot travel ahead")
+}
 
 func (q queue) Exec(_ context.Context, sql string, args ...any) (pgconn.CommandTag, error) {
 	q.batch.Queue(sql, args...)

@@ -226,3 +226,60 @@ func TestADeadlockIsRunAgain(t *testing.T) {
 	}
 	group.Wait()
 }
+
+// TestWhatTravelsAheadIsHeardOf holds whether a query follows, the flush alone, or nobody but Settle.
+func TestWhatTravelsAheadIsHeardOf(t *testing.T) {
+	t.Parallel()
+	s := testserver.New(t)
+	claim := db.IdempotencyClaimParams{OwnerID: "mer_ahead", Key: "k", Method: "m", RequestHash: []byte("h")}
+	refused := errors.New("used before")
+	for _, tt := range []struct {
+		name string
+		then func(context.Context, *unit.Unit) error
+	}{
+		{"a query", func(ctx context.Context, u *unit.Unit) error { _, err := u.Read().MerchantFirst(ctx); return err }},
+		{"a query that itself fails", func(ctx context.Context, u *unit.Unit) error {
+			_, err := u.Read().MerchantGet(ctx, "mer_none")
+			return err
+		}},
+		{"settle", func(ctx context.Context, u *unit.Unit) error { return u.Settle(ctx) }},
+		{"the flush", func(context.Context, *unit.Unit) error { return nil }},
+	} {
+		var heard []int64
+		run := func() error {
+			return s.Runner.Do(t.Context(), unit.Who{}, false, func(ctx context.Context, u *unit.Unit) error {
+				err := u.Ahead(func(rows int64) error {
+					if heard = append(heard, rows); rows == 0 {
+						return refused
+					}
+					return nil
+				}).IdempotencyClaim(ctx, claim)
+				if err != nil {
+					return err
+				}
+				answer := db.IdempotencyStoreParams{OwnerID: claim.OwnerID, Key: claim.Key, Response: []byte("answer")}
+				if err := u.Queue(unit.Response).IdempotencyStore(ctx, answer); err != nil {
+					return err
+				}
+				if err := addMerchant(ctx, u, "mer_"+claim.Key); err != nil {
+					return err
+				}
+				return tt.then(ctx, u)
+			})
+		}
+		claim.Key = strings.ReplaceAll(tt.name, " ", "_")
+		first := run()
+		if failing := tt.name == "a query that itself fails"; (first != nil) != failing || exists(t, s, "mer_"+claim.Key) == failing {
+			t.Errorf("%s, the first time: %v", tt.name, first)
+		}
+		if again := run(); first == nil && !errors.Is(again, refused) {
+			t.Errorf("%s, again: %v", tt.name, again)
+		}
+		if first == nil && fmt.Sprint(heard) != "[1 0]" {
+			t.Errorf("%s heard %v", tt.name, heard)
+		}
+	}
+	if idle := s.Pool.Stat().AcquiredConns(); idle != 0 {
+		t.Errorf("%d connections were not given back", idle)
+	}
+}

@@ -1,4 +1,4 @@
--- name: IdempotencyClaim :execrows
+-- name: IdempotencyClaim :exec
 -- One row: the key is ours until we roll back. None: it was used before. Waits while another transaction holds it.
 insert into idempotency_keys (owner_id, key, method, request_hash, created_at, expires_at)
 values (@owner_id, @key, @method, @request_hash, @created_at, @expires_at)
