@@ -11,41 +11,45 @@ import (
 )
 
 const idempotencyClaim = `-- name: IdempotencyClaim :exec
-insert into idempotency_keys (owner_id, key, method, request_hash, created_at, expires_at)
-values ($1, $2, $3, $4, $5, $6)
-on conflict (owner_id, key) do update
-set method = excluded.method, request_hash = excluded.request_hash, created_at = excluded.created_at,
-    expires_at = excluded.expires_at, response = null, replays = 0
-where idempotency_keys.expires_at <= excluded.created_at
+select 1
+where pg_try_advisory_xact_lock(hashtextextended($1::text || ' ' || $2::text, 0))
+  and not exists (select from idempotency_keys where owner_id = $1 and key = $2)
 `
 
-type IdempotencyClaimParams struct {
-	OwnerID     string
-	Key         string
-	Method      string
-	RequestHash []byte
-	CreatedAt   time.Time
-	ExpiresAt   *time.Time
+// One row: the key is ours until the transaction ends. None: it was used before, or somebody uses it now; nobody waits here. A key that
+// was used and committed between this statement's snapshot and its lock is caught by the primary key, when the answer is stored.
+func (q *Queries) IdempotencyClaim(ctx context.Context, ownerID string, key string) error {
+	_, err := q.db.Exec(ctx, idempotencyClaim, ownerID, key)
+	return err
 }
 
-// One row: the key is ours until we roll back. None: it was used before. Waits while another transaction holds it.
-func (q *Queries) IdempotencyClaim(ctx context.Context, arg IdempotencyClaimParams) error {
-	_, err := q.db.Exec(ctx, idempotencyClaim,
-		arg.OwnerID,
-		arg.Key,
-		arg.Method,
-		arg.RequestHash,
-		arg.CreatedAt,
-		arg.ExpiresAt,
-	)
+const idempotencyForget = `-- name: IdempotencyForget :exec
+delete from idempotency_keys where owner_id = $1 and key = $2 and expires_at <= $3::timestamptz
+`
+
+type IdempotencyForgetParams struct {
+	OwnerID string
+	Key     string
+	Now     time.Time
+}
+
+// A key whose time is over may be used again.
+func (q *Queries) IdempotencyForget(ctx context.Context, arg IdempotencyForgetParams) error {
+	_, err := q.db.Exec(ctx, idempotencyForget, arg.OwnerID, arg.Key, arg.Now)
 	return err
 }
 
 const idempotencyReplay = `-- name: IdempotencyReplay :one
 update idempotency_keys set replays = replays + 1
-where owner_id = $1 and key = $2
+where owner_id = $1 and key = $2 and (expires_at > $3::timestamptz or expires_at is null)
 returning method, request_hash, response
 `
+
+type IdempotencyReplayParams struct {
+	OwnerID string
+	Key     string
+	Now     time.Time
+}
 
 type IdempotencyReplayRow struct {
 	Method      string
@@ -55,24 +59,37 @@ type IdempotencyReplayRow struct {
 
 // Counting the replay makes it a write: its commit waits for the disk as the first one's did, so that an answer given twice is as
 // durable as an answer given once.
-func (q *Queries) IdempotencyReplay(ctx context.Context, ownerID string, key string) (IdempotencyReplayRow, error) {
-	row := q.db.QueryRow(ctx, idempotencyReplay, ownerID, key)
+func (q *Queries) IdempotencyReplay(ctx context.Context, arg IdempotencyReplayParams) (IdempotencyReplayRow, error) {
+	row := q.db.QueryRow(ctx, idempotencyReplay, arg.OwnerID, arg.Key, arg.Now)
 	var i IdempotencyReplayRow
 	err := row.Scan(&i.Method, &i.RequestHash, &i.Response)
 	return i, err
 }
 
 const idempotencyStore = `-- name: IdempotencyStore :exec
-update idempotency_keys set response = $1 where owner_id = $2 and key = $3
+insert into idempotency_keys (owner_id, key, method, request_hash, response, created_at, expires_at)
+values ($1, $2, $3, $4, $5, $6, $7)
 `
 
 type IdempotencyStoreParams struct {
-	Response []byte
-	OwnerID  string
-	Key      string
+	OwnerID     string
+	Key         string
+	Method      string
+	RequestHash []byte
+	Response    []byte
+	CreatedAt   time.Time
+	ExpiresAt   *time.Time
 }
 
 func (q *Queries) IdempotencyStore(ctx context.Context, arg IdempotencyStoreParams) error {
-	_, err := q.db.Exec(ctx, idempotencyStore, arg.Response, arg.OwnerID, arg.Key)
+	_, err := q.db.Exec(ctx, idempotencyStore,
+		arg.OwnerID,
+		arg.Key,
+		arg.Method,
+		arg.RequestHash,
+		arg.Response,
+		arg.CreatedAt,
+		arg.ExpiresAt,
+	)
 	return err
 }

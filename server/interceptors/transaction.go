@@ -10,6 +10,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/jackc/pgx/v5"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/protobuf/proto"
@@ -58,21 +59,44 @@ func (c *Chain) transaction(ctx context.Context, req any, info *grpc.UnaryServer
 		defer release()
 	}
 	var resp proto.Message
-	err = c.Runner.Do(ctx, who, k != nil, func(ctx context.Context, u *unit.Unit) error {
-		var err error
+	first := func(ctx context.Context, u *unit.Unit) (err error) {
 		resp, err = c.once(ctx, u, m, k, req, next)
 		return err
-	})
-	if errors.Is(err, errUsed) {
-		resp, err = c.replay(ctx, who, m, k)
 	}
-	if unit.LockTimeout(err) {
-		return nil, inProgress()
+	for pause := firstPause; ; pause *= 2 {
+		err := c.Runner.Do(ctx, who, k != nil, first)
+		if errors.Is(err, errTaken) {
+			resp, err = c.replay(ctx, who, m, k)
+		}
+		switch {
+		case err == nil:
+			return resp, nil
+		case !errors.Is(err, errTaken):
+			return nil, err
+		case pause > lastPause:
+			return nil, inProgress()
+		}
+		if err := sleep(ctx, pause); err != nil {
+			return nil, err
+		}
 	}
-	if err != nil {
-		return nil, err
+}
+
+// Another server that uses the key now is given five seconds in all, asked after 10 ms, 20 ms … 2.56 s.
+const (
+	firstPause = 10 * time.Millisecond
+	lastPause  = 2560 * time.Millisecond
+)
+
+func sleep(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
 	}
-	return resp, nil
 }
 
 // errTried ends a unit that was only to be tried out.
@@ -109,14 +133,21 @@ func (c *Chain) auditedRead(ctx context.Context, m *contract.Method, who unit.Wh
 	return resp, nil
 }
 
-// errUsed ends a unit whose key was used before.
-var errUsed = errors.New("the Idempotency-Key was used before")
+// errTaken ends a unit whose key was used before, or is in use on another server.
+var errTaken = errors.New("the Idempotency-Key is taken")
 
-// once runs the call in the unit: claim the key; the handler; the audit row, the stored answer.
+// once runs the call in the unit: claim the key; the handler; the audit row, the stored answer. The claim travels with the handler's
+// first read, which fails when the key is taken.
 func (c *Chain) once(ctx context.Context, u *unit.Unit, m *contract.Method, k *key, req any, next grpc.UnaryHandler) (proto.Message, error) {
-	used := false
+	taken := false
 	if k != nil {
-		if err := claimKey(ctx, u, m, k, &used); err != nil {
+		err := u.Ahead(func(rows int64) error {
+			if taken = rows == 0; taken {
+				return errTaken
+			}
+			return nil
+		}).IdempotencyClaim(ctx, k.owner, k.text)
+		if err != nil {
 			return nil, err
 		}
 	}
@@ -125,8 +156,8 @@ func (c *Chain) once(ctx context.Context, u *unit.Unit, m *contract.Method, k *k
 	// one's answer, even where the handler would refuse by now.
 	settled := u.Settle(ctx)
 	switch {
-	case used:
-		return nil, errUsed
+	case taken:
+		return nil, errTaken
 	case settled != nil:
 		return nil, fmt.Errorf("claim the idempotency key: %w", settled)
 	case err != nil:
@@ -139,44 +170,41 @@ func (c *Chain) once(ctx context.Context, u *unit.Unit, m *contract.Method, k *k
 	if k == nil {
 		return resp, nil
 	}
+	return resp, c.store(ctx, u, m, k, resp)
+}
+
+// store queues the answer under its key. The key's own constraint refuses the transaction of a second call that got this far.
+func (c *Chain) store(ctx context.Context, u *unit.Unit, m *contract.Method, k *key, resp proto.Message) error {
 	text, err := proto.MarshalOptions{Deterministic: true}.Marshal(resp)
 	if err != nil {
-		return nil, fmt.Errorf("store the answer: %w", err)
+		return fmt.Errorf("store the answer: %w", err)
 	}
 	sealed, err := c.Keys.Seal(k.place(), text)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	return resp, u.Queue(unit.Response).IdempotencyStore(ctx, db.IdempotencyStoreParams{OwnerID: k.owner, Key: k.text, Response: sealed})
-}
-
-// claimKey takes the key for this call, ahead of the handler's first read, which fails when the key was used before; used says so then.
-// It waits while the first call is running on another server; only this wait has a lock timeout.
-func claimKey(ctx context.Context, u *unit.Unit, m *contract.Method, k *key, used *bool) error {
-	params := db.IdempotencyClaimParams{OwnerID: k.owner, Key: k.text, Method: m.Name, RequestHash: k.hash, CreatedAt: u.Now}
+	row := db.IdempotencyStoreParams{OwnerID: k.owner, Key: k.text, Method: m.Name, RequestHash: k.hash, Response: sealed, CreatedAt: u.Now}
 	if !m.Rule.GetIdempotencyKeyKept() {
 		expires := u.Now.Add(keyKept)
-		params.ExpiresAt = &expires
+		row.ExpiresAt = &expires
 	}
-	u.LimitLockWait(keyWait)
-	err := u.Ahead(func(rows int64) error {
-		if *used = rows == 0; *used {
-			return errUsed
-		}
-		return nil
-	}).IdempotencyClaim(ctx, params)
-	u.LimitLockWait(0)
-	return err
+	return u.Queue(unit.Response).IdempotencyStore(ctx, row)
 }
 
 // replay gives the first call's answer, in a transaction of its own: what the handler asked for together with its claim was done in the
-// one that is rolled back by now.
+// one that is rolled back by now. errTaken says that there is no answer yet, or no longer.
 func (c *Chain) replay(ctx context.Context, who unit.Who, m *contract.Method, k *key) (proto.Message, error) {
 	var first db.IdempotencyReplayRow
 	err := c.Runner.Do(ctx, who, true, func(ctx context.Context, u *unit.Unit) (err error) {
-		first, err = u.Read().IdempotencyReplay(ctx, k.owner, k.text)
+		first, err = u.Read().IdempotencyReplay(ctx, db.IdempotencyReplayParams{OwnerID: k.owner, Key: k.text, Now: u.Now})
+		if errors.Is(err, pgx.ErrNoRows) {
+			return u.Queue(unit.Rows).IdempotencyForget(ctx, db.IdempotencyForgetParams{OwnerID: k.owner, Key: k.text, Now: u.Now})
+		}
 		return err
 	})
+	if err == nil && first.Method == "" {
+		return nil, errTaken
+	}
 	if err != nil {
 		return nil, fmt.Errorf("read the first answer: %w", err)
 	}

@@ -24,10 +24,6 @@ var history = []Invariant{
 		`select id from payouts where status in ('created', 'pending_screening', 'pending_approval', 'approved') and due_at is null`,
 	},
 	{
-		"keys_have_their_answer", "a used idempotency key has the answer that was given",
-		`select owner_id || ' ' || method || ' ' || created_at from idempotency_keys where response is null`,
-	},
-	{
 		"one_key_makes_one_payout", "as many payouts were created by calls as idempotency keys were used for it",
 		`select coalesce(k.merchant_id, a.merchant_id) from (
 		     select owner_id as merchant_id, count(*) as n from idempotency_keys

@@ -44,7 +44,6 @@ var damages = map[string]string{
 	"payouts_end_once":                 unguarded + "update payout_transitions set from_status = 'cancelled' where to_status = 'sent'",
 	"sent_payouts_have_an_instruction": "delete from rail_instructions",
 	"payouts_do_not_get_stuck":         unguarded + "update payouts set status = 'approved', completed_at = null",
-	"keys_have_their_answer":           "update idempotency_keys set response = null",
 	"one_key_makes_one_payout":         "delete from idempotency_keys",
 	"beneficiaries_told_all":           "update beneficiaries set event_sequence = 7",
 	"what_exists_was_audited":          "delete from audit_log where action = 'beneficiary.create'",

@@ -15,7 +15,6 @@ const (
 	checkViolation      = "23514"
 	serializationFailed = "40001"
 	deadlockDetected    = "40P01"
-	lockNotAvailable    = "55P03"
 )
 
 // races are the constraints that two callers can make each other break though each of them looked first. Whoever breaks one lost: run
@@ -29,6 +28,7 @@ var races = map[string]bool{
 	"external_ref_is_unique":                     true,
 	"rail_event_counts_once":                     true,
 	"payout_has_one_accepted_instruction":        true,
+	"idempotency_key_is_used_once":               true,
 }
 
 // LostRace names the constraint by which the unit lost a race; empty when it did not.
@@ -44,12 +44,6 @@ func LostRace(err error) string {
 func Transient(err error) bool {
 	pg, ok := errors.AsType[*pgconn.PgError](err)
 	return ok && (pg.Code == serializationFailed || pg.Code == deadlockDetected)
-}
-
-// LockTimeout says that a lock was not had in the time given.
-func LockTimeout(err error) bool {
-	pg, ok := errors.AsType[*pgconn.PgError](err)
-	return ok && pg.Code == lockNotAvailable
 }
 
 // ConnectionLost says that the database could not be reached or went away. What was under way may or may not have happened.

@@ -54,7 +54,7 @@ type Unit struct {
 	after  []func()
 }
 
-// A statement that travels ahead of others. check, where there is one, is told how many rows it changed; its error is that of what it
+// A statement that travels ahead of others. check, where there is one, is told how many rows it changed or found; its error is that of what it
 // travelled with.
 type statement struct {
 	sql   string
@@ -160,13 +160,8 @@ func (u *Unit) Queue(stage Stage) *db.Queries { return db.New(queue{&u.queued[st
 // About says which object, and of which merchant, the call's audit row is about.
 func (u *Unit) About(merchant, object string) { u.Merchant, u.Object = merchant, object }
 
-// LimitLockWait bounds how long the statements that follow wait for a lock; zero lifts the bound. It ends with the transaction.
-func (u *Unit) LimitLockWait(wait time.Duration) {
-	u.ahead = append(u.ahead, statement{sql: fmt.Sprintf("set local lock_timeout = %d", wait.Milliseconds())})
-}
-
 // Ahead gives the queries that travel with the unit's next query, before it, and so cost no round trip of their own. check is told how
-// many rows the statement changed; when it returns an error, the query that it travelled with fails with that error. PostgreSQL has run
+// many rows the statement changed or found; when it returns an error, the query that it travelled with fails with that error. PostgreSQL has run
 // that query all the same, so a unit whose check refused must not be committed.
 func (u *Unit) Ahead(check func(rows int64) error) *db.Queries { return db.New(ahead{u, check}) }
 

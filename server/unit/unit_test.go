@@ -7,7 +7,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -123,7 +122,6 @@ func TestTheFirstQueryBeginsTheTransaction(t *testing.T) {
 		},
 	} {
 		err := s.Runner.Do(t.Context(), unit.Who{}, false, func(ctx context.Context, u *unit.Unit) error {
-			u.LimitLockWait(time.Second)
 			if err := ask(ctx, u.Read()); err != nil {
 				return err
 			}
@@ -231,7 +229,7 @@ func TestADeadlockIsRunAgain(t *testing.T) {
 func TestWhatTravelsAheadIsHeardOf(t *testing.T) {
 	t.Parallel()
 	s := testserver.New(t)
-	claim := db.IdempotencyClaimParams{OwnerID: "mer_ahead", Key: "k", Method: "m", RequestHash: []byte("h")}
+	answer := db.IdempotencyStoreParams{OwnerID: "mer_ahead", Method: "m", RequestHash: []byte("h"), Response: []byte("answer")}
 	refused := errors.New("used before")
 	for _, tt := range []struct {
 		name string
@@ -253,23 +251,22 @@ func TestWhatTravelsAheadIsHeardOf(t *testing.T) {
 						return refused
 					}
 					return nil
-				}).IdempotencyClaim(ctx, claim)
+				}).IdempotencyClaim(ctx, answer.OwnerID, answer.Key)
 				if err != nil {
 					return err
 				}
-				answer := db.IdempotencyStoreParams{OwnerID: claim.OwnerID, Key: claim.Key, Response: []byte("answer")}
 				if err := u.Queue(unit.Response).IdempotencyStore(ctx, answer); err != nil {
 					return err
 				}
-				if err := addMerchant(ctx, u, "mer_"+claim.Key); err != nil {
+				if err := addMerchant(ctx, u, "mer_"+answer.Key); err != nil {
 					return err
 				}
 				return tt.then(ctx, u)
 			})
 		}
-		claim.Key = strings.ReplaceAll(tt.name, " ", "_")
+		answer.Key = strings.ReplaceAll(tt.name, " ", "_")
 		first := run()
-		if failing := tt.name == "a query that itself fails"; (first != nil) != failing || exists(t, s, "mer_"+claim.Key) == failing {
+		if failing := tt.name == "a query that itself fails"; (first != nil) != failing || exists(t, s, "mer_"+answer.Key) == failing {
 			t.Errorf("%s, the first time: %v", tt.name, first)
 		}
 		if again := run(); first == nil && !errors.Is(again, refused) {
