@@ -31,15 +31,18 @@ create function ledger_post_owed(
     p_txns integer[], p_debits text[], p_credits text[], p_amounts numeric[]
 ) returns void language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$
 declare
-    before    balances;
-    after     balances;
-    debits    text[];
-    credits   text[];
-    amounts   numeric[];
-    taken     numeric;
-    rest      numeric;
-    repaid    numeric;
-    repayment text;
+    before        balances;
+    after         balances;
+    to_available  numeric;
+    to_held       numeric;
+    to_receivable numeric;
+    debits        text[];
+    credits       text[];
+    amounts       numeric[];
+    taken         numeric;
+    rest          numeric;
+    repaid        numeric;
+    repayment     text;
 begin
     if array_length(p_ids, 1) is distinct from (select count(distinct t) from unnest(p_txns) t) then
         raise exception 'ledger_post: a transaction without postings';
@@ -52,13 +55,15 @@ begin
         on conflict do nothing;
         select * into strict before from balances where merchant_id = p_merchant and currency = p_currencies[i] for no key update;
 
-        after := before;
+        to_available := 0;
+        to_held := 0;
+        to_receivable := 0;
         debits := '{}';
         credits := '{}';
         amounts := '{}';
         for j in 1 .. cardinality(p_txns) loop
-            continue when p_txns[j] <> i;
-            taken := case when p_debits[j] = 'receivable' then least(after.available, p_amounts[j]) else 0 end;
+            continue when p_txns[j] is distinct from i;
+            taken := case when p_debits[j] = 'receivable' then greatest(0, least(before.available + to_available, p_amounts[j])) else 0 end;
             rest := p_amounts[j] - taken;
             if taken > 0 then
                 debits := array_append(debits, 'available');
@@ -70,12 +75,16 @@ begin
                 credits := array_append(credits, p_credits[j]);
                 amounts := array_append(amounts, rest);
             end if;
-            after.available := after.available - taken
+            to_available := to_available - taken
                 + case 'available' when p_credits[j] then p_amounts[j] when p_debits[j] then -p_amounts[j] else 0 end;
-            after.held := after.held + case 'held' when p_credits[j] then p_amounts[j] when p_debits[j] then -p_amounts[j] else 0 end;
-            after.receivable := after.receivable
+            to_held := to_held + case 'held' when p_credits[j] then p_amounts[j] when p_debits[j] then -p_amounts[j] else 0 end;
+            to_receivable := to_receivable
                 + case 'receivable' when p_credits[j] then -p_amounts[j] when p_debits[j] then rest else 0 end;
         end loop;
+        after := before;
+        after.available := before.available + to_available;
+        after.held := before.held + to_held;
+        after.receivable := before.receivable + to_receivable;
 
         repaid := case when after.available > 0 and after.receivable > 0 then least(after.available, after.receivable) else 0 end;
         update balances
@@ -87,8 +96,7 @@ begin
                                          available_after, held_after, receivable_after,
                                          payout_id, description, created_at, value_date, sequence)
         values (p_merchant, p_ids[i], p_types[i]::ledger_transaction_type, p_currencies[i],
-                after.available - before.available, after.held - before.held, after.receivable - before.receivable,
-                after.available, after.held, after.receivable,
+                to_available, to_held, to_receivable, after.available, after.held, after.receivable,
                 nullif(p_payouts[i], ''), p_descriptions[i], p_at, (p_at at time zone 'UTC')::date, before.sequence + 1);
         insert into ledger_postings (merchant_id, transaction_id, line, currency, debit, credit, amount)
         select p_merchant, p_ids[i], l.line, p_currencies[i], l.debit::ledger_account, l.credit::ledger_account, l.amount
