@@ -2,7 +2,6 @@ package contract_test
 
 import (
 	"net/http"
-	"slices"
 	"strings"
 	"testing"
 
@@ -65,10 +64,7 @@ func TestWhatWasDoneUnderAKeyIsNotDoneAgain(t *testing.T) {
 	s := testserver.New(t)
 	tn := newTenants(t, s, 1)[0]
 	clients := callers(t, s, tn)
-	methods := contract.Methods()
-	// The merchant's own go first: an operator's suspends it.
-	slices.SortStableFunc(methods, func(a, b *contract.Method) int { return strings.Compare(b.Rule.GetScope(), a.Rule.GetScope()) })
-	for _, m := range methods {
+	for _, m := range merchantsFirst() {
 		if m.ReadOnly {
 			continue
 		}
