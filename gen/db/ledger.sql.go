@@ -13,30 +13,37 @@ import (
 )
 
 const balanceGet = `-- name: BalanceGet :one
-select currency, available, held from balances where merchant_id = $1 and currency = $2
+select currency, available, held, receivable from balances where merchant_id = $1 and currency = $2
 `
 
 type BalanceGetRow struct {
-	Currency  string
-	Available apd.Decimal
-	Held      apd.Decimal
+	Currency   string
+	Available  apd.Decimal
+	Held       apd.Decimal
+	Receivable apd.Decimal
 }
 
 func (q *Queries) BalanceGet(ctx context.Context, merchantID string, currency string) (BalanceGetRow, error) {
 	row := q.db.QueryRow(ctx, balanceGet, merchantID, currency)
 	var i BalanceGetRow
-	err := row.Scan(&i.Currency, &i.Available, &i.Held)
+	err := row.Scan(
+		&i.Currency,
+		&i.Available,
+		&i.Held,
+		&i.Receivable,
+	)
 	return i, err
 }
 
 const balanceList = `-- name: BalanceList :many
-select currency, available, held from balances where merchant_id = $1 order by position, currency
+select currency, available, held, receivable from balances where merchant_id = $1 order by position, currency
 `
 
 type BalanceListRow struct {
-	Currency  string
-	Available apd.Decimal
-	Held      apd.Decimal
+	Currency   string
+	Available  apd.Decimal
+	Held       apd.Decimal
+	Receivable apd.Decimal
 }
 
 func (q *Queries) BalanceList(ctx context.Context, merchantID string) ([]BalanceListRow, error) {
@@ -48,7 +55,12 @@ func (q *Queries) BalanceList(ctx context.Context, merchantID string) ([]Balance
 	items := []BalanceListRow{}
 	for rows.Next() {
 		var i BalanceListRow
-		if err := rows.Scan(&i.Currency, &i.Available, &i.Held); err != nil {
+		if err := rows.Scan(
+			&i.Currency,
+			&i.Available,
+			&i.Held,
+			&i.Receivable,
+		); err != nil {
 			return nil, err
 		}
 		items = append(items, i)
@@ -128,7 +140,7 @@ func (q *Queries) LedgerPost(ctx context.Context, arg LedgerPostParams) error {
 }
 
 const transactionList = `-- name: TransactionList :many
-select t.merchant_id, t.id, t.type, t.currency, t.available_delta, t.held_delta, t.available_after, t.held_after, t.payout_id, t.description, t.created_at, t.value_date, t.sequence from ledger_transactions t
+select t.merchant_id, t.id, t.type, t.currency, t.available_delta, t.held_delta, t.available_after, t.held_after, t.payout_id, t.description, t.created_at, t.value_date, t.sequence, t.receivable_delta, t.receivable_after from ledger_transactions t
 join (
     select picked.merchant_id, picked.id,
            min(picked.created_at) over (partition by picked.currency order by picked.sequence desc) as place
@@ -197,6 +209,8 @@ func (q *Queries) TransactionList(ctx context.Context, arg TransactionListParams
 			&i.CreatedAt,
 			&i.ValueDate,
 			&i.Sequence,
+			&i.ReceivableDelta,
+			&i.ReceivableAfter,
 		); err != nil {
 			return nil, err
 		}

@@ -110,6 +110,7 @@ func New(c Config) (*Server, error) {
 		antonv1.RegisterReferenceServiceServer(to, &reference.Service{})
 		antonv1.RegisterSandboxServiceServer(to, payoutService)
 		opsv1.RegisterMerchantsServiceServer(to, merchantService)
+		opsv1.RegisterAdjustmentsServiceServer(to, &merchants.Adjustments{Environment: c.Environment, Clock: c.Clock})
 		opsv1.RegisterOperatorKeysServiceServer(to, &merchants.OperatorKeys{})
 		opsv1.RegisterFundingAccountsServiceServer(to, &accounts.Operator{})
 		opsv1.RegisterAuditServiceServer(to, &audit.Service{})

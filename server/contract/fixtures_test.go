@@ -7,6 +7,7 @@ import (
 	"maps"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 
@@ -29,10 +30,12 @@ type fields = map[string]any
 type tenant struct {
 	*testserver.Client
 	beneficiary, instrument, payout, event string
-	reviewed                               string // a payout that waits for a reviewer
-	archiving, archived, deleting, unused  string // beneficiaries, and an instrument, that no payout uses
-	apiKey, rotatedKey                     string // keys that hold keys:write alone, so that a key with this scope may rotate them
-	operatorKey                            string // an operator's key that nobody uses
+	adjustments
+	reviewed                              string // a payout that waits for a reviewer
+	returned                              string // a payout that the bank sent back
+	archiving, archived, deleting, unused string // beneficiaries, and an instrument, that no payout uses
+	apiKey, rotatedKey                    string // keys that hold keys:write alone, so that a key with this scope may rotate them
+	operatorKey                           string // an operator's key that nobody uses
 }
 
 // newTenants makes merchants with their objects. The account numbers lie apart, so that nobody's are another's.
@@ -44,6 +47,8 @@ func newTenants(t *testing.T, s *testserver.Server, count int) []tenant {
 		tn.beneficiary = tn.Beneficiary(t, "Garcia", fmt.Sprint(7_000_000_001+i))
 		tn.instrument = tn.data(t, "/v1/beneficiaries/"+tn.beneficiary)["default_instrument_id"].(string)
 		tn.reviewed = tn.Payout(t, tn.beneficiary, "1313.13", "review")
+		tn.returned = tn.Payout(t, tn.beneficiary, "30.00", "return")
+		tn.adjustments = newAdjustments(t, s, tn.Client)
 		for j, to := range []*string{&tn.archiving, &tn.archived, &tn.deleting, &tn.unused} {
 			*to = tn.Beneficiary(t, fmt.Sprint("Spare ", j), fmt.Sprint(7_100_000_001+i))
 		}
@@ -57,6 +62,7 @@ func newTenants(t *testing.T, s *testserver.Server, count int) []tenant {
 	s.Work() // what is made after this stays where it begins
 	for i := range all {
 		tn := &all[i]
+		bringBack(t, tn.Client, tn.returned)
 		tn.payout = tn.Payout(t, tn.beneficiary, "25.00", "cancel")
 		events := tn.Get(t, "/v1/events?object_id="+tn.payout).List()
 		if len(events) != 1 || tn.Status(t, tn.reviewed) != "manual_review" {
@@ -204,6 +210,14 @@ func fixture(t *testing.T, m *contract.Method, tn tenant) fields {
 		t.Fatalf("%s has no fixture: add a request that succeeds to fixtures", m.Name)
 	}
 	return request(tn)
+}
+
+// merchantsFirst are all methods for a test that calls them one after the other: the merchants' own before the operators', one of which
+// suspends the merchant.
+func merchantsFirst() []*contract.Method {
+	all := contract.Methods()
+	slices.SortStableFunc(all, func(a, b *contract.Method) int { return int(a.Rule.GetRole()) - int(b.Rule.GetRole()) })
+	return all
 }
 
 // callers are who may call each method: the tenant, or an operator, one for each method, because an operator's rate limit is smaller

@@ -161,5 +161,5 @@ func keyError(err error) error {
 	if errors.Is(err, pgx.ErrNoRows) {
 		return unauthenticated()
 	}
-	return fmt.Errorf("look the key up: %w", err)
+	return public(fmt.Errorf("look the key up: %w", err)) // REST answers this without the rest of the chain
 }

@@ -1,8 +1,8 @@
 -- name: BalanceGet :one
-select currency, available, held from balances where merchant_id = @merchant_id and currency = @currency;
+select currency, available, held, receivable from balances where merchant_id = @merchant_id and currency = @currency;
 
 -- name: BalanceList :many
-select currency, available, held from balances where merchant_id = @merchant_id order by position, currency;
+select currency, available, held, receivable from balances where merchant_id = @merchant_id order by position, currency;
 
 -- name: LedgerPost :exec
 select ledger_post(@merchant_id, @at::timestamptz, @ids::text[], @types::text[], @currencies::text[], @payout_ids::text[],

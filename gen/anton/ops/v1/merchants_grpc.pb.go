@@ -50,7 +50,10 @@ type MerchantsServiceClient interface {
 	ActivateMerchant(ctx context.Context, in *ActivateMerchantRequest, opts ...grpc.CallOption) (*ActivateMerchantResponse, error)
 	// Issues an API key to a merchant. The key itself is shown in this answer only.
 	CreateApiKey(ctx context.Context, in *CreateApiKeyRequest, opts ...grpc.CallOption) (*CreateApiKeyResponse, error)
-	// Records money that a merchant paid in, and makes it available.
+	// Records money that a merchant paid in, and makes it available. What the merchant owes is repaid first.
+	//
+	// In live it waits for another operator, as every adjustment: the answer names the adjustment to approve, and the deposit's id is what
+	// its transaction will have.
 	CreateDeposit(ctx context.Context, in *CreateDepositRequest, opts ...grpc.CallOption) (*CreateDepositResponse, error)
 }
 
@@ -163,7 +166,10 @@ type MerchantsServiceServer interface {
 	ActivateMerchant(context.Context, *ActivateMerchantRequest) (*ActivateMerchantResponse, error)
 	// Issues an API key to a merchant. The key itself is shown in this answer only.
 	CreateApiKey(context.Context, *CreateApiKeyRequest) (*CreateApiKeyResponse, error)
-	// Records money that a merchant paid in, and makes it available.
+	// Records money that a merchant paid in, and makes it available. What the merchant owes is repaid first.
+	//
+	// In live it waits for another operator, as every adjustment: the answer names the adjustment to approve, and the deposit's id is what
+	// its transaction will have.
 	CreateDeposit(context.Context, *CreateDepositRequest) (*CreateDepositResponse, error)
 }
 
