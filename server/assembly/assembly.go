@@ -65,10 +65,13 @@ type Server struct {
 // maxMessage bounds what a gRPC call may send, as the gateway bounds a body.
 const maxMessage = 1 << 20
 
+// ErrSandboxKeyset says that a live server was given keys that lay open.
+var ErrSandboxKeyset = errors.New("the keyset is a sandbox's, which was never secret: live needs one of its own")
+
 // New assembles a server.
 func New(c Config) (*Server, error) {
 	if c.Environment == "live" && c.Keys.Sandbox {
-		return nil, errors.New("the keyset is a sandbox's, which was never secret: live needs one of its own")
+		return nil, ErrSandboxKeyset
 	}
 	runner := &unit.Runner{Pool: c.Pool, Clock: c.Clock}
 
