@@ -21,7 +21,8 @@ var ranks = [][]string{
 	{"ledger", "screening", "velocity", "risk", "rails", "keysets"},
 	{"events", "audit"},
 	{"page", "call", "patch"},
-	{"unit", "contract", "bankdetails", "rules", "invariants"},
+	{"unit", "contract", "bankdetails", "invariants"},
+	{"rules"},
 	{"apierr", "crypto", "ids", "money", "postgres", "screening/lists"},
 }
 
