@@ -122,3 +122,19 @@ func TestAWrongKMSURIIsRefusedInASentence(t *testing.T) {
 		}
 	}
 }
+
+// FuzzOpenKMSKey: a KMS key is always a key of a Vault on some host, and a refusal one sentence.
+func FuzzOpenKMSKey(f *testing.F) {
+	for _, seed := range []string{"hcvault://vault.example.com:8200/transit/keys/anton", "hcvault://[::1]/a/keys/b", "HCVAULT://x/keys/", "aws-kms://x", "hcvault:///transit/keys/a", "\x00", ""} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, uri string) {
+		key, err := OpenKMSKey(uri)
+		if err == nil && uri != "" && (key.URI != uri || !strings.HasPrefix(strings.ToLower(uri), "hcvault://") || !strings.Contains(uri, "keys/")) {
+			t.Errorf("%q was taken", uri)
+		}
+		if err != nil && strings.Contains(err.Error(), "\n") {
+			t.Errorf("%q: %v", uri, err)
+		}
+	})
+}
