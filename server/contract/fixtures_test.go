@@ -36,6 +36,11 @@ type tenant struct {
 	archiving, archived, deleting, unused string // beneficiaries, and an instrument, that no payout uses
 	apiKey, rotatedKey                    string // keys that hold keys:write alone, so that a key with this scope may rotate them
 	operatorKey                           string // an operator's key that nobody uses
+	reviewed                               string // a payout that waits for a reviewer
+	archiving, archived, deleting, unused  string // beneficiaries, and an instrument, that no payout uses
+	apiKey, rotatedKey                     string // keys that hold keys:write alone, so that a key with this scope may rotate them
+	operatorKey                            string // an operator's key that nobody uses
+	suspending                             string // a merchant that makes no calls: a suspended one could not
 }
 
 // newTenants makes merchants with their objects. The account numbers lie apart, so that nobody's are another's.
@@ -57,6 +62,7 @@ func newTenants(t *testing.T, s *testserver.Server, count int) []tenant {
 		tn.apiKey = made(t, tn.Client, "/v1/api-keys", `{"name":"Spare","scopes":["keys:write"]}`)
 		tn.rotatedKey = made(t, tn.Client, "/v1/api-keys", `{"name":"Rotated","scopes":["keys:write"]}`)
 		tn.operatorKey = made(t, s.Ops(), "/ops/v1/operator-keys", `{"name":"Spare","role":"viewer"}`)
+		tn.suspending = s.Merchant(t).Merchant
 		all[i] = tn
 	}
 	s.Work() // what is made after this stays where it begins
@@ -181,7 +187,7 @@ var fixtures = map[string]func(tn tenant) fields{
 		return fields{"id": tn.Merchant, "name": "Test Merchant Limited", "rate_limit_multiplier": 100}
 	},
 	"/anton.ops.v1.MerchantsService/SuspendMerchant": func(tn tenant) fields {
-		return fields{"id": tn.Merchant, "reason": "Documents are overdue"}
+		return fields{"id": tn.suspending, "reason": "Documents are overdue"}
 	},
 	"/anton.ops.v1.MerchantsService/ActivateMerchant": func(tn tenant) fields { return fields{"id": tn.Merchant} },
 
