@@ -946,6 +946,11 @@ type Instrument struct {
 	DeletedAt     *time.Time
 }
 
+type KeysetMark struct {
+	OnlyRow bool
+	Mark    []byte
+}
+
 type LedgerPosting struct {
 	MerchantID    string
 	TransactionID string

@@ -31,16 +31,12 @@ type tenant struct {
 	*testserver.Client
 	beneficiary, instrument, payout, event string
 	adjustments
-	reviewed                              string // a payout that waits for a reviewer
 	returned                              string // a payout that the bank sent back
+	reviewed                              string // a payout that waits for a reviewer
 	archiving, archived, deleting, unused string // beneficiaries, and an instrument, that no payout uses
 	apiKey, rotatedKey                    string // keys that hold keys:write alone, so that a key with this scope may rotate them
 	operatorKey                           string // an operator's key that nobody uses
-	reviewed                               string // a payout that waits for a reviewer
-	archiving, archived, deleting, unused  string // beneficiaries, and an instrument, that no payout uses
-	apiKey, rotatedKey                     string // keys that hold keys:write alone, so that a key with this scope may rotate them
-	operatorKey                            string // an operator's key that nobody uses
-	suspending                             string // a merchant that makes no calls: a suspended one could not
+	suspending                            string // a merchant that makes no calls: a suspended one could not
 }
 
 // newTenants makes merchants with their objects. The account numbers lie apart, so that nobody's are another's.

@@ -1338,11 +1338,10 @@ const file_anton_ops_v1_merchants_proto_rawDesc = "" +
 	"\x05_nameB\x18\n" +
 	"\x16_rate_limit_multiplier\"D\n" +
 	"\x16UpdateMerchantResponse\x12*\n" +
-	"\x04data\x18\x01 \x01(\v2\x16.anton.ops.v1.MerchantR\x04data\"W\n" +
+	"\x04data\x18\x01 \x01(\v2\x16.anton.ops.v1.MerchantR\x04data\"[\n" +
 	"\x16SuspendMerchantRequest\x12\x19\n" +
-	"\x02id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\x02id\x12\"\n" +
-	"\x06reason\x18\x02 \x01(\tB\n" +
-	"\xbaH\ar\x05\x10\x01\x18\xf4\x03R\x06reason\"E\n" +
+	"\x02id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\x02id\x12&\n" +
+	"\x06reason\x18\x02 \x01(\tB\x0e\xbaH\ar\x05\x10\x01\x18\xf4\x03\x80\xbc\x18\x01R\x06reason\"E\n" +
 	"\x17SuspendMerchantResponse\x12*\n" +
 	"\x04data\x18\x01 \x01(\v2\x16.anton.ops.v1.MerchantR\x04data\"4\n" +
 	"\x17ActivateMerchantRequest\x12\x19\n" +

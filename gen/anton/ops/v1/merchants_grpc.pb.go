@@ -48,7 +48,8 @@ type MerchantsServiceClient interface {
 	SuspendMerchant(ctx context.Context, in *SuspendMerchantRequest, opts ...grpc.CallOption) (*SuspendMerchantResponse, error)
 	// Lets a suspended merchant do business again, within a second. For one that is active it changes nothing.
 	ActivateMerchant(ctx context.Context, in *ActivateMerchantRequest, opts ...grpc.CallOption) (*ActivateMerchantResponse, error)
-	// Issues an API key to a merchant. The key itself is shown in this answer only.
+	// Issues an API key to a merchant. The key itself is shown in this answer only, and in a replay of it: the same request with the same
+	// `Idempotency-Key` by the same operator within 24 hours.
 	CreateApiKey(ctx context.Context, in *CreateApiKeyRequest, opts ...grpc.CallOption) (*CreateApiKeyResponse, error)
 	// Records money that a merchant paid in, and makes it available. What the merchant owes is repaid first.
 	//
@@ -164,7 +165,8 @@ type MerchantsServiceServer interface {
 	SuspendMerchant(context.Context, *SuspendMerchantRequest) (*SuspendMerchantResponse, error)
 	// Lets a suspended merchant do business again, within a second. For one that is active it changes nothing.
 	ActivateMerchant(context.Context, *ActivateMerchantRequest) (*ActivateMerchantResponse, error)
-	// Issues an API key to a merchant. The key itself is shown in this answer only.
+	// Issues an API key to a merchant. The key itself is shown in this answer only, and in a replay of it: the same request with the same
+	// `Idempotency-Key` by the same operator within 24 hours.
 	CreateApiKey(context.Context, *CreateApiKeyRequest) (*CreateApiKeyResponse, error)
 	// Records money that a merchant paid in, and makes it available. What the merchant owes is repaid first.
 	//
