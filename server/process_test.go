@@ -52,7 +52,7 @@ func start(t *testing.T, data string, env ...string) *process {
 		t.Fatal(err)
 	}
 	p := &process{command: exec.Command(binary, "serve"), output: &bytes.Buffer{}}
-	p.command.Env = append(os.Environ(), "ANTON_DATA="+data, "ANTON_HTTP_ADDR=127.0.0.1:0", "ANTON_GRPC_ADDR=127.0.0.1:0", "ANTON_LOG_LEVEL=warn")
+	p.command.Env = append(os.Environ(), "ANTON_DATA="+data, "ANTON_HTTP_ADDR=127.0.0.1:0", "ANTON_GRPC_ADDR=127.0.0.1:0", "ANTON_ADMIN_ADDR=127.0.0.1:0", "ANTON_LOG_LEVEL=warn")
 	p.command.Env = append(p.command.Env, env...)
 	p.command.Stderr = p.output
 	stdout, err := p.command.StdoutPipe()
@@ -351,7 +351,7 @@ func TestMistakesEndInOneSentence(t *testing.T) {
 		"a database that is gone": {[]string{"DATABASE_URL=postgres://nobody@127.0.0.1:1/none"}, "connect"},
 	} {
 		command := exec.Command(binary, "serve")
-		command.Env = append(os.Environ(), "ANTON_DATA="+t.TempDir(), "ANTON_HTTP_ADDR=127.0.0.1:0", "ANTON_GRPC_ADDR=127.0.0.1:0")
+		command.Env = append(os.Environ(), "ANTON_DATA="+t.TempDir(), "ANTON_HTTP_ADDR=127.0.0.1:0", "ANTON_GRPC_ADDR=127.0.0.1:0", "ANTON_ADMIN_ADDR=127.0.0.1:0")
 		command.Env = append(command.Env, tt.env...)
 		out, err := command.CombinedOutput()
 		if err == nil || !strings.Contains(string(out), tt.says) || strings.Contains(string(out), "goroutine") {

@@ -23,6 +23,7 @@ var ranks = [][]string{
 	{"page", "call", "patch"},
 	{"unit", "contract", "bankdetails", "rules", "invariants"},
 	{"apierr", "crypto", "ids", "money", "postgres", "screening/lists"},
+	{"observe"},
 }
 
 func TestImportsPointDown(t *testing.T) {

@@ -50,14 +50,16 @@ func (g *gateway) find(r *http.Request, err error) *apierr.Error {
 		e = apierr.From(err)
 	}
 	level := slog.LevelInfo
-	if e.Code == antonv1.ErrorCode_internal {
-		level = slog.LevelError
-	}
 	attrs := []slog.Attr{slog.String("request_id", call.RequestID(r.Context())), slog.String("code", e.Code.String())}
-	if e.Cause != nil {
-		attrs = append(attrs, slog.String("cause", e.Cause.Error()))
+	if caller := call.CallerOf(r.Context()); caller != nil {
+		attrs = append(attrs, slog.String("key_id", caller.KeyID), slog.String("merchant_id", caller.Merchant))
+	}
+	if e.Code == antonv1.ErrorCode_internal || e.Code == antonv1.ErrorCode_unavailable {
+		level = slog.LevelError
+		attrs = append(attrs, slog.Any("cause", e.Cause)) // that of a refusal may quote what was refused
 	}
 	g.Log.LogAttrs(r.Context(), level, "refused", attrs...)
+	g.Metrics.Refused(e.Code.String())
 	return e
 }
 

@@ -169,6 +169,7 @@ func (c *Chain) claim(ctx context.Context, u *unit.Unit, m *contract.Method, k *
 		return nil, fmt.Errorf("read the first answer: %w", err)
 	}
 	setHeader(ctx, "x-idempotent-replayed", "true")
+	c.Runner.Metrics.Replayed(m.Name)
 	return resp, nil
 }
 
