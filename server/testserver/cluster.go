@@ -116,6 +116,14 @@ func Database(t testing.TB) string {
 	return name
 }
 
+// Superuser runs a statement on the tests' PostgreSQL, for what no role of the server may do.
+func Superuser(t testing.TB, statement string) {
+	t.Helper()
+	if err := clusterOf(t).superuser(t.Context(), statement); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // PostgresLog is everything that the tests' PostgreSQL has logged.
 func PostgresLog(t testing.TB) string {
 	t.Helper()
