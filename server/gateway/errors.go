@@ -51,9 +51,7 @@ func (g *gateway) find(r *http.Request, err error) *apierr.Error {
 	}
 	level := slog.LevelInfo
 	attrs := []slog.Attr{slog.String("request_id", call.RequestID(r.Context())), slog.String("code", e.Code.String())}
-	if caller := call.CallerOf(r.Context()); caller != nil {
-		attrs = append(attrs, slog.String("key_id", caller.KeyID), slog.String("merchant_id", caller.Merchant))
-	}
+	attrs = append(attrs, call.CallerOf(r.Context()).Attrs()...)
 	if e.Code == antonv1.ErrorCode_internal || e.Code == antonv1.ErrorCode_unavailable {
 		level = slog.LevelError
 		attrs = append(attrs, slog.Any("cause", e.Cause)) // that of a refusal may quote what was refused

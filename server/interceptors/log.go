@@ -27,9 +27,7 @@ func (c *Chain) log(ctx context.Context, req any, info *grpc.UnaryServerInfo, ne
 	code := "ok"
 	attrs := make([]slog.Attr, 0, 8)
 	attrs = append(attrs, slog.String("method", info.FullMethod), slog.String("transport", transport), slog.String("request_id", call.RequestID(ctx)))
-	if who.is != nil {
-		attrs = append(attrs, slog.String("key_id", who.is.KeyID), slog.String("merchant_id", who.is.Merchant))
-	}
+	attrs = append(attrs, who.is.Attrs()...)
 	level := slog.LevelInfo
 	if took > slow {
 		level = slog.LevelWarn

@@ -40,6 +40,15 @@ func (r redacting) Enabled(ctx context.Context, level slog.Level) bool {
 }
 
 func (r redacting) Handle(ctx context.Context, record slog.Record) error {
+	harmless := true
+	record.Attrs(func(a slog.Attr) bool {
+		kind := a.Value.Kind()
+		harmless = kind != slog.KindAny && kind != slog.KindGroup && kind != slog.KindLogValuer
+		return harmless
+	})
+	if harmless { // as nearly every line of a call is
+		return r.next.Handle(ctx, record)
+	}
 	clean := slog.NewRecord(record.Time, record.Level, record.Message, record.PC)
 	record.Attrs(func(a slog.Attr) bool {
 		clean.AddAttrs(cleanAttr(a))

@@ -187,10 +187,13 @@ func (t sqlTracer) TraceBatchEnd(ctx context.Context, conn *pgx.Conn, data pgx.T
 	t.Tracer.TraceBatchEnd(ctx, conn, data)
 }
 
-func (t sqlTracer) TracePrepareEnd(ctx context.Context, conn *pgx.Conn, data pgx.TracePrepareEndData) {
-	data.Err = clean(data.Err)
-	t.Tracer.TracePrepareEnd(ctx, conn, data)
+// TracePrepareStart does nothing: a connection prepares a statement once, within the span of its first use, which has the same name.
+func (t sqlTracer) TracePrepareStart(ctx context.Context, _ *pgx.Conn, _ pgx.TracePrepareStartData) context.Context {
+	return ctx
 }
+
+// TracePrepareEnd does nothing either.
+func (t sqlTracer) TracePrepareEnd(context.Context, *pgx.Conn, pgx.TracePrepareEndData) {}
 
 // clean is the error with the text that ErrorText leaves, and the SQLSTATE, which the library looks for.
 func clean(err error) error {
