@@ -13,8 +13,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/jackc/pgx/v5"
-
 	"github.com/antonpayments/anton/server/postgres"
 	"github.com/antonpayments/anton/server/testserver"
 )
@@ -60,15 +58,6 @@ func keepBusy(t *testing.T) *busy {
 			b.answers <- text
 		}()
 	}
-	b.waitFor(t, pool)
-	return b
-}
-
-// waitFor waits until all calls wait for the lock.
-func (b *busy) waitFor(t *testing.T, pool interface {
-	QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
-}) {
-	t.Helper()
 	eventually(t, "the calls wait for the lock", func() bool {
 		var waiting int
 		err := pool.QueryRow(t.Context(), "select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'").Scan(&waiting)
@@ -77,6 +66,7 @@ func (b *busy) waitFor(t *testing.T, pool interface {
 		}
 		return waiting == underWay
 	})
+	return b
 }
 
 // terminate sends SIGTERM and waits until the server says that it leaves, and takes nothing new.
@@ -95,7 +85,7 @@ func (b *busy) terminate(t *testing.T) {
 	eventually(t, "the server takes no new connections", func() bool {
 		resp, err := get(t, b.sandbox.URL+"/healthz")
 		if err == nil {
-			resp.Body.Close()
+			_ = resp.Body.Close() // nothing is read of it
 		}
 		return errors.Is(err, syscall.ECONNREFUSED)
 	})

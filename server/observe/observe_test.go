@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"net/url"
 	"strconv"
@@ -29,8 +28,10 @@ func TestAnErrorsTextQuotesNothing(t *testing.T) {
 	_, when := time.Parse(time.DateOnly, "canary")
 	_, query := url.ParseQuery("%zzcanary")
 	syntax := json.Unmarshal([]byte("canary"), &struct{}{})
-	duplicate := &pgconn.PgError{Severity: "ERROR", Code: "23505", Message: `duplicate key value violates unique constraint "x_is_unique"`,
-		Detail: "Key (account_number)=(canary) already exists.", Where: "canary", Hint: "canary", ConstraintName: "x_is_unique"}
+	duplicate := &pgconn.PgError{
+		Severity: "ERROR", Code: "23505", Message: `duplicate key value violates unique constraint "x_is_unique"`,
+		Detail: "Key (account_number)=(canary) already exists.", Where: "canary", Hint: "canary", ConstraintName: "x_is_unique",
+	}
 	for name, tt := range map[string]struct {
 		err  error
 		want string
@@ -131,11 +132,13 @@ func BenchmarkCall(b *testing.B) {
 			m.Called("/anton.v1.PayoutsService/CreatePayout", "rest", "ok", time.Millisecond)
 		}
 	})
-	for name, handler := range map[string]slog.Handler{"plain": slog.NewJSONHandler(io.Discard, nil), "redacted": observe.Redact(slog.NewJSONHandler(io.Discard, nil))} {
+	var out bytes.Buffer
+	for name, handler := range map[string]slog.Handler{"plain": slog.NewJSONHandler(&out, nil), "redacted": observe.Redact(slog.NewJSONHandler(&out, nil))} {
 		b.Run("log/"+name, func(b *testing.B) {
 			log := slog.New(handler)
 			b.ReportAllocs()
 			for b.Loop() {
+				out.Reset()
 				log.LogAttrs(b.Context(), slog.LevelInfo, "call", slog.String("method", "m"), slog.String("request_id", "req_1"), slog.String("key_id", "key_1"),
 					slog.String("merchant_id", "mer_1"), slog.String("code", "ok"), slog.Duration("took", time.Millisecond))
 			}
