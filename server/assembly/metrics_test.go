@@ -1,9 +1,7 @@
 package assembly_test
 
 import (
-	"io"
-	"net/http"
-	"net/http/httptest"
+	"log/slog"
 	"os"
 	"regexp"
 	"slices"
@@ -11,7 +9,12 @@ import (
 	"testing"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/status"
 
+	antonv1 "github.com/antonpayments/anton/gen/anton/v1"
+	"github.com/antonpayments/anton/server/call"
 	"github.com/antonpayments/anton/server/testserver"
 )
 
@@ -61,18 +64,6 @@ func TestEveryMetricIsDocumented(t *testing.T) {
 	}
 }
 
-// admin asks the admin's handler.
-func admin(t *testing.T, s *testserver.Server, path string) (int, string) {
-	t.Helper()
-	answer := httptest.NewRecorder()
-	s.Admin.ServeHTTP(answer, httptest.NewRequestWithContext(t.Context(), http.MethodGet, path, nil))
-	text, err := io.ReadAll(answer.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return answer.Code, string(text)
-}
-
 func TestMetricsSayWhatHappened(t *testing.T) {
 	t.Parallel()
 	s := testserver.New(t)
@@ -88,7 +79,7 @@ func TestMetricsSayWhatHappened(t *testing.T) {
 	if err := s.Watcher.RunOnce(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	_, before := admin(t, s, "/metrics")
+	_, before := s.Admin(t, "/metrics")
 	s.Work()
 	if err := s.Watcher.RunOnce(t.Context()); err != nil {
 		t.Fatal(err)
@@ -96,7 +87,7 @@ func TestMetricsSayWhatHappened(t *testing.T) {
 	if _, err := s.Checker.RunOnce(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	_, after := admin(t, s, "/metrics")
+	_, after := s.Admin(t, "/metrics")
 	for _, want := range []struct{ in, line string }{
 		{before, `anton_payouts_waiting{status="created"} 2`},
 		{after, `anton_calls_total{code="ok",method="/anton.v1.PayoutsService/CreatePayout"} 3`},
@@ -126,5 +117,37 @@ func TestMetricsSayWhatHappened(t *testing.T) {
 		if strings.Contains(after, secret) {
 			t.Errorf("the metrics have %q", secret)
 		}
+	}
+}
+
+// Whoever is refused by the rate limit is counted and named in the log, over REST and gRPC.
+func TestTheRateLimitIsCountedAndNamed(t *testing.T) {
+	t.Parallel()
+	var log strings.Builder
+	s := testserver.Observed(t, slog.New(slog.NewTextHandler(&log, nil)), nil)
+	created := s.Ops().Post(t, "/ops/v1/merchants", "", `{"name":"Busy Ltd","country":"GB"}`)
+	m := s.KeyFor(t, created.Data()["id"].(string))
+	refused, called := 0, call.PerMinute+1 // the clock stands still, so the bucket does not fill
+	for range called {
+		if m.Get(t, "/v1/balances").Code() == "rate_limited" {
+			refused++
+		}
+	}
+	ctx := metadata.AppendToOutgoingContext(t.Context(), "authorization", "Bearer "+m.Key)
+	_, err := antonv1.NewBalancesServiceClient(s.Dial()).ListBalances(ctx, &antonv1.ListBalancesRequest{})
+	if refused != 1 || status.Code(err) != codes.ResourceExhausted {
+		t.Errorf("of %d calls %d were refused; over gRPC: %v", called, refused, err)
+	}
+	if _, metrics := s.Admin(t, "/metrics"); !strings.Contains(metrics, "\nanton_rate_limited_total 2\n") {
+		t.Error("they were not counted")
+	}
+	named := 0
+	for line := range strings.Lines(log.String()) {
+		if strings.Contains(line, "code=rate_limited") && strings.Contains(line, "merchant_id="+m.Merchant) {
+			named++
+		}
+	}
+	if named != 2 {
+		t.Errorf("the log names the merchant %d times", named)
 	}
 }

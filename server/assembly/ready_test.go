@@ -18,7 +18,7 @@ func readiness(t *testing.T, s *testserver.Server, status int) map[string]string
 	t.Helper()
 	for deadline := time.Now().Add(time.Minute); ; time.Sleep(20 * time.Millisecond) { // a good answer is remembered for a second
 		public := s.With("nobody").Do(t, http.MethodGet, "/readyz", nil, "")
-		code, private := admin(t, s, "/readyz")
+		code, private := s.Admin(t, "/readyz")
 		if public.Status == status && code == status {
 			if strings.TrimSpace(private) != strings.TrimSpace(string(public.Raw)) {
 				t.Errorf("REST says %s, the admin's address %s", public.Raw, private)
@@ -81,7 +81,7 @@ func TestReadinessTellsTheTruth(t *testing.T) {
 	if got := serving(t, s); got != healthpb.HealthCheckResponse_SERVING {
 		t.Errorf("gRPC's health of a ready server is %s", got)
 	}
-	if code, text := admin(t, s, "/healthz"); code != http.StatusOK || text != "ok\n" {
+	if code, text := s.Admin(t, "/healthz"); code != http.StatusOK || text != "ok\n" {
 		t.Errorf("/healthz: %d %s", code, text)
 	}
 
@@ -128,7 +128,7 @@ func TestAServerWithoutItsDatabaseIsNotReady(t *testing.T) {
 	if status := serving(t, s); status != healthpb.HealthCheckResponse_NOT_SERVING {
 		t.Errorf("gRPC's health without a database is %s", status)
 	}
-	if code, _ := admin(t, s, "/healthz"); code != http.StatusOK {
+	if code, _ := s.Admin(t, "/healthz"); code != http.StatusOK {
 		t.Errorf("/healthz without a database: %d", code)
 	}
 	testserver.Superuser(t, "alter database "+s.Database+" allow_connections true")
@@ -142,8 +142,8 @@ func TestTheAdminsPathsAreOnNoOtherAddress(t *testing.T) {
 	t.Parallel()
 	s := testserver.New(t)
 	m := s.Merchant(t)
-	for _, path := range []string{"/metrics", "/debug/pprof/", "/debug/pprof/heap", "/debug/pprof/cmdline"} {
-		if code, _ := admin(t, s, path); code != http.StatusOK {
+	for _, path := range []string{"/metrics", "/debug/pprof/", "/debug/pprof/heap", "/debug/pprof/goroutine"} {
+		if code, _ := s.Admin(t, path); code != http.StatusOK {
 			t.Errorf("the admin's %s: %d", path, code)
 		}
 		if got := m.Get(t, path); got.Status != http.StatusNotFound {

@@ -296,6 +296,20 @@ func call(t *testing.T, c *testserver.Client, m *contract.Method, req fields, id
 	return c.Do(t, m.Verb, address, header, body)
 }
 
+// activated activates the merchants again when the method has suspended them: a test that goes on with their keys would see a
+// suspended merchant as soon as the server has forgotten what it knew of the key.
+func activated(t *testing.T, s *testserver.Server, m *contract.Method, merchants ...string) {
+	t.Helper()
+	if m.Name != "/anton.ops.v1.MerchantsService/SuspendMerchant" {
+		return
+	}
+	for _, merchant := range merchants {
+		if got := s.Ops().Post(t, "/ops/v1/merchants/"+merchant+"/activate", "", ""); got.Status >= 300 {
+			t.Fatalf("activate: %d %s", got.Status, got.Raw)
+		}
+	}
+}
+
 // copied is a deep copy of a request.
 func copied(req fields) fields {
 	out := fields{}

@@ -69,6 +69,7 @@ func TestWhatWasDoneUnderAKeyIsNotDoneAgain(t *testing.T) {
 			continue
 		}
 		replayed(t, clients[m.Name], m, fixture(t, m, tn), "key of "+m.Name)
+		activated(t, s, m, tn.Merchant)
 		for _, other := range contract.Methods() {
 			if other.ReadOnly || other == m || m.ForOperators() != other.ForOperators() {
 				continue

@@ -162,6 +162,7 @@ func TestEveryMethodIsServedAndAnswersAsDocumented(t *testing.T) {
 		if r.err != nil {
 			t.Errorf("%s over gRPC: %v", m.Name, r.err)
 		}
+		activated(t, s, m, overREST.Merchant, overGRPC.Merchant)
 	}
 }
 

@@ -52,6 +52,11 @@ func (g *gateway) find(r *http.Request, err error) *apierr.Error {
 	level := slog.LevelInfo
 	attrs := []slog.Attr{slog.String("request_id", call.RequestID(r.Context())), slog.String("code", e.Code.String())}
 	attrs = append(attrs, call.CallerOf(r.Context()).Attrs()...)
+	if pattern, ok := runtime.HTTPPattern(r.Context()); ok {
+		if m := g.routes[route{r.Method, pattern.String()}]; m != nil {
+			attrs = append(attrs, slog.String("method", m.Name))
+		}
+	}
 	if e.Code == antonv1.ErrorCode_internal || e.Code == antonv1.ErrorCode_unavailable {
 		level = slog.LevelError
 		attrs = append(attrs, slog.Any("cause", e.Cause)) // that of a refusal may quote what was refused

@@ -148,7 +148,7 @@ func (g *gateway) door(next http.Handler) http.Handler {
 		authorization := strings.Join(r.Header.Values("Authorization"), ",")
 		ctx, err := g.Doorman.Admit(r.Context(), authorization, w.Header().Set)
 		if err != nil {
-			g.fail(w, r, err)
+			g.fail(w, r.WithContext(ctx), err) // by now it may be known who calls
 			return
 		}
 		r = r.WithContext(call.WithIdempotencyKeys(ctx, r.Header.Values("Idempotency-Key")))

@@ -3,10 +3,7 @@ package payouts_test
 import (
 	"bytes"
 	"context"
-	"io"
 	"log/slog"
-	"net/http"
-	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -19,13 +16,8 @@ import (
 // overdue is the line of the metric that alarms.
 func overdue(t *testing.T, s *testserver.Server) string {
 	t.Helper()
-	answer := httptest.NewRecorder()
-	s.Admin.ServeHTTP(answer, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/metrics", nil))
-	text, err := io.ReadAll(answer.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for line := range strings.Lines(string(text)) {
+	_, text := s.Admin(t, "/metrics")
+	for line := range strings.Lines(text) {
 		if strings.HasPrefix(line, "anton_payouts_screening_overdue ") {
 			return strings.TrimSpace(line)
 		}
