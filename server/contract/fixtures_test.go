@@ -298,12 +298,12 @@ func call(t *testing.T, c *testserver.Client, m *contract.Method, req fields, id
 
 // activated activates the merchants again when the method has suspended them: a test that goes on with their keys would see a
 // suspended merchant as soon as the server has forgotten what it knew of the key.
-func activated(t *testing.T, s *testserver.Server, m *contract.Method, merchants ...string) {
+func activated(t *testing.T, s *testserver.Server, m *contract.Method, suspended ...string) {
 	t.Helper()
 	if m.Name != "/anton.ops.v1.MerchantsService/SuspendMerchant" {
 		return
 	}
-	for _, merchant := range merchants {
+	for _, merchant := range suspended {
 		if got := s.Ops().Post(t, "/ops/v1/merchants/"+merchant+"/activate", "", ""); got.Status >= 300 {
 			t.Fatalf("activate: %d %s", got.Status, got.Raw)
 		}
