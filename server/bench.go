@@ -94,7 +94,7 @@ func (c *benchCommand) measure(ctx context.Context, dir string, progress func(st
 	if owner == "" {
 		owner = serving
 	}
-	pool, err := migrateAndOpen(ctx, serving, owner, "test", s.logger())
+	pool, err := migrateAndOpen(ctx, serving, owner, "test", s.logger(), nil)
 	if err != nil {
 		return nil, err
 	}
@@ -134,7 +134,7 @@ func warmStart(ctx context.Context, dir string) (int64, error) {
 	if err != nil {
 		return 0, fmt.Errorf("find this program: %w", err)
 	}
-	cmd := exec.CommandContext(ctx, self, "serve", "--env=test", "--data="+dir, "--http-addr="+addr, "--grpc-addr=127.0.0.1:0", "--log-level=warn")
+	cmd := exec.CommandContext(ctx, self, "serve", "--env=test", "--data="+dir, "--http-addr="+addr, "--grpc-addr=127.0.0.1:0", "--admin-addr=127.0.0.1:0", "--log-level=warn")
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
 	var said strings.Builder
 	cmd.Stderr = &said

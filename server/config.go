@@ -7,8 +7,11 @@ import (
 	"os"
 	"strings"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/joho/godotenv"
 	"github.com/lmittmann/tint"
+
+	"github.com/antonpayments/anton/server/observe"
 )
 
 // database is the settings that reach the database; every command that needs one has them.
@@ -16,6 +19,8 @@ type database struct {
 	Data       string `help:"Directory for the private PostgreSQL and the sandbox's keys; ./data when absent." default:"./data" env:"ANTON_DATA" type:"path" placeholder:"DIR"`
 	DSN        string `name:"database-url" help:"PostgreSQL to use as the role that serves. Without it the server runs a private one in the data directory." env:"DATABASE_URL" placeholder:"URL"`
 	MigrateDSN string `name:"migrate-url" help:"The same database as the role that owns the schema; the serving role when absent." env:"ANTON_MIGRATE_URL" placeholder:"URL"`
+
+	tracer pgx.QueryTracer // of the serving role's statements; nil where none is traced
 }
 
 // settings are what the server runs with.
@@ -24,6 +29,7 @@ type settings struct {
 	Environment string `name:"env" help:"test runs the sandbox; live moves money." enum:"test,live" default:"test" env:"ANTON_ENV"`
 	HTTPAddr    string `name:"http-addr" help:"Address of REST and the documentation; 127.0.0.1:8080 when absent." default:"127.0.0.1:8080" env:"ANTON_HTTP_ADDR" placeholder:"ADDR"`
 	GRPCAddr    string `name:"grpc-addr" help:"Address of gRPC; 127.0.0.1:9090 when absent." default:"127.0.0.1:9090" env:"ANTON_GRPC_ADDR" placeholder:"ADDR"`
+	AdminAddr   string `name:"admin-addr" help:"Address of metrics, health and profiles, for those who run the server and nobody else; 127.0.0.1:9091 when absent." default:"127.0.0.1:9091" env:"ANTON_ADMIN_ADDR" placeholder:"ADDR"`
 	Keyset      string `help:"File with the encryption keys; required in live." env:"ANTON_KEYSET" type:"path" placeholder:"FILE"`
 	KeysetKMS   string `name:"keyset-kms-uri" help:"Key of a Vault (or OpenBao) that encrypts the file of --keyset, such as hcvault://vault.example.com:8200/transit/keys/anton; the file is in the clear when absent." env:"ANTON_KEYSET_KMS_URI" placeholder:"URI"`
 	HitFunds    string `name:"screening-hit-funds" help:"What happens to the money of a payout that sanctions screening stopped: release or keep_held. Live must choose; test releases." enum:",release,keep_held" default:"" env:"ANTON_SCREENING_HIT_FUNDS" placeholder:"POLICY"`
@@ -51,9 +57,9 @@ func (s *settings) logger() *slog.Logger {
 	var level slog.Level
 	_ = level.UnmarshalText([]byte(s.LogLevel)) // kong let nothing else through
 	if s.LogFormat == "text" || (s.LogFormat == "" && isTerminal(os.Stderr)) {
-		return slog.New(tint.NewTextHandler(os.Stderr, &tint.Options{Level: level, NoColor: !isTerminal(os.Stderr)}))
+		return slog.New(observe.Redact(tint.NewTextHandler(os.Stderr, &tint.Options{Level: level, NoColor: !isTerminal(os.Stderr)})))
 	}
-	return slog.New(slog.NewJSONHandler(os.Stderr, &slog.HandlerOptions{Level: level}))
+	return slog.New(observe.Redact(slog.NewJSONHandler(os.Stderr, &slog.HandlerOptions{Level: level})))
 }
 
 func isTerminal(f *os.File) bool {

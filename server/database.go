@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/antonpayments/anton/server/postgres"
@@ -27,14 +28,14 @@ func openDatabase(ctx context.Context, d database, environment string, log *slog
 			ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 			defer cancel()
 			if err := private.Stop(ctx); err != nil {
-				log.Error("stop PostgreSQL", slog.String("cause", err.Error()))
+				log.Error("stop PostgreSQL", slog.Any("cause", err))
 			}
 		}
 	}
 	if owner == "" {
 		owner = serving
 	}
-	pool, err := migrateAndOpen(ctx, serving, owner, environment, log)
+	pool, err := migrateAndOpen(ctx, serving, owner, environment, log, d.tracer)
 	if err != nil {
 		stop()
 		return nil, nil, err
@@ -42,7 +43,7 @@ func openDatabase(ctx context.Context, d database, environment string, log *slog
 	return pool, func() { pool.Close(); stop() }, nil
 }
 
-func migrateAndOpen(ctx context.Context, serving, owner, environment string, log *slog.Logger) (*pgxpool.Pool, error) {
+func migrateAndOpen(ctx context.Context, serving, owner, environment string, log *slog.Logger, tracer pgx.QueryTracer) (*pgxpool.Pool, error) {
 	pending, err := postgres.Pending(ctx, owner)
 	if err != nil {
 		return nil, err
@@ -52,7 +53,7 @@ func migrateAndOpen(ctx context.Context, serving, owner, environment string, log
 			return nil, err
 		}
 	}
-	pool, err := postgres.OpenPool(ctx, serving)
+	pool, err := postgres.OpenTracedPool(ctx, serving, tracer)
 	if err != nil {
 		return nil, err
 	}

@@ -36,7 +36,7 @@ func (c *demoCommand) Run(ctx context.Context) error {
 	fmt.Println("No server answers; starting one for the demo.")
 	s := &settings{
 		database:    database{Data: c.Data, DSN: os.Getenv("DATABASE_URL"), MigrateDSN: os.Getenv("ANTON_MIGRATE_URL")},
-		Environment: "test", HTTPAddr: "127.0.0.1:0", GRPCAddr: "127.0.0.1:0", LogLevel: "warn",
+		Environment: "test", HTTPAddr: "127.0.0.1:0", GRPCAddr: "127.0.0.1:0", AdminAddr: "127.0.0.1:0", LogLevel: "warn",
 	}
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()

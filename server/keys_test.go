@@ -89,7 +89,7 @@ func TestTheFirstKeyOfALiveServerComesFromTheCommandLine(t *testing.T) {
 	if list, _, err := anton(t, env, "keys", "list"); err != nil || strings.Contains(strings.SplitN(list+"\n\n\n", "\n", 4)[2], "never") {
 		t.Errorf("the server stopped without writing when the key was used: %v\n%s", err, list)
 	}
-	env = append(env, "ANTON_HTTP_ADDR=127.0.0.1:0", "ANTON_GRPC_ADDR=127.0.0.1:0", "ANTON_DATA="+t.TempDir())
+	env = append(env, "ANTON_HTTP_ADDR=127.0.0.1:0", "ANTON_GRPC_ADDR=127.0.0.1:0", "ANTON_ADMIN_ADDR=127.0.0.1:0", "ANTON_DATA="+t.TempDir())
 	if _, told, err := anton(t, env, "serve"); err == nil || !strings.Contains(told, "belongs to live") {
 		t.Errorf("a sandbox on the live database: %v, %s", err, told)
 	}
@@ -108,7 +108,7 @@ func serveLive(t *testing.T, env []string) (url string, stop func()) {
 	}
 	s := &settings{
 		database:    database{DSN: strings.TrimPrefix(env[0], "DATABASE_URL="), MigrateDSN: strings.TrimPrefix(env[1], "ANTON_MIGRATE_URL=")},
-		Environment: "live", HTTPAddr: "127.0.0.1:0", GRPCAddr: "127.0.0.1:0", Keyset: file, HitFunds: "keep_held", LogLevel: "error",
+		Environment: "live", HTTPAddr: "127.0.0.1:0", GRPCAddr: "127.0.0.1:0", AdminAddr: "127.0.0.1:0", Keyset: file, HitFunds: "keep_held", LogLevel: "error",
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	ready, ended := make(chan struct{}), make(chan error, 1)

@@ -44,6 +44,7 @@ func run() error {
 	)
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	context.AfterFunc(ctx, stop) // the first signal asks to finish; from then on a second one ends the program where it stands
 	parsed.BindTo(ctx, (*context.Context)(nil))
 	return parsed.Run()
 }

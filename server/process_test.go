@@ -42,6 +42,7 @@ type process struct {
 	command *exec.Cmd
 	sandbox *sandboxFile
 	output  *bytes.Buffer
+	admin   string // where metrics and health are
 }
 
 // start runs the server with the environment given and waits until it says that it runs.
@@ -52,7 +53,7 @@ func start(t *testing.T, data string, env ...string) *process {
 		t.Fatal(err)
 	}
 	p := &process{command: exec.Command(binary, "serve"), output: &bytes.Buffer{}}
-	p.command.Env = append(os.Environ(), "ANTON_DATA="+data, "ANTON_HTTP_ADDR=127.0.0.1:0", "ANTON_GRPC_ADDR=127.0.0.1:0", "ANTON_LOG_LEVEL=warn")
+	p.command.Env = append(os.Environ(), "ANTON_DATA="+data, "ANTON_HTTP_ADDR=127.0.0.1:0", "ANTON_GRPC_ADDR=127.0.0.1:0", "ANTON_ADMIN_ADDR=127.0.0.1:0", "ANTON_LOG_LEVEL=warn")
 	p.command.Env = append(p.command.Env, env...)
 	p.command.Stderr = p.output
 	stdout, err := p.command.StdoutPipe()
@@ -70,6 +71,9 @@ func start(t *testing.T, data string, env ...string) *process {
 	go func() {
 		lines := bufio.NewScanner(stdout)
 		for lines.Scan() {
+			if _, address, ok := strings.Cut(lines.Text(), "Admin      "); ok {
+				p.admin = strings.TrimSuffix(address, "/metrics")
+			}
 			if strings.Contains(lines.Text(), "Ctrl-C stops it") {
 				running <- true
 			}
@@ -341,17 +345,19 @@ func TestMistakesEndInOneSentence(t *testing.T) {
 	}
 	running := start(t, t.TempDir(), "DATABASE_URL=")
 	taken := strings.TrimPrefix(running.sandbox.URL, "http://")
+	admin := strings.TrimPrefix(running.admin, "http://")
 	for name, tt := range map[string]struct {
 		env  []string
 		says string
 	}{
 		"a taken port":            {[]string{"ANTON_HTTP_ADDR=" + taken}, "is taken"},
+		"a taken admin port":      {[]string{"ANTON_ADMIN_ADDR=" + admin}, admin + " is taken: stop what listens there, or choose another address with --admin-addr (ANTON_ADMIN_ADDR)"},
 		"no such environment":     {[]string{"ANTON_ENV=staging"}, "must be one of"},
 		"live without a keyset":   {[]string{"ANTON_ENV=live"}, "live needs --keyset"},
 		"a database that is gone": {[]string{"DATABASE_URL=postgres://nobody@127.0.0.1:1/none"}, "connect"},
 	} {
 		command := exec.Command(binary, "serve")
-		command.Env = append(os.Environ(), "ANTON_DATA="+t.TempDir(), "ANTON_HTTP_ADDR=127.0.0.1:0", "ANTON_GRPC_ADDR=127.0.0.1:0")
+		command.Env = append(os.Environ(), "ANTON_DATA="+t.TempDir(), "ANTON_HTTP_ADDR=127.0.0.1:0", "ANTON_GRPC_ADDR=127.0.0.1:0", "ANTON_ADMIN_ADDR=127.0.0.1:0")
 		command.Env = append(command.Env, tt.env...)
 		out, err := command.CombinedOutput()
 		if err == nil || !strings.Contains(string(out), tt.says) || strings.Contains(string(out), "goroutine") {

@@ -1,7 +1,11 @@
 package main
 
 import (
+	"io/fs"
+	"os"
 	"os/exec"
+	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -24,6 +28,7 @@ var ranks = [][]string{
 	{"unit", "contract", "bankdetails", "invariants"},
 	{"rules"},
 	{"apierr", "crypto", "ids", "money", "postgres", "screening/lists"},
+	{"observe"},
 }
 
 func TestImportsPointDown(t *testing.T) {
@@ -58,5 +63,24 @@ func TestImportsPointDown(t *testing.T) {
 		if !slices.Contains(seen, p) {
 			t.Errorf("the rank table names %s, which is gone", p)
 		}
+	}
+}
+
+// An error must reach the log as an error: as a text, the log could no longer take out of it what it quotes of a customer's data.
+func TestErrorsAreLoggedAsErrors(t *testing.T) {
+	t.Parallel()
+	flattened := regexp.MustCompile(`(slog\.String\("[a-z_]+", *[a-zA-Z.]+\.Error\(\)\))|([lL]og\.(Debug|Info|Warn|Error)[A-Za-z]*\(.*\.Error\(\))`)
+	err := filepath.WalkDir(".", func(path string, _ fs.DirEntry, err error) error {
+		if err != nil || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
+			return err
+		}
+		text, err := os.ReadFile(path)
+		if found := flattened.Find(text); found != nil {
+			t.Errorf(`%s logs %s: hand over the error itself, as slog.Any("cause", err)`, path, found)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
 	}
 }

@@ -83,9 +83,9 @@ func (f *sandboxFile) write() error {
 }
 
 // greet tells people where everything is.
-func greet(out io.Writer, httpPort, grpcPort net.Listener, sandbox *sandboxFile) {
-	rest := "http://" + reachable(httpPort.Addr().String())
-	fmt.Fprintf(out, "\nAnton is running.\n\n  REST       %s\n  gRPC       %s\n  Reference  %s/docs\n", rest, grpcPort.Addr(), rest)
+func greet(out io.Writer, on ports, sandbox *sandboxFile) {
+	rest := "http://" + reachable(on.http.Addr().String())
+	fmt.Fprintf(out, "\nAnton is running.\n\n  REST       %s\n  gRPC       %s\n  Reference  %s/docs\n  Admin      http://%s/metrics\n", rest, on.grpc.Addr(), rest, reachable(on.admin.Addr().String()))
 	if sandbox != nil {
 		fmt.Fprintf(out, "\n  API key       %s\n  Operator key  %s\n\n  Both are in %s. Try:\n\n  curl %s/v1/balances/USD -H \"Authorization: Bearer %s\"\n\n",
 			sandbox.APIKey, sandbox.OpsKey, sandbox.path, rest, sandbox.APIKey)

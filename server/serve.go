@@ -17,6 +17,7 @@ import (
 
 	"github.com/antonpayments/anton/server/assembly"
 	"github.com/antonpayments/anton/server/crypto"
+	"github.com/antonpayments/anton/server/observe"
 )
 
 type serveCommand struct {
@@ -46,7 +47,18 @@ func serve(ctx context.Context, s *settings, out io.Writer, ready func(*sandboxF
 		return err
 	}
 	defer grpcPort.Close()
+	adminPort, err := listen(ctx, s.AdminAddr, "--admin-addr (ANTON_ADMIN_ADDR)")
+	if err != nil {
+		return err
+	}
+	defer adminPort.Close()
 
+	tracer, closeTracer, err := observe.TracerFromEnvironment(ctx, log)
+	if err != nil {
+		return err
+	}
+	defer sendTraces(closeTracer, log)
+	s.tracer = tracer.SQL()
 	pool, closeDatabase, err := openDatabase(ctx, s.database, s.Environment, log)
 	if err != nil {
 		return err
@@ -62,6 +74,7 @@ func serve(ctx context.Context, s *settings, out io.Writer, ready func(*sandboxF
 	defer renewOnHangup(ctx, keys, func() (*crypto.Keyset, error) { return readKeyset(ctx, s, pool, log) }, log)()
 	server, err := assembly.New(assembly.Config{
 		Pool: pool, Keys: keys, Clock: time.Now, Log: log, Environment: s.Environment, KeepHeld: s.HitFunds == "keep_held",
+		Tracer: tracer,
 	})
 	if err != nil {
 		return err
@@ -72,8 +85,8 @@ func serve(ctx context.Context, s *settings, out io.Writer, ready func(*sandboxF
 			return err
 		}
 	}
-	return serveOn(ctx, server, httpPort, grpcPort, log, func() {
-		greet(out, httpPort, grpcPort, sandbox)
+	return serveOn(ctx, server, ports{httpPort, grpcPort, adminPort}, log, func() {
+		greet(out, ports{httpPort, grpcPort, adminPort}, sandbox)
 		if ready != nil {
 			ready(sandbox)
 		}
@@ -83,8 +96,20 @@ func serve(ctx context.Context, s *settings, out io.Writer, ready func(*sandboxF
 // stopWithin is how long calls that are under way have to finish.
 const stopWithin = 10 * time.Second
 
+// sendTraces sends what is left of them, for a short while: the collector may be gone too.
+func sendTraces(closeTracer func(context.Context) error, log *slog.Logger) {
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	if err := closeTracer(ctx); err != nil {
+		log.Warn("send the last traces", slog.Any("cause", err))
+	}
+}
+
+// ports are what a server listens on.
+type ports struct{ http, grpc, admin net.Listener }
+
 // serveOn serves on the listeners until ctx ends, then finishes what is under way and takes nothing new.
-func serveOn(ctx context.Context, server *assembly.Server, httpPort, grpcPort net.Listener, log *slog.Logger, ready func()) error {
+func serveOn(ctx context.Context, server *assembly.Server, on ports, log *slog.Logger, ready func()) error {
 	rest := &http.Server{
 		Handler:           server.HTTP,
 		ReadHeaderTimeout: 10 * time.Second,
@@ -94,20 +119,27 @@ func serveOn(ctx context.Context, server *assembly.Server, httpPort, grpcPort ne
 		MaxHeaderBytes:    32 << 10,
 		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelWarn),
 	}
-	failed := make(chan error, 2)
+	// The admin's port answers longest: one can see the server drain. A profile may take as long as whoever asked for it wants.
+	admin := &http.Server{Handler: server.Admin, ReadHeaderTimeout: 10 * time.Second, ErrorLog: rest.ErrorLog}
+	failed := make(chan error, 3)
 	var serving, working sync.WaitGroup
 	serving.Go(func() {
-		if err := rest.Serve(httpPort); !errors.Is(err, http.ErrServerClosed) {
+		if err := admin.Serve(on.admin); !errors.Is(err, http.ErrServerClosed) {
+			failed <- fmt.Errorf("serve the admin's address: %w", err)
+		}
+	})
+	serving.Go(func() {
+		if err := rest.Serve(on.http); !errors.Is(err, http.ErrServerClosed) {
 			failed <- fmt.Errorf("serve REST: %w", err)
 		}
 	})
 	serving.Go(func() {
-		if err := server.GRPC.Serve(grpcPort); err != nil && !errors.Is(err, grpc.ErrServerStopped) {
+		if err := server.GRPC.Serve(on.grpc); err != nil && !errors.Is(err, grpc.ErrServerStopped) {
 			failed <- fmt.Errorf("serve gRPC: %w", err)
 		}
 	})
 	workerCtx, stopWorker := context.WithCancel(context.Background())
-	for _, work := range []func(context.Context){server.Worker.Run, server.Sealer.Run, server.Checker.Run, server.KeyUses.Run} {
+	for _, work := range []func(context.Context){server.Worker.Run, server.Sealer.Run, server.Checker.Run, server.KeyUses.Run, server.Watcher.Run, server.Ready.Run} {
 		working.Go(func() { work(workerCtx) })
 	}
 	ready()
@@ -127,6 +159,7 @@ func serveOn(ctx context.Context, server *assembly.Server, httpPort, grpcPort ne
 	stopGRPC(grace, server.GRPC)
 	stopWorker()
 	working.Wait()
+	_ = admin.Close()
 	serving.Wait()
 	return err
 }

@@ -394,6 +394,47 @@ func (q *Queries) PayoutPostpone(ctx context.Context, arg PayoutPostponeParams) 
 	return err
 }
 
+const payoutQueues = `-- name: PayoutQueues :many
+select status::text as status, count(*) as waiting, min(updated_at)::timestamptz as since, coalesce(min(due_at), $1::timestamptz)::timestamptz as due
+from payouts where due_at is not null and status not in ('pending_screening', 'manual_review') group by status
+union all
+select status::text, count(*), min(updated_at)::timestamptz, coalesce(min(due_at), $1::timestamptz)::timestamptz
+from payouts where status in ('pending_screening', 'manual_review') group by status
+`
+
+type PayoutQueuesRow struct {
+	Status  string
+	Waiting int64
+	Since   time.Time
+	Due     time.Time
+}
+
+// The payouts that wait, by state: how many, since when the longest is there, and the first time that work on one is due.
+func (q *Queries) PayoutQueues(ctx context.Context, now time.Time) ([]PayoutQueuesRow, error) {
+	rows, err := q.db.Query(ctx, payoutQueues, now)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []PayoutQueuesRow{}
+	for rows.Next() {
+		var i PayoutQueuesRow
+		if err := rows.Scan(
+			&i.Status,
+			&i.Waiting,
+			&i.Since,
+			&i.Due,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const payoutSetDue = `-- name: PayoutSetDue :exec
 update payouts set due_at = $1 where merchant_id = $2 and id = $3
 `
@@ -727,6 +768,46 @@ func (q *Queries) PayoutsLock(ctx context.Context, merchantID string, ids []stri
 			&i.CancelledAt,
 			&i.DueAt,
 			&i.Attempt,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const payoutsUnscreened = `-- name: PayoutsUnscreened :many
+select merchant_id, id, updated_at, count(*) over () as all_of_them
+from payouts where status = 'pending_screening' and updated_at < $1::timestamptz
+order by updated_at, id
+limit $2
+`
+
+type PayoutsUnscreenedRow struct {
+	MerchantID string
+	ID         string
+	UpdatedAt  time.Time
+	AllOfThem  int64
+}
+
+// The payouts that wait for their screening since before the time given, the longest first, and how many there are in all.
+func (q *Queries) PayoutsUnscreened(ctx context.Context, before time.Time, rowLimit int32) ([]PayoutsUnscreenedRow, error) {
+	rows, err := q.db.Query(ctx, payoutsUnscreened, before, rowLimit)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []PayoutsUnscreenedRow{}
+	for rows.Next() {
+		var i PayoutsUnscreenedRow
+		if err := rows.Scan(
+			&i.MerchantID,
+			&i.ID,
+			&i.UpdatedAt,
+			&i.AllOfThem,
 		); err != nil {
 			return nil, err
 		}

@@ -29,6 +29,7 @@ import (
 	"github.com/antonpayments/anton/server/interceptors"
 	"github.com/antonpayments/anton/server/invariants"
 	"github.com/antonpayments/anton/server/merchants"
+	"github.com/antonpayments/anton/server/observe"
 	"github.com/antonpayments/anton/server/payouts"
 	"github.com/antonpayments/anton/server/rails"
 	"github.com/antonpayments/anton/server/rails/sandbox"
@@ -47,6 +48,8 @@ type Config struct {
 	Environment string
 	// KeepHeld keeps the money of payouts that sanctions screening stopped held until compliance decides.
 	KeepHeld bool
+	// Tracer traces calls and work; nil where nobody asked for it. The pool has its part of it already.
+	Tracer *observe.Tracer
 }
 
 // A Server is all parts, ready to be given their listeners.
@@ -56,9 +59,13 @@ type Server struct {
 	Worker    *payouts.Worker
 	Sealer    *audit.Sealer
 	Checker   *invariants.Checker
+	Watcher   *payouts.Watcher
 	KeyUses   *interceptors.KeyUses
 	Runner    *unit.Runner
 	Merchants *merchants.Service
+	Ready     *observe.Readiness
+	Admin     http.Handler // metrics, health and profiles: for those who run the server
+	Metrics   *observe.Metrics
 	health    *health.Server
 }
 
@@ -70,9 +77,11 @@ func New(c Config) (*Server, error) {
 	if c.Environment == "live" && c.Keys.Sandbox {
 		return nil, ErrSandboxKeyset
 	}
-	runner := &unit.Runner{Pool: c.Pool, Clock: c.Clock}
+	c.Log = slog.New(observe.Redact(c.Log.Handler()))
+	metrics := observe.NewMetrics()
+	runner := &unit.Runner{Pool: c.Pool, Clock: c.Clock, Metrics: metrics, Tracer: c.Tracer}
 
-	judge, registry := &engine.Engine{}, rails.NewRegistry()
+	judge, registry := &engine.Engine{Metrics: metrics, Tracer: c.Tracer}, rails.NewRegistry()
 	if c.Environment == "test" {
 		list, err := screening.Sandbox()
 		if err != nil {
@@ -91,12 +100,16 @@ func New(c Config) (*Server, error) {
 		GRPC:      grpc.NewServer(grpc.UnaryInterceptor(chain.Unary()), grpc.ForceServerCodecV2(interceptors.Codec())),
 		Worker:    worker,
 		Sealer:    &audit.Sealer{Runner: runner, Log: c.Log},
-		Checker:   &invariants.Checker{Pool: c.Pool, Log: c.Log},
+		Checker:   &invariants.Checker{Pool: c.Pool, Log: c.Log, Metrics: metrics},
+		Watcher:   &payouts.Watcher{Runner: runner, Log: c.Log},
 		KeyUses:   chain.Uses,
 		Runner:    runner,
 		Merchants: merchantService,
+		Ready:     &observe.Readiness{Checks: conditions(c.Pool, worker), Log: c.Log},
+		Metrics:   metrics,
 		health:    health.NewServer(),
 	}
+	s.observe(c.Pool, judge)
 	conn := gateway.NewConn(chain.Unary())
 	for _, to := range []grpc.ServiceRegistrar{interceptors.Kindly(s.GRPC), conn} {
 		antonv1.RegisterBalancesServiceServer(to, &balances.Service{})
@@ -122,12 +135,49 @@ func New(c Config) (*Server, error) {
 	}
 
 	var err error
-	s.HTTP, err = gateway.New(gateway.Config{Conn: conn, Doorman: chain, Docs: docs.Handler(), Ready: c.Pool.Ping, Log: c.Log})
+	s.HTTP, err = gateway.New(gateway.Config{
+		Conn: conn, Doorman: chain, Docs: docs.Handler(), Health: s.Ready.Health(), Log: c.Log, Metrics: metrics, Tracer: c.Tracer,
+	})
 	if err != nil {
 		return nil, fmt.Errorf("assemble the gateway: %w", err)
 	}
 	return s, nil
 }
 
-// Leave tells gRPC's health service that this server is about to go, so that balancers send no more.
-func (s *Server) Leave() { s.health.Shutdown() }
+// observe ties together what shows how the server is: gauges that are read when somebody asks, and gRPC's health service, which says
+// what readiness says.
+func (s *Server) observe(pool *pgxpool.Pool, judge *engine.Engine) {
+	s.Metrics.Pool(pool)
+	s.Metrics.Read("anton_screening_lists", "Sanctions lists that are loaded. Alert on 0: nobody is cleared, and payouts wait in created.",
+		func() float64 { return float64(len(judge.Lists)) })
+	s.Metrics.Read("anton_audit_seal_lag_seconds", "How old a committed audit row without a seal can be. Alert above a minute: the sealer fails.",
+		func() float64 { return s.Sealer.Lag().Seconds() })
+	s.Metrics.Read("anton_ready", "1 while /readyz answers 200, else 0. Alert when it stays 0.", func() float64 {
+		if s.Ready.Now().Ready() {
+			return 1
+		}
+		return 0
+	})
+	s.Metrics.Read("anton_worker_idle_seconds", "How long ago the payout worker was last seen at work; -1 before its first turn. Alert above a minute: it hangs.",
+		func() float64 {
+			if turned := s.Worker.Turned(); !turned.IsZero() {
+				return time.Since(turned).Seconds()
+			}
+			return -1
+		})
+	s.Admin = observe.Admin(s.Metrics, s.Ready)
+	s.health.SetServingStatus("", healthpb.HealthCheckResponse_NOT_SERVING) // until it is known to be ready
+	s.Ready.OnChange = func(ready bool) {
+		status := healthpb.HealthCheckResponse_NOT_SERVING
+		if ready {
+			status = healthpb.HealthCheckResponse_SERVING
+		}
+		s.health.SetServingStatus("", status)
+	}
+}
+
+// Leave makes the server unready, over REST, gRPC and the admin's address, so that balancers send no more.
+func (s *Server) Leave() {
+	s.Ready.Leave()
+	s.health.Shutdown()
+}

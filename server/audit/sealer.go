@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"math"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/antonpayments/anton/gen/db"
@@ -30,7 +31,17 @@ type Sealer struct {
 	// from is the first transaction whose rows may lack a seal. Zero: look through the whole log, as after a start. It lives in memory
 	// only: numbers of transactions mean nothing in a database that was restored elsewhere.
 	from int64
+	// sealedUntil is when the last round began that left no row unsealed; as UnixNano, 0 before the first.
+	sealedUntil atomic.Int64
 }
+
+// Lag is how old a committed audit row without a seal can be, at most. It grows while sealing fails or does not keep up, and since the
+// process began until the first round ends.
+func (s *Sealer) Lag() time.Duration {
+	return time.Since(time.Unix(0, max(s.sealedUntil.Load(), began.UnixNano())))
+}
+
+var began = time.Now()
 
 // Run seals every second until ctx ends. If it stops between two merchants, the next round goes on where this one ended.
 func (s *Sealer) Run(ctx context.Context) {
@@ -38,7 +49,7 @@ func (s *Sealer) Run(ctx context.Context) {
 	defer tick.Stop()
 	for {
 		if _, err := s.RunOnce(ctx); err != nil && ctx.Err() == nil {
-			s.Log.Error("seal the audit log", slog.String("cause", err.Error()))
+			s.Log.Error("seal the audit log", slog.Any("cause", err))
 		}
 		select {
 		case <-ctx.Done():
@@ -52,6 +63,7 @@ func (s *Sealer) Run(ctx context.Context) {
 func (s *Sealer) RunOnce(ctx context.Context) (sealed int, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	start := time.Now()
 	q := db.New(s.Runner.Pool)
 	horizon, err := q.AuditHorizon(ctx)
 	if err != nil {
@@ -78,6 +90,7 @@ func (s *Sealer) RunOnce(ctx context.Context) (sealed int, err error) {
 			continue
 		}
 		if all {
+			s.sealedUntil.Store(start.UnixNano())
 			s.from = horizon.Finished // otherwise the next round looks at the same rows again
 		}
 		return sealed, nil

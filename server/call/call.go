@@ -4,6 +4,7 @@ package call
 
 import (
 	"context"
+	"log/slog"
 	"slices"
 	"strings"
 
@@ -33,6 +34,17 @@ func (c *Caller) Owner() string {
 		return c.Merchant
 	}
 	return c.KeyID
+}
+
+// Attrs say in the log who calls: nothing for nobody, no merchant for an operator.
+func (c *Caller) Attrs() []slog.Attr {
+	switch {
+	case c == nil:
+		return nil
+	case c.Merchant == "":
+		return []slog.Attr{slog.String("key_id", c.KeyID)}
+	}
+	return []slog.Attr{slog.String("key_id", c.KeyID), slog.String("merchant_id", c.Merchant)}
 }
 
 // Holds says whether the caller's key has the scope, by itself or in a bundle: `full` holds all, `read_only` holds every `…:read`

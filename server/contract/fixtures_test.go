@@ -7,7 +7,6 @@ import (
 	"maps"
 	"net/http"
 	"net/url"
-	"slices"
 	"strings"
 	"testing"
 
@@ -212,14 +211,6 @@ func fixture(t *testing.T, m *contract.Method, tn tenant) fields {
 		t.Fatalf("%s has no fixture: add a request that succeeds to fixtures", m.Name)
 	}
 	return request(tn)
-}
-
-// merchantsFirst are all methods for a test that calls them one after the other: the merchants' own before the operators', one of which
-// suspends the merchant.
-func merchantsFirst() []*contract.Method {
-	all := contract.Methods()
-	slices.SortStableFunc(all, func(a, b *contract.Method) int { return int(a.Rule.GetRole()) - int(b.Rule.GetRole()) })
-	return all
 }
 
 // callers are who may call each method: the tenant, or an operator, one for each method, because an operator's rate limit is smaller

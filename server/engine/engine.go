@@ -10,9 +10,11 @@ import (
 	"time"
 
 	"github.com/cockroachdb/apd/v3"
+	"go.opentelemetry.io/otel/trace"
 
 	"github.com/antonpayments/anton/gen/db"
 	"github.com/antonpayments/anton/server/ids"
+	"github.com/antonpayments/anton/server/observe"
 	"github.com/antonpayments/anton/server/risk"
 	"github.com/antonpayments/anton/server/screening"
 	"github.com/antonpayments/anton/server/unit"
@@ -41,6 +43,9 @@ type Verdict struct {
 type Engine struct {
 	Lists []*screening.List
 	Force func(amount string) Outcome
+
+	Metrics *observe.Metrics
+	Tracer  *observe.Tracer
 }
 
 // a judgement is a verdict on its way, with everything that is stored of it.
@@ -63,14 +68,10 @@ func (e *Engine) Evaluate(ctx context.Context, u *unit.Unit, merchant string, pa
 			judgements[i].forced = e.Force(p.Amount.Text('f'))
 		}
 	}
-	if err := e.screen(ctx, u, merchant, judgements); err != nil {
-		return nil, err
-	}
-	if err := e.checkVelocity(ctx, u, merchant, judgements); err != nil {
-		return nil, err
-	}
-	if err := e.scoreRisk(ctx, u, merchant, judgements); err != nil {
-		return nil, err
+	for _, s := range []stage{{"screening", e.screen}, {"velocity", e.checkVelocity}, {"risk", e.scoreRisk}} {
+		if err := e.run(ctx, s, u, merchant, judgements); err != nil {
+			return nil, err
+		}
 	}
 	verdicts := make([]Verdict, len(judgements))
 	for i, j := range judgements {
@@ -83,6 +84,21 @@ func (e *Engine) Evaluate(ctx context.Context, u *unit.Unit, merchant string, pa
 		}
 	}
 	return verdicts, nil
+}
+
+// A stage is a part of the judgement, under the name that metrics and traces give it.
+type stage struct {
+	name  string
+	judge func(ctx context.Context, u *unit.Unit, merchant string, judgements []judgement) error
+}
+
+func (e *Engine) run(ctx context.Context, s stage, u *unit.Unit, merchant string, judgements []judgement) error {
+	ctx, span := e.Tracer.Start(ctx, "engine."+s.name, trace.SpanKindInternal)
+	began := time.Now()
+	err := s.judge(ctx, u, merchant, judgements)
+	e.Metrics.Staged(s.name, began)
+	span.End(err)
+	return err
 }
 
 func (j *judgement) outcome() Outcome {

@@ -61,14 +61,19 @@ func (g *gateway) find(r *http.Request, err error) *apierr.Error {
 		e = apierr.From(err)
 	}
 	level := slog.LevelInfo
-	if e.Code == antonv1.ErrorCode_internal {
-		level = slog.LevelError
-	}
 	attrs := []slog.Attr{slog.String("request_id", call.RequestID(r.Context())), slog.String("code", e.Code.String())}
-	if e.Cause != nil {
-		attrs = append(attrs, slog.String("cause", e.Cause.Error()))
+	attrs = append(attrs, call.CallerOf(r.Context()).Attrs()...)
+	if pattern, ok := runtime.HTTPPattern(r.Context()); ok {
+		if m := g.routes[route{r.Method, pattern.String()}]; m != nil {
+			attrs = append(attrs, slog.String("method", m.Name))
+		}
+	}
+	if e.Code == antonv1.ErrorCode_internal || e.Code == antonv1.ErrorCode_unavailable {
+		level = slog.LevelError
+		attrs = append(attrs, slog.Any("cause", e.Cause)) // that of a refusal may quote what was refused
 	}
 	g.Log.LogAttrs(r.Context(), level, "refused", attrs...)
+	g.Metrics.Refused(e.Code.String())
 	return e
 }
 

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
+	"go.opentelemetry.io/otel/attribute"
 	"google.golang.org/grpc"
 	"google.golang.org/protobuf/proto"
 
@@ -19,6 +20,7 @@ import (
 	"github.com/antonpayments/anton/server/apierr"
 	"github.com/antonpayments/anton/server/call"
 	"github.com/antonpayments/anton/server/contract"
+	"github.com/antonpayments/anton/server/observe"
 )
 
 // maxBody is the most that a request's body may hold.
@@ -31,13 +33,15 @@ type Doorman interface {
 	Authorize(caller *call.Caller, m *contract.Method) error
 }
 
-// Config is what the gateway works with. Ready says whether the server can answer.
+// Config is what the gateway works with. Health serves /healthz and /readyz. Metrics and Tracer may be nil.
 type Config struct {
 	Conn    *Conn
 	Doorman Doorman
 	Docs    http.Handler
-	Ready   func(context.Context) error
+	Health  http.Handler
 	Log     *slog.Logger
+	Metrics *observe.Metrics
+	Tracer  *observe.Tracer
 }
 
 type gateway struct {
@@ -103,20 +107,13 @@ func New(c Config) (http.Handler, error) {
 // outside is everything around the API: health, documentation, and the checks that come before a body is read.
 func (g *gateway) outside(api http.Handler) http.Handler {
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
-	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) {
-		if err := g.Ready(r.Context()); err != nil {
-			g.Log.Warn("not ready", slog.String("cause", err.Error()))
-			http.Error(w, "the database does not answer", http.StatusServiceUnavailable)
-			return
-		}
-		fmt.Fprintln(w, "ready")
-	})
+	mux.Handle("/healthz", g.Health)
+	mux.Handle("/readyz", g.Health)
 	for _, path := range []string{"/docs", "/docs/", "/openapi.json", "/openapi-ops.json"} {
 		mux.Handle(path, g.Docs)
 	}
 	mux.Handle("GET /{$}", http.RedirectHandler("/docs", http.StatusFound))
-	guarded := g.door(api)
+	guarded := g.trace(g.door(api))
 	return g.identify(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		// The mux would redirect a path such as //v1 before anyone asked for credentials, so it sees its own paths only.
 		switch path := r.URL.Path; {
@@ -137,8 +134,9 @@ func (g *gateway) identify(next http.Handler) http.Handler {
 		r = r.WithContext(call.WithRequestID(r.Context(), id))
 		defer func() {
 			if p := recover(); p != nil {
-				g.Log.Error("panic", slog.String("request_id", id), slog.String("stack", string(debug.Stack())))
-				g.fail(w, r, apierr.Internal(fmt.Errorf("panic: %v", p)))
+				fault := observe.Panicked(p)
+				g.Log.Error("panic", slog.String("request_id", id), slog.Any("cause", fault), slog.String("stack", string(debug.Stack())))
+				g.fail(w, r, apierr.Internal(fault))
 			}
 		}()
 		next.ServeHTTP(w, r)
@@ -151,7 +149,7 @@ func (g *gateway) door(next http.Handler) http.Handler {
 		authorization := strings.Join(r.Header.Values("Authorization"), ",")
 		ctx, err := g.Doorman.Admit(r.Context(), authorization, w.Header().Set)
 		if err != nil {
-			g.fail(w, r, err)
+			g.fail(w, r.WithContext(ctx), err) // by now it may be known who calls
 			return
 		}
 		r = r.WithContext(call.WithIdempotencyKeys(ctx, r.Header.Values("Idempotency-Key")))
@@ -171,6 +169,10 @@ func (g *gateway) door(next http.Handler) http.Handler {
 func (g *gateway) authorize(next runtime.HandlerFunc) runtime.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request, path map[string]string) {
 		pattern, _ := runtime.HTTPPattern(r.Context())
+		if span := observe.SpanOf(r.Context()); span.Traced() {
+			span.Name(r.Method + " " + pattern.String())
+			span.Set(attribute.String("http.route", pattern.String()))
+		}
 		if err := g.Doorman.Authorize(call.CallerOf(r.Context()), g.routes[route{r.Method, pattern.String()}]); err != nil {
 			g.fail(w, r, err)
 			return

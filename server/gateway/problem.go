@@ -13,6 +13,7 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"github.com/antonpayments/anton/server/apierr"
+	"github.com/antonpayments/anton/server/observe"
 	"github.com/antonpayments/anton/server/rules"
 )
 
@@ -178,7 +179,7 @@ func (c carriage) Unwrap() error { return c.err }
 func (c carriage) Error() string {
 	p := packed{Error: *c.err}
 	if c.err.Cause != nil {
-		p.Error.Cause, p.Cause = nil, c.err.Cause.Error()
+		p.Error.Cause, p.Cause = nil, observe.ErrorText(c.err.Cause)
 	}
 	text, err := json.Marshal(p)
 	if err != nil { // numbers and strings always have a JSON form

@@ -27,10 +27,12 @@ func (c *Chain) Admit(ctx context.Context, authorization string, header func(key
 	if err != nil {
 		return ctx, err
 	}
+	ctx = call.WithCaller(ctx, caller)
 	if err := c.limits.take(caller, c.now(), header); err != nil {
+		c.Runner.Metrics.RateLimited()
 		return ctx, err
 	}
-	return call.WithCaller(ctx, caller), nil
+	return ctx, nil
 }
 
 // auth admits calls that come over gRPC, then checks for every call that the caller may call this method.
@@ -39,6 +41,7 @@ func (c *Chain) auth(ctx context.Context, req any, info *grpc.UnaryServerInfo, n
 		md, _ := metadata.FromIncomingContext(ctx)
 		var err error
 		ctx, err = c.Admit(ctx, strings.Join(md.Get("authorization"), ","), func(k, v string) { setHeader(ctx, k, v) })
+		noteCaller(ctx)
 		if err != nil {
 			return nil, err
 		}

@@ -45,7 +45,8 @@ func New(c Config) *Chain {
 func (c *Chain) Unary() grpc.UnaryServerInterceptor {
 	links := []grpc.UnaryServerInterceptor{
 		c.requestID,
-		c.log,
+		c.trace,
+		c.log, // and the metrics of the call
 		c.errors,
 		c.recover,
 		c.auth, // and the rate limit: see Admit

@@ -3,7 +3,7 @@ package interceptors
 import (
 	"context"
 	"errors"
-	"fmt"
+	"log/slog"
 	"runtime/debug"
 
 	"google.golang.org/grpc"
@@ -12,6 +12,7 @@ import (
 	"github.com/antonpayments/anton/server/apierr"
 	"github.com/antonpayments/anton/server/call"
 	"github.com/antonpayments/anton/server/crypto"
+	"github.com/antonpayments/anton/server/observe"
 	"github.com/antonpayments/anton/server/unit"
 )
 
@@ -57,8 +58,10 @@ func public(err error) *apierr.Error {
 func (c *Chain) recover(ctx context.Context, req any, info *grpc.UnaryServerInfo, next grpc.UnaryHandler) (resp any, err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			c.Log.ErrorContext(ctx, "panic", "method", info.FullMethod, "request_id", call.RequestID(ctx), "stack", string(debug.Stack()))
-			resp, err = nil, apierr.Internal(fmt.Errorf("panic: %v", p))
+			fault := observe.Panicked(p)
+			c.Log.LogAttrs(ctx, slog.LevelError, "panic", slog.String("method", info.FullMethod), slog.String("request_id", call.RequestID(ctx)),
+				slog.Any("cause", fault), slog.String("stack", string(debug.Stack())))
+			resp, err = nil, apierr.Internal(fault)
 		}
 	}()
 	return next(ctx, req)

@@ -62,7 +62,7 @@ func (u *KeyUses) flushLast(ctx context.Context) {
 
 func (u *KeyUses) flush(ctx context.Context) {
 	if err := u.RunOnce(ctx); err != nil && ctx.Err() == nil {
-		u.Log.Warn("write when keys were used", slog.String("cause", err.Error()))
+		u.Log.Warn("write when keys were used", slog.Any("cause", err))
 	}
 }
 

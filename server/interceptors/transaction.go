@@ -221,6 +221,7 @@ func (c *Chain) replay(ctx context.Context, who unit.Who, m *contract.Method, k 
 		return nil, fmt.Errorf("read the first answer: %w", err)
 	}
 	setHeader(ctx, "x-idempotent-replayed", "true")
+	c.Runner.Metrics.Replayed(m.Name)
 	return resp, nil
 }
 

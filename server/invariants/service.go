@@ -12,6 +12,7 @@ import (
 	opsv1 "github.com/antonpayments/anton/gen/anton/ops/v1"
 	antonv1 "github.com/antonpayments/anton/gen/anton/v1"
 	"github.com/antonpayments/anton/server/apierr"
+	"github.com/antonpayments/anton/server/observe"
 )
 
 // Service is anton.ops.v1.LedgerService.
@@ -46,8 +47,9 @@ const checkEvery, checkWithin = 5 * time.Minute, 2 * time.Minute
 
 // A Checker checks the invariants of a running server's database and logs an error for every row that breaks one.
 type Checker struct {
-	Pool *pgxpool.Pool
-	Log  *slog.Logger
+	Pool    *pgxpool.Pool
+	Log     *slog.Logger
+	Metrics *observe.Metrics
 }
 
 // Run checks every five minutes, more or less, until ctx ends. The first check waits too: a server that starts has other things to do.
@@ -62,7 +64,7 @@ func (c *Checker) Run(ctx context.Context) {
 		case <-wait.C:
 		}
 		if _, err := c.RunOnce(ctx); err != nil && ctx.Err() == nil { // the server's ctx: a check that took too long is told
-			c.Log.Error("check the invariants", slog.String("cause", err.Error()))
+			c.Log.Error("check the invariants", slog.Any("cause", err))
 		}
 	}
 }
@@ -71,7 +73,18 @@ func (c *Checker) Run(ctx context.Context) {
 func (c *Checker) RunOnce(ctx context.Context) (int, error) {
 	ctx, cancel := context.WithTimeout(ctx, checkWithin)
 	defer cancel()
+	began := time.Now()
 	breaches, err := Check(ctx, c.Pool)
+	if err == nil {
+		rows := map[string]int{}
+		for _, invariant := range All {
+			rows[invariant.Name] = 0
+		}
+		for _, b := range breaches {
+			rows[b.Invariant.Name]++
+		}
+		c.Metrics.Checked(rows, began)
+	}
 	for _, b := range breaches {
 		c.Log.Error("an invariant is broken", slog.String("invariant", b.Invariant.Name), slog.String("says", b.Invariant.Says), slog.String("row", b.Row))
 	}

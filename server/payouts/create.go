@@ -209,7 +209,12 @@ func (s *Service) record(ctx context.Context, u *unit.Unit, merchant string, pay
 	if err := u.Queue(unit.Transition).PayoutsCreate(ctx, c); err != nil {
 		return err
 	}
-	u.AfterCommit(s.Worker.Wake)
+	u.AfterCommit(func() {
+		for range payouts {
+			s.Worker.Runner.Metrics.Moved("", string(db.PayoutStatusCreated))
+		}
+		s.Worker.Wake()
+	})
 	return ledger.Post(ctx, u, merchant, holds...)
 }
 

@@ -12,6 +12,7 @@ import (
 	"github.com/antonpayments/anton/server/ids"
 	"github.com/antonpayments/anton/server/ledger"
 	"github.com/antonpayments/anton/server/money"
+	"github.com/antonpayments/anton/server/observe"
 	"github.com/antonpayments/anton/server/unit"
 )
 
@@ -65,6 +66,7 @@ type mover struct {
 	// keepHeld says that the money of a payout stopped by sanctions screening stays held until compliance decides. Where it is false
 	// the money returns to the merchant at once.
 	keepHeld bool
+	metrics  *observe.Metrics
 }
 
 // move is the only function that changes a payout's state. For each step, in order: the arrow is checked, the transition and the new
@@ -106,6 +108,11 @@ func (m *mover) move(ctx context.Context, u *unit.Unit, merchant, actor string, 
 	if err := u.Queue(unit.Transition).PayoutMove(ctx, p); err != nil {
 		return err
 	}
+	u.AfterCommit(func() {
+		for i := range p.Tos {
+			m.metrics.Moved(p.Froms[i], p.Tos[i])
+		}
+	})
 	if len(freed) > 0 {
 		err := u.Queue(unit.Work).VelocityRelease(ctx, db.VelocityReleaseParams{MerchantID: merchant, PayoutIds: freed, ReleasedAt: &u.Now})
 		if err != nil {

@@ -6,12 +6,16 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"sync/atomic"
 	"time"
 
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/trace"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/antonpayments/anton/gen/db"
 	"github.com/antonpayments/anton/server/engine"
+	"github.com/antonpayments/anton/server/observe"
 	"github.com/antonpayments/anton/server/rails"
 	"github.com/antonpayments/anton/server/unit"
 )
@@ -25,13 +29,14 @@ type Worker struct {
 	Rails  *rails.Registry
 	Log    *slog.Logger
 
-	mover mover
-	wake  chan struct{}
+	mover  mover
+	wake   chan struct{}
+	turned atomic.Int64 // when it was last seen at work; as UnixNano, 0 before its first turn
 }
 
 // NewWorker makes a worker. keepHeld says that money of payouts which sanctions screening stopped stays held until compliance decides.
 func NewWorker(runner *unit.Runner, e *engine.Engine, r *rails.Registry, keepHeld bool, log *slog.Logger) *Worker {
-	return &Worker{Runner: runner, Engine: e, Rails: r, Log: log, mover: mover{keepHeld: keepHeld}, wake: make(chan struct{}, 1)}
+	return &Worker{Runner: runner, Engine: e, Rails: r, Log: log, mover: mover{keepHeld: keepHeld, metrics: runner.Metrics}, wake: make(chan struct{}, 1)}
 }
 
 const (
@@ -55,13 +60,24 @@ func (w *Worker) Wake() {
 	}
 }
 
+// Turned is when the worker last began a turn or a slice of one, by the process's own clock: from how long ago that is one sees that it
+// hangs. It is zero before the first turn.
+func (w *Worker) Turned() time.Time {
+	if at := w.turned.Load(); at != 0 {
+		return time.Unix(0, at)
+	}
+	return time.Time{}
+}
+
+func (w *Worker) turn() { w.turned.Store(time.Now().UnixNano()) }
+
 // Run works until ctx ends; the transactions that are under way then are finished.
 func (w *Worker) Run(ctx context.Context) {
 	tick := time.NewTicker(pollEvery)
 	defer tick.Stop()
 	for {
 		if _, err := w.RunOnce(ctx); err != nil && ctx.Err() == nil {
-			w.Log.Error("payout worker", slog.String("cause", err.Error()))
+			w.Log.Error("payout worker", slog.Any("cause", err))
 		}
 		select {
 		case <-ctx.Done():
@@ -74,6 +90,7 @@ func (w *Worker) Run(ctx context.Context) {
 
 // RunOnce works everything that is due now and returns how many pieces of work it did.
 func (w *Worker) RunOnce(ctx context.Context) (int, error) {
+	w.turn()
 	merchants, err := db.New(w.Runner.Pool).PayoutMerchantsDue(ctx, w.Runner.Now())
 	if err != nil {
 		return 0, fmt.Errorf("look for due payouts: %w", err)
@@ -83,13 +100,15 @@ func (w *Worker) RunOnce(ctx context.Context) (int, error) {
 	group.SetLimit(merchantsAtOnce)
 	for i, merchant := range merchants {
 		group.Go(func() error {
+			ctx, span := w.Runner.Tracer.Start(ctx, "worker", trace.SpanKindInternal)
 			// Each kind of work stands for itself: a list that is missing must not keep what was sent from being followed.
 			var failed error
-			for _, work := range []func(context.Context, string) (int, error){w.evaluate, w.submit, w.ask} {
-				n, err := work(ctx, merchant)
+			for _, stage := range []stage{{"evaluate", w.evaluate}, {"submit", w.submit}, {"ask", w.ask}} {
+				n, err := w.run(ctx, stage, merchant)
 				done[i] += n
 				failed = errors.Join(failed, err)
 			}
+			span.End(failed)
 			return failed
 		})
 	}
@@ -101,11 +120,43 @@ func (w *Worker) RunOnce(ctx context.Context) (int, error) {
 	return total, err
 }
 
+// A stage is one kind of work, under the name that metrics and traces give it.
+type stage struct {
+	name string
+	do   func(ctx context.Context, merchant string) (int, error)
+}
+
+func (w *Worker) run(ctx context.Context, s stage, merchant string) (int, error) {
+	ctx, span := w.Runner.Tracer.Start(ctx, "worker."+s.name, trace.SpanKindInternal)
+	began := time.Now()
+	n, err := s.do(ctx, merchant)
+	if n > 0 {
+		w.Runner.Metrics.Staged(s.name, began)
+	}
+	span.End(err)
+	return n, err
+}
+
+// traced tells the context's span which payouts it is about. It is what ties the work on a payout to the call that created it, whose
+// span names the same id: to link the two, a trace's id would have to be stored with every payout.
+func traced(ctx context.Context, payouts []db.Payout) {
+	span := observe.SpanOf(ctx)
+	if !span.Traced() {
+		return
+	}
+	var ids []string
+	for _, p := range payouts {
+		ids = append(ids, p.ID)
+	}
+	span.Set(attribute.StringSlice("anton.payout_ids", ids))
+}
+
 // inSlices does a piece of work on a merchant's due payouts in slices, until a slice is not full. A slice that fails is done again one
 // by one, so that one payout's fault stays its own; that payout is postponed. When ctx ends, the slice under way is the last.
 func (w *Worker) inSlices(ctx context.Context, merchant string, work func(ctx context.Context, limit int32) ([]db.Payout, error)) (int, error) {
 	total := 0
 	for limit := int32(sliceSize); ctx.Err() == nil; {
+		w.turn()
 		payouts, err := work(context.WithoutCancel(ctx), limit)
 		switch {
 		case err == nil:
@@ -130,7 +181,7 @@ func (w *Worker) inSlices(ctx context.Context, merchant string, work func(ctx co
 func (w *Worker) postpone(ctx context.Context, merchant string, p db.Payout, cause error) error {
 	wait := min(retryAtMost, retryAfter<<min(p.Attempt, 16))
 	w.Log.Error("work on a payout failed", slog.String("payout", p.ID), slog.String("status", string(p.Status)),
-		slog.Int("attempt", int(p.Attempt)+1), slog.Duration("again_in", wait), slog.String("cause", cause.Error()))
+		slog.Int("attempt", int(p.Attempt)+1), slog.Duration("again_in", wait), slog.Any("cause", cause))
 	due := w.Runner.Now().Add(wait)
 	return db.New(w.Runner.Pool).PayoutPostpone(ctx, db.PayoutPostponeParams{MerchantID: merchant, ID: p.ID, Seq: p.Seq, DueAt: &due})
 }
@@ -148,6 +199,7 @@ func (w *Worker) evaluate(ctx context.Context, merchant string) (int, error) {
 			if err != nil || len(payouts) == 0 {
 				return err
 			}
+			traced(ctx, payouts)
 			verdicts, err := w.Engine.Evaluate(ctx, u, merchant, payouts)
 			if err != nil {
 				return err
@@ -210,6 +262,7 @@ func (w *Worker) submit(ctx context.Context, merchant string) (int, error) {
 			if err != nil || len(claimed) == 0 {
 				return err
 			}
+			traced(ctx, claimed)
 			ask := u.Now.Add(askAfter)
 			moving = slices.Clone(claimed) // claimed stays as it was, for postpone
 			var steps []step
@@ -233,7 +286,7 @@ func (w *Worker) handOver(ctx context.Context, merchant string, payouts []db.Pay
 	for _, p := range payouts {
 		in, err := w.instruction(ctx, p)
 		if err != nil {
-			w.Log.Error("prepare an instruction", slog.String("payout", p.ID), slog.String("cause", err.Error()))
+			w.Log.Error("prepare an instruction", slog.String("payout", p.ID), slog.Any("cause", err))
 			continue
 		}
 		byRail[p.Rail] = append(byRail[p.Rail], in)
@@ -241,7 +294,7 @@ func (w *Worker) handOver(ctx context.Context, merchant string, payouts []db.Pay
 	for name, instructions := range byRail {
 		err := w.submitAndRecord(ctx, merchant, name, instructions)
 		if err != nil {
-			w.Log.Warn("a rail gave no answer; it will be asked", slog.String("rail", name), slog.Int("payouts", len(instructions)), slog.String("cause", err.Error()))
+			w.Log.Warn("a rail gave no answer; it will be asked", slog.String("rail", name), slog.Int("payouts", len(instructions)), slog.Any("cause", err))
 		}
 	}
 }
@@ -261,7 +314,7 @@ func (w *Worker) submitAndRecord(ctx context.Context, merchant, name string, ins
 	if rail == nil {
 		return fmt.Errorf("this server does not run the rail %s", name)
 	}
-	statuses, err := rail.Submit(ctx, instructions)
+	statuses, err := w.speak(ctx, name, "submit", func(ctx context.Context) ([]rails.Status, error) { return rail.Submit(ctx, instructions) })
 	if err != nil {
 		return err
 	}
@@ -270,6 +323,16 @@ func (w *Worker) submitAndRecord(ctx context.Context, merchant, name string, ins
 		keys = append(keys, in.Key)
 	}
 	return w.recordStatuses(ctx, merchant, name, keys, statuses)
+}
+
+// speak calls a rail, in a span, and notes how long it took to answer.
+func (w *Worker) speak(ctx context.Context, rail, call string, do func(context.Context) ([]rails.Status, error)) ([]rails.Status, error) {
+	ctx, span := w.Runner.Tracer.Start(ctx, "rail."+call, trace.SpanKindClient, attribute.String("anton.rail", rail))
+	began := time.Now()
+	statuses, err := do(ctx)
+	w.Runner.Metrics.RailAnswered(rail, call, began, err)
+	span.End(err)
+	return statuses, err
 }
 
 // recordStatuses applies what a rail answered about keys, in one transaction.
@@ -283,6 +346,7 @@ func (w *Worker) recordStatuses(ctx context.Context, merchant, rail string, keys
 		if err != nil {
 			return fmt.Errorf("lock the payouts: %w", err)
 		}
+		traced(ctx, payouts)
 		var reports []report
 		for i := range payouts {
 			reports = append(reports, report{&payouts[i], byKey[payouts[i].ID]})
@@ -317,7 +381,7 @@ func (w *Worker) askRail(ctx context.Context, merchant, name string, keys []stri
 	if rail == nil {
 		return fmt.Errorf("this server does not run the rail %s", name)
 	}
-	statuses, err := rail.Ask(ctx, merchant, keys)
+	statuses, err := w.speak(ctx, name, "ask", func(ctx context.Context) ([]rails.Status, error) { return rail.Ask(ctx, merchant, keys) })
 	if err != nil {
 		later := w.Runner.Now().Add(askAfter)
 		err = fmt.Errorf("ask the rail %s: %w", name, err)

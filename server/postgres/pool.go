@@ -10,9 +10,14 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// OpenPool connects to the database that serves. The pool is small on purpose: a payout needs a connection for less than a
-// millisecond, and every further connection only adds to the queue inside PostgreSQL. pool_max_conns in the DSN overrides it.
+// OpenPool connects to the database as OpenTracedPool does, and traces nothing.
 func OpenPool(ctx context.Context, dsn string) (*pgxpool.Pool, error) {
+	return OpenTracedPool(ctx, dsn, nil)
+}
+
+// OpenTracedPool connects to the database that serves; the tracer, which may be nil, sees every statement. The pool is small on purpose: a payout needs a connection for less than a
+// millisecond, and every further connection only adds to the queue inside PostgreSQL. pool_max_conns in the DSN overrides it.
+func OpenTracedPool(ctx context.Context, dsn string, tracer pgx.QueryTracer) (*pgxpool.Pool, error) {
 	config, err := pgxpool.ParseConfig(dsn)
 	if err != nil {
 		return nil, fmt.Errorf("read the database's address: %w", err)
@@ -21,6 +26,7 @@ func OpenPool(ctx context.Context, dsn string) (*pgxpool.Pool, error) {
 		config.MaxConns = 16
 	}
 	config.MinIdleConns = 1
+	config.ConnConfig.Tracer = tracer
 	config.ConnConfig.ConnectTimeout = 5 * time.Second
 	config.AfterConnect = func(_ context.Context, c *pgx.Conn) error {
 		registerNumeric(c.TypeMap())

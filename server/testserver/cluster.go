@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"path/filepath"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -113,6 +114,24 @@ func Database(t testing.TB) string {
 		}
 	})
 	return name
+}
+
+// Superuser runs a statement on the tests' PostgreSQL, for what no role of the server may do.
+func Superuser(t testing.TB, statement string) {
+	t.Helper()
+	if err := clusterOf(t).superuser(t.Context(), statement); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// PostgresLog is everything that the tests' PostgreSQL has logged.
+func PostgresLog(t testing.TB) string {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(clusterOf(t).dir, "postgres.log"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
 }
 
 // DSN reaches a database of the tests' PostgreSQL as one of its roles: anton_app, anton_owner or postgres.

@@ -15,6 +15,7 @@ import (
 	"github.com/antonpayments/anton/server/assembly"
 	"github.com/antonpayments/anton/server/crypto"
 	"github.com/antonpayments/anton/server/invariants"
+	"github.com/antonpayments/anton/server/observe"
 	"github.com/antonpayments/anton/server/postgres"
 )
 
@@ -30,6 +31,8 @@ type Server struct {
 	grpc     *grpc.ClientConn
 	t        testing.TB
 	breaks   []string
+	log      *slog.Logger
+	tracer   *observe.Tracer
 }
 
 // Breaks says which invariants the test breaks on purpose, because it goes where the server never does.
@@ -43,10 +46,34 @@ func New(t testing.TB) *Server {
 	return s
 }
 
+// Observed is New with a log and a tracer (which may be nil) of the test's own.
+func Observed(t testing.TB, log *slog.Logger, tracer *observe.Tracer) *Server {
+	t.Helper()
+	s := prepare(t, Database(t), NewClock())
+	s.log, s.tracer = log, tracer
+	if tracer != nil {
+		pool, err := postgres.OpenTracedPool(t.Context(), DSN(t, "anton_app", s.Database), tracer.SQL())
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(pool.Close)
+		s.Pool = pool
+	}
+	s.sandbox(t)
+	t.Cleanup(func() { s.CheckInvariants(t) })
+	return s
+}
+
 // On starts a server on a database that may have others.
 func On(t testing.TB, database string, clock *Clock) *Server {
 	t.Helper()
 	s := prepare(t, database, clock)
+	s.sandbox(t)
+	return s
+}
+
+func (s *Server) sandbox(t testing.TB) {
+	t.Helper()
 	keys, err := assembly.SandboxKeys(t.Context(), s.Pool)
 	if err != nil {
 		t.Fatal(err)
@@ -57,12 +84,11 @@ func On(t testing.TB, database string, clock *Clock) *Server {
 		t.Fatal(err)
 	}
 	s.OpsKey = box.OpsKey
-	return s
 }
 
 func prepare(t testing.TB, database string, clock *Clock) *Server {
 	t.Helper()
-	s := &Server{Clock: clock, Database: database, t: t}
+	s := &Server{Clock: clock, Database: database, t: t, log: slog.New(slog.NewTextHandler(t.Output(), nil))}
 	s.Pool = openPool(t, DSN(t, "anton_app", database))
 	s.Owner = openPool(t, DSN(t, "anton_owner", database))
 	return s
@@ -78,7 +104,7 @@ func (s *Server) start(t testing.TB, environment string, keys *crypto.Keys) {
 		t.Fatal(err)
 	}
 	s.Server, err = assembly.New(assembly.Config{
-		Pool: s.Pool, Keys: keys, Clock: s.Clock.Now, Log: slog.New(slog.NewTextHandler(t.Output(), nil)), Environment: environment,
+		Pool: s.Pool, Keys: keys, Clock: s.Clock.Now, Log: s.log, Environment: environment, Tracer: s.tracer,
 	})
 	if err != nil {
 		t.Fatal(err)

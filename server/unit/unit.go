@@ -17,7 +17,11 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/trace"
+
 	"github.com/antonpayments/anton/gen/db"
+	"github.com/antonpayments/anton/server/observe"
 )
 
 // A Stage says when, within the flush, a write happens.
@@ -72,10 +76,12 @@ type Who struct {
 	RequestID string
 }
 
-// A Runner runs units on a pool, at the time of a clock.
+// A Runner runs units on a pool, at the time of a clock. Metrics and Tracer may be nil.
 type Runner struct {
-	Pool  *pgxpool.Pool
-	Clock func() time.Time
+	Pool    *pgxpool.Pool
+	Clock   func() time.Time
+	Metrics *observe.Metrics
+	Tracer  *observe.Tracer
 }
 
 // Now is the clock's time as the database keeps it.
@@ -95,13 +101,33 @@ func (r *Runner) Do(ctx context.Context, who Who, repeatable bool, fn func(conte
 		if err == nil || attempt == attempts || ctx.Err() != nil {
 			return err
 		}
-		if !Transient(err) && LostRace(err) == "" && !(repeatable && ConnectionLost(err)) {
+		cause := again(err, repeatable)
+		if cause == "" {
 			return err
 		}
+		r.Metrics.Rerun(cause)
 	}
 }
 
+// again says why a unit that failed is run again; empty when it is not.
+func again(err error, repeatable bool) string {
+	if constraint := LostRace(err); constraint != "" {
+		return constraint
+	}
+	switch pg, _ := errors.AsType[*pgconn.PgError](err); {
+	case Transient(err) && pg.Code == deadlockDetected:
+		return "deadlock"
+	case Transient(err):
+		return "serialization_failure"
+	case repeatable && ConnectionLost(err):
+		return "connection_lost"
+	}
+	return ""
+}
+
 func (r *Runner) once(ctx context.Context, who Who, fn func(context.Context, *Unit) error) (err error) {
+	ctx, span := r.Tracer.Start(ctx, "unit", trace.SpanKindInternal)
+	defer func() { span.End(err) }()
 	conn, err := r.Pool.Acquire(ctx)
 	if err != nil {
 		return fmt.Errorf("acquire a connection: %w", err)
@@ -121,6 +147,9 @@ func (r *Runner) once(ctx context.Context, who Who, fn func(context.Context, *Un
 		return fmt.Errorf("flush: %w", err)
 	}
 	committed = true
+	if u.Object != "" && span.Traced() {
+		span.Set(attribute.String("anton.object_id", u.Object))
+	}
 	for _, f := range u.after {
 		f()
 	}

@@ -165,6 +165,9 @@ func TestALostConnectionIsUnknown(t *testing.T) {
 		if repeatable && (err != nil || runs != 2 || !exists(t, s, id)) {
 			t.Errorf("repeatable: %v after %d runs", err, runs)
 		}
+		if _, metrics := s.Admin(t, "/metrics"); repeatable != strings.Contains(metrics, `anton_unit_reruns_total{cause="connection_lost"} 1`) {
+			t.Errorf("repeatable %v: the second run is not counted, or the first is", repeatable)
+		}
 		if !repeatable && (!unit.ConnectionLost(err) || runs != 1 || exists(t, s, id)) {
 			t.Errorf("not repeatable: %v after %d runs", err, runs)
 		}
@@ -223,6 +226,9 @@ func TestADeadlockIsRunAgain(t *testing.T) {
 		})
 	}
 	group.Wait()
+	if _, metrics := s.Admin(t, "/metrics"); !strings.Contains(metrics, `anton_unit_reruns_total{cause="deadlock"} `) {
+		t.Error("the deadlock is not counted")
+	}
 }
 
 // TestWhatTravelsAheadIsHeardOf holds whether a query follows, the flush alone, or nobody but Settle.

@@ -97,3 +97,18 @@ select seq, from_status, to_status, at, actor, reason_code, reason, event_id
 from payout_transitions
 where merchant_id = @merchant_id and payout_id = @payout_id
 order by seq;
+
+-- name: PayoutQueues :many
+-- The payouts that wait, by state: how many, since when the longest is there, and the first time that work on one is due.
+select status::text as status, count(*) as waiting, min(updated_at)::timestamptz as since, coalesce(min(due_at), @now::timestamptz)::timestamptz as due
+from payouts where due_at is not null and status not in ('pending_screening', 'manual_review') group by status
+union all
+select status::text, count(*), min(updated_at)::timestamptz, coalesce(min(due_at), @now::timestamptz)::timestamptz
+from payouts where status in ('pending_screening', 'manual_review') group by status;
+
+-- name: PayoutsUnscreened :many
+-- The payouts that wait for their screening since before the time given, the longest first, and how many there are in all.
+select merchant_id, id, updated_at, count(*) over () as all_of_them
+from payouts where status = 'pending_screening' and updated_at < @before::timestamptz
+order by updated_at, id
+limit @row_limit;
