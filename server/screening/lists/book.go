@@ -204,8 +204,8 @@ func squeeze(s string) string {
 	clean := true
 	space := true
 	for _, r := range s {
-		odd := unicode.IsSpace(r) && (r != ' ' || space)
-		if odd || unicode.Is(unicode.Cf, r) && r != '\u200c' || unicode.IsControl(r) {
+		plain := r > ' ' && r < 0x7f || r == ' ' && !space
+		if !plain && (r == ' ' || unicode.IsSpace(r) || unicode.IsControl(r) || unicode.Is(unicode.Cf, r)) {
 			clean = false
 			break
 		}
