@@ -60,8 +60,13 @@ func serve(ctx context.Context, s *settings, out io.Writer, ready func(*sandboxF
 	if err != nil {
 		return err
 	}
+	screening, err := s.screening()
+	if err != nil {
+		return err
+	}
 	server, err := assembly.New(assembly.Config{
 		Pool: pool, Keys: keys, Clock: time.Now, Log: log, Environment: s.Environment, KeepHeld: s.HitFunds == "keep_held",
+		Lists: screening.required, ListMaxAge: s.ScreeningMaxAge, ListRefresh: screening.refresh, ListSources: screening.sources,
 	})
 	if err != nil {
 		return err
@@ -107,8 +112,11 @@ func serveOn(ctx context.Context, server *assembly.Server, httpPort, grpcPort ne
 		}
 	})
 	workerCtx, stopWorker := context.WithCancel(context.Background())
-	for _, work := range []func(context.Context){server.Worker.Run, server.Sealer.Run, server.Checker.Run, server.KeyUses.Run} {
+	for _, work := range []func(context.Context){server.Worker.Run, server.Sealer.Run, server.Checker.Run, server.KeyUses.Run, server.Sanctions.Run} {
 		working.Go(func() { work(workerCtx) })
+	}
+	if server.Refresher != nil {
+		working.Go(func() { server.Refresher.Run(workerCtx) })
 	}
 	ready()
 

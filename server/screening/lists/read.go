@@ -230,3 +230,34 @@ func withoutBOM(in *bufio.Reader) *bufio.Reader {
 	}
 	return in
 }
+
+// AuthorityAt finds out whose list lies at a path. OFAC's two lists are written alike: which of them it is, its size tells.
+func AuthorityAt(path string) (Authority, error) {
+	sources, done, err := sourcesAt(path)
+	if err != nil {
+		return "", err
+	}
+	defer done()
+	said := errors.New("there is no file")
+	for _, s := range sources {
+		p, err := openPart(context.Background(), s, sha256.New(), nil)
+		if err != nil {
+			said = err
+			continue
+		}
+		closed := p.close()
+		if p.format.read == nil || closed != nil {
+			said = errors.New(p.format.name)
+			continue
+		}
+		if !p.format.of(OFAC) {
+			return p.format.authorities[0], nil
+		}
+		list, err := Read(context.Background(), OFAC, path)
+		if err == nil && len(list.Entries) < plausible[OFACNonSDN].most {
+			return OFACNonSDN, nil
+		}
+		return OFAC, nil
+	}
+	return "", fmt.Errorf("%s: %w", path, said)
+}
