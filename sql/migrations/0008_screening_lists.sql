@@ -53,8 +53,11 @@ create table screening_list_activations (
     constraint activation_is_of_a_list foreign key (authority, list_id, entries, published_on)
         references screening_lists (authority, id, entries, published_on),
     constraint activation_follows_the_last_one foreign key (authority, previous_number, previous_entries, previous_published_on)
-        references screening_list_activations (authority, number, entries, published_on) match full,
-    constraint activation_has_one_before_it check ((number = 1) = (previous_number is null) and (number = 1 or previous_number = number - 1)),
+        references screening_list_activations (authority, number, entries, published_on),
+    constraint activation_has_one_before_it check (
+        case number when 1 then num_nulls(previous_number, previous_entries, previous_published_on) = 3
+        else num_nulls(previous_number, previous_entries, previous_published_on) = 0 and previous_number = number - 1 end
+    ),
     constraint list_that_shrank_sharply_was_accepted check (
         previous_entries is null or entries::bigint * 10 >= previous_entries::bigint * 9 or length(shrink_accepted_by) > 0
     ),

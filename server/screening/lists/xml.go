@@ -71,6 +71,9 @@ func newDocument(in io.Reader) *document {
 
 // at says in which line of the file something is wrong.
 func (d *document) at(err error) error {
+	if strings.HasPrefix(err.Error(), "line ") {
+		return err
+	}
 	line, _ := d.decoder.InputPos()
 	var syntax *xml.SyntaxError
 	if errors.As(err, &syntax) {
@@ -135,12 +138,13 @@ func (d *document) walk(visit func(*element) error, names ...string) error {
 		if !ok || !slices.Contains(names, start.Name.Local) {
 			continue
 		}
+		line, _ := d.decoder.InputPos()
 		e, err := d.read(start)
 		if err != nil {
 			return err
 		}
 		if err := visit(e); err != nil {
-			return err
+			return fmt.Errorf("line %d: %w", line, err) // where the entry begins
 		}
 	}
 }
