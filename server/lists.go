@@ -138,7 +138,7 @@ type listsStatusCommand struct {
 // listStatus is one line of the status.
 type listStatus struct {
 	Authority   string `json:"authority"`
-	State       string `json:"state"`
+	State       string `json:"freshness"`
 	Version     string `json:"version"`
 	Entries     int32  `json:"entries"`
 	RefreshedAt string `json:"refreshed_at"`

@@ -33,6 +33,7 @@ type tenant struct {
 	archiving, archived, deleting, unused  string // beneficiaries, and an instrument, that no payout uses
 	apiKey, rotatedKey                     string // keys that hold keys:write alone, so that a key with this scope may rotate them
 	operatorKey                            string // an operator's key that nobody uses
+	suspending                             string // a merchant that nobody uses, so that suspending it stops no other call
 	sanctionsList                          string // a version of the platform's, the same for every tenant
 }
 
@@ -53,6 +54,8 @@ func newTenants(t *testing.T, s *testserver.Server, count int) []tenant {
 		tn.apiKey = made(t, tn.Client, "/v1/api-keys", `{"name":"Spare","scopes":["keys:write"]}`)
 		tn.rotatedKey = made(t, tn.Client, "/v1/api-keys", `{"name":"Rotated","scopes":["keys:write"]}`)
 		tn.operatorKey = made(t, s.Ops(), "/ops/v1/operator-keys", `{"name":"Spare","role":"viewer"}`)
+		tn.suspending = made(t, s.Ops(), "/ops/v1/merchants", `{"name":"Spare Trading Ltd","country":"GB"}`)
+		s.SanctionsList(t, 499)
 		tn.sanctionsList = s.SanctionsList(t, 500)
 		all[i] = tn
 	}
@@ -177,7 +180,7 @@ var fixtures = map[string]func(tn tenant) fields{
 		return fields{"id": tn.Merchant, "name": "Test Merchant Limited", "rate_limit_multiplier": 100}
 	},
 	"/anton.ops.v1.MerchantsService/SuspendMerchant": func(tn tenant) fields {
-		return fields{"id": tn.Merchant, "reason": "Documents are overdue"}
+		return fields{"id": tn.suspending, "reason": "Documents are overdue"}
 	},
 	"/anton.ops.v1.MerchantsService/ActivateMerchant": func(tn tenant) fields { return fields{"id": tn.Merchant} },
 

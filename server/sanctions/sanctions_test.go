@@ -454,7 +454,7 @@ func TestOperatorsSeeTheState(t *testing.T) {
 	if status["screens"] != true || len(rows) != 1 {
 		t.Fatalf("a sandbox: %v", status)
 	}
-	if row := rows[0].(map[string]any); row["authority"] != "sandbox" || row["state"] != "current" || row["entries"] != float64(7) || row["refreshed_at"] != nil {
+	if row := rows[0].(map[string]any); row["authority"] != "sandbox" || row["freshness"] != "current" || row["entries"] != float64(7) || row["refreshed_at"] != nil {
 		t.Errorf("%v", row)
 	}
 	if got := test.Ops().Get(t, "/ops/v1/screening/lists/none"); got.Status != http.StatusNotFound {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -14,6 +15,7 @@ import (
 	"github.com/antonpayments/anton/server/apierr"
 	"github.com/antonpayments/anton/server/call"
 	"github.com/antonpayments/anton/server/page"
+	"github.com/antonpayments/anton/server/screening/lists"
 )
 
 // Service is anton.ops.v1.ScreeningService.
@@ -32,9 +34,9 @@ func (s *Service) GetSanctionsStatus(ctx context.Context, _ *opsv1.GetSanctionsS
 	}
 	status := &opsv1.SanctionsStatus{Screens: len(states) == 0 && len(set.required) > 0}
 	for _, authority := range set.required {
-		row := &opsv1.SanctionsListStatus{Authority: string(authority), State: Current}
+		row := &opsv1.SanctionsListStatus{Authority: string(authority), Freshness: Current}
 		if state := states[string(authority)]; state != "" {
-			row.State = state
+			row.Freshness = state
 		}
 		if held, ok := set.Of(authority); ok {
 			row.Version, row.Entries = &held.Version, int32(len(held.List.Entries)) //nolint:gosec // bounded by the reader
@@ -57,6 +59,9 @@ func (*Service) ListSanctionsLists(ctx context.Context, req *opsv1.ListSanctions
 	p, err := page.Of("", req)
 	if err != nil {
 		return nil, err
+	}
+	if word := req.GetAuthority(); word != "" && !slices.Contains(lists.Authorities, lists.Authority(word)) {
+		return nil, apierr.InvalidField("authority", "must be ofac, ofac-nonsdn, eu, uk or un")
 	}
 	rows, err := call.Reads(ctx).SanctionsListPage(ctx, db.SanctionsListPageParams{
 		Authority:     page.Text(req.GetAuthority()),
@@ -86,7 +91,6 @@ func (*Service) GetSanctionsList(ctx context.Context, req *opsv1.GetSanctionsLis
 	if err != nil {
 		return nil, fmt.Errorf("read a sanctions list: %w", err)
 	}
-	call.ReadAbout(ctx, row.ID)
 	return &opsv1.GetSanctionsListResponse{Data: listToProto(row)}, nil
 }
 

@@ -213,7 +213,7 @@ type SanctionsListStatus struct {
 	Authority string `protobuf:"bytes,1,opt,name=authority,proto3" json:"authority,omitempty"`
 	// `current`; `missing` when none was ever loaded; `outdated` when the last successful refresh is too long ago. Payouts are judged only
 	// while every list is `current`.
-	State string `protobuf:"bytes,2,opt,name=state,proto3" json:"state,omitempty"`
+	Freshness string `protobuf:"bytes,2,opt,name=freshness,proto3" json:"freshness,omitempty"`
 	// The version in force, as a payout's verdict names it; absent when there is none.
 	Version *string `protobuf:"bytes,3,opt,name=version,proto3,oneof" json:"version,omitempty"`
 	// How many parties it names.
@@ -268,9 +268,9 @@ func (x *SanctionsListStatus) GetAuthority() string {
 	return ""
 }
 
-func (x *SanctionsListStatus) GetState() string {
+func (x *SanctionsListStatus) GetFreshness() string {
 	if x != nil {
-		return x.State
+		return x.Freshness
 	}
 	return ""
 }
@@ -710,10 +710,10 @@ const file_anton_ops_v1_screening_proto_rawDesc = "" +
 	"\factivated_by\x18\r \x01(\tB\a\xbaH\x04r\x02\x18dR\vactivatedBy\x12 \n" +
 	"\x06reason\x18\x0e \x01(\tB\b\xbaH\x05r\x03\x18\xf4\x03R\x06reason\x125\n" +
 	"\x12shrink_accepted_by\x18\x0f \x01(\tB\a\xbaH\x04r\x02\x18dR\x10shrinkAcceptedBy\x12\x19\n" +
-	"\bin_force\x18\x10 \x01(\bR\ainForce\"\xb2\x03\n" +
+	"\bin_force\x18\x10 \x01(\bR\ainForce\"\xba\x03\n" +
 	"\x13SanctionsListStatus\x12%\n" +
-	"\tauthority\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x18\x14R\tauthority\x12\x1d\n" +
-	"\x05state\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x18\x14R\x05state\x12&\n" +
+	"\tauthority\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x18\x14R\tauthority\x12%\n" +
+	"\tfreshness\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x18\x14R\tfreshness\x12&\n" +
 	"\aversion\x18\x03 \x01(\tB\a\xbaH\x04r\x02\x18@H\x00R\aversion\x88\x01\x01\x12\x18\n" +
 	"\aentries\x18\x04 \x01(\x05R\aentries\x12B\n" +
 	"\frefreshed_at\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampH\x01R\vrefreshedAt\x88\x01\x01\x12*\n" +
@@ -730,9 +730,9 @@ const file_anton_ops_v1_screening_proto_rawDesc = "" +
 	"\x05lists\x18\x02 \x03(\v2!.anton.ops.v1.SanctionsListStatusB\b\xbaH\x05\x92\x01\x02\x10\x14R\x05lists\"\x1b\n" +
 	"\x19GetSanctionsStatusRequest\"O\n" +
 	"\x1aGetSanctionsStatusResponse\x121\n" +
-	"\x04data\x18\x01 \x01(\v2\x1d.anton.ops.v1.SanctionsStatusR\x04data\"\xd9\x02\n" +
-	"\x19ListSanctionsListsRequest\x12f\n" +
-	"\tauthority\x18\x01 \x01(\tBH\xbaH\"r 2\x1e^(|ofac|ofac-nonsdn|eu|uk|un)$\xfa\xbb\x18\x1fofac, ofac-nonsdn, eu, uk or unR\tauthority\x12?\n" +
+	"\x04data\x18\x01 \x01(\v2\x1d.anton.ops.v1.SanctionsStatusR\x04data\"\x98\x02\n" +
+	"\x19ListSanctionsListsRequest\x12%\n" +
+	"\tauthority\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x18\x14R\tauthority\x12?\n" +
 	"\rcreated_after\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\fcreatedAfter\x12A\n" +
 	"\x0ecreated_before\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\rcreatedBefore\x12$\n" +
 	"\x05limit\x18\x04 \x01(\x05B\t\xbaH\x06\x1a\x04\x18d(\x01H\x00R\x05limit\x88\x01\x01\x12 \n" +
@@ -747,13 +747,13 @@ const file_anton_ops_v1_screening_proto_rawDesc = "" +
 	"\x17GetSanctionsListRequest\x12\x19\n" +
 	"\x02id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\x02id\"K\n" +
 	"\x18GetSanctionsListResponse\x12/\n" +
-	"\x04data\x18\x01 \x01(\v2\x1b.anton.ops.v1.SanctionsListR\x04data2\xd1\x0e\n" +
-	"\x10ScreeningService\x12\x96\x03\n" +
-	"\x12GetSanctionsStatus\x12'.anton.ops.v1.GetSanctionsStatusRequest\x1a(.anton.ops.v1.GetSanctionsStatusResponse\"\xac\x02\xa2\xbb\x18\x02\x10\x01\xaa\xbb\x18\xfe\x01\n" +
-	"\x02{}\x12\xf7\x01{\"data\":{\"screens\":true,\"lists\":[{\"authority\":\"un\",\"state\":\"current\",\"version\":\"un-2026-02-13-0f3a9c41.1\",\"entries\":1003,\"refreshed_at\":\"2026-02-14T06:12:09Z\",\"last_outcome\":\"unchanged\",\"last_attempt_at\":\"2026-02-14T06:12:09Z\",\"last_detail\":\"\"}]}}\x82\xd3\xe4\x93\x02\x1a\x12\x18/ops/v1/screening/status\x90\x02\x01\x12\xd8\x05\n" +
-	"\x12ListSanctionsLists\x12'.anton.ops.v1.ListSanctionsListsRequest\x1a(.anton.ops.v1.ListSanctionsListsResponse\"\xee\x04\xa2\xbb\x18\x19\x10\x01\x1a\x13sanctions_list.list8\x01\xaa\xbb\x18\xaa\x04\n" +
-	"\x1d{\"authority\":\"un\",\"limit\":20}\x12\x88\x04{\"data\":[{\"id\":\"un-2026-02-13-0f3a9c41.1\",\"authority\":\"un\",\"published_on\":\"2026-02-13\",\"published_said\":true,\"file_hash\":\"0f3a9c4184d92e0c0a8f3b0f4d0e4f5a6b7c8d9e0f1a2b3c4d5e6f708192a3b4\",\"parser\":\"1\",\"entries\":1003,\"names\":3905,\"source\":\"https://scsanctions.un.org/resources/xml/en/consolidated.xml\",\"loaded_at\":\"2026-02-13T18:04:11Z\",\"loaded_by\":\"list_refresh\",\"activated_at\":\"2026-02-13T18:04:11Z\",\"activated_by\":\"list_refresh\",\"reason\":\"the newest version\",\"shrink_accepted_by\":\"\",\"in_force\":true}],\"has_more\":false}\x82\xd3\xe4\x93\x02\x19\x12\x17/ops/v1/screening/lists\x90\x02\x01\x12\xc8\x05\n" +
-	"\x10GetSanctionsList\x12%.anton.ops.v1.GetSanctionsListRequest\x1a&.anton.ops.v1.GetSanctionsListResponse\"\xe4\x04\xa2\xbb\x18\x19\x10\x01\x1a\x13sanctions_list.read8\x01\xaa\xbb\x18\x9b\x04\n" +
+	"\x04data\x18\x01 \x01(\v2\x1b.anton.ops.v1.SanctionsListR\x04data2\xa7\x0e\n" +
+	"\x10ScreeningService\x12\x9a\x03\n" +
+	"\x12GetSanctionsStatus\x12'.anton.ops.v1.GetSanctionsStatusRequest\x1a(.anton.ops.v1.GetSanctionsStatusResponse\"\xb0\x02\xa2\xbb\x18\x02\x10\x01\xaa\xbb\x18\x82\x02\n" +
+	"\x02{}\x12\xfb\x01{\"data\":{\"screens\":true,\"lists\":[{\"authority\":\"un\",\"freshness\":\"current\",\"version\":\"un-2026-02-13-0f3a9c41.1\",\"entries\":1003,\"refreshed_at\":\"2026-02-14T06:12:09Z\",\"last_outcome\":\"unchanged\",\"last_attempt_at\":\"2026-02-14T06:12:09Z\",\"last_detail\":\"\"}]}}\x82\xd3\xe4\x93\x02\x1a\x12\x18/ops/v1/screening/status\x90\x02\x01\x12\xc1\x05\n" +
+	"\x12ListSanctionsLists\x12'.anton.ops.v1.ListSanctionsListsRequest\x1a(.anton.ops.v1.ListSanctionsListsResponse\"\xd7\x04\xa2\xbb\x18\x02\x10\x01\xaa\xbb\x18\xaa\x04\n" +
+	"\x1d{\"authority\":\"un\",\"limit\":20}\x12\x88\x04{\"data\":[{\"id\":\"un-2026-02-13-0f3a9c41.1\",\"authority\":\"un\",\"published_on\":\"2026-02-13\",\"published_said\":true,\"file_hash\":\"0f3a9c4184d92e0c0a8f3b0f4d0e4f5a6b7c8d9e0f1a2b3c4d5e6f708192a3b4\",\"parser\":\"1\",\"entries\":1003,\"names\":3905,\"source\":\"https://scsanctions.un.org/resources/xml/en/consolidated.xml\",\"loaded_at\":\"2026-02-13T18:04:11Z\",\"loaded_by\":\"list_refresh\",\"activated_at\":\"2026-02-13T18:04:11Z\",\"activated_by\":\"list_refresh\",\"reason\":\"the newest version\",\"shrink_accepted_by\":\"\",\"in_force\":true}],\"has_more\":false}\x82\xd3\xe4\x93\x02\x19\x12\x17/ops/v1/screening/lists\x90\x02\x01\x12\xb1\x05\n" +
+	"\x10GetSanctionsList\x12%.anton.ops.v1.GetSanctionsListRequest\x1a&.anton.ops.v1.GetSanctionsListResponse\"\xcd\x04\xa2\xbb\x18\x02\x10\x01\xaa\xbb\x18\x9b\x04\n" +
 	"!{\"id\":\"un-2026-02-13-0f3a9c41.1\"}\x12\xf5\x03{\"data\":{\"id\":\"un-2026-02-13-0f3a9c41.1\",\"authority\":\"un\",\"published_on\":\"2026-02-13\",\"published_said\":true,\"file_hash\":\"0f3a9c4184d92e0c0a8f3b0f4d0e4f5a6b7c8d9e0f1a2b3c4d5e6f708192a3b4\",\"parser\":\"1\",\"entries\":1003,\"names\":3905,\"source\":\"https://scsanctions.un.org/resources/xml/en/consolidated.xml\",\"loaded_at\":\"2026-02-13T18:04:11Z\",\"loaded_by\":\"list_refresh\",\"activated_at\":\"2026-02-13T18:04:11Z\",\"activated_by\":\"list_refresh\",\"reason\":\"the newest version\",\"shrink_accepted_by\":\"\",\"in_force\":true}}\x82\xd3\xe4\x93\x02\x1e\x12\x1c/ops/v1/screening/lists/{id}\x90\x02\x01B7Z5github.com/antonpayments/anton/gen/anton/ops/v1;opsv1b\x06proto3"
 
 var (
