@@ -63,7 +63,7 @@ func (c *listsRefreshCommand) Run(ctx context.Context) error {
 			switch {
 			case err != nil:
 				failed = append(failed, string(source.Authority))
-				fmt.Fprintf(os.Stderr, "%s: %v\n", source.Authority, err)
+				fmt.Fprintln(os.Stderr, err)
 			case !taken.New:
 				fmt.Printf("%-12s %s is still the newest.\n", source.Authority, taken.Version)
 			default:

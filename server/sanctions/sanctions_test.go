@@ -104,6 +104,25 @@ func TestAVersionTakesEffectOnEveryServer(t *testing.T) {
 	}
 }
 
+// OFAC's CSV files do not say when they were published, and its XML does: one may follow the other.
+func TestAListThatDoesNotSayItsDayKeepsTheOrder(t *testing.T) {
+	t.Parallel()
+	s := testserver.New(t)
+	store := &sanctions.Store{Runner: s.Runner}
+	for i, published := range []string{"", "2026-02-10", "", "2026-02-10", "2026-02-11"} {
+		taken, err := store.Take(t.Context(), invented(500+i, published), byDana, sanctions.Waiver{})
+		if err != nil || !taken.New {
+			t.Fatalf("%d, of %q: %v", i, published, err)
+		}
+		if row := s.Ops().Get(t, "/ops/v1/screening/lists/"+taken.Version).Data(); row["published_on"] != published {
+			t.Errorf("%v", row)
+		}
+	}
+	if _, err := store.Take(t.Context(), invented(510, "2026-02-10"), byDana, sanctions.Waiver{}); err == nil {
+		t.Error("an older one was taken")
+	}
+}
+
 func TestListsThatCannotBeRightAreRefused(t *testing.T) {
 	t.Parallel()
 	s := testserver.New(t)

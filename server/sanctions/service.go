@@ -95,8 +95,12 @@ func (*Service) GetSanctionsList(ctx context.Context, req *opsv1.GetSanctionsLis
 }
 
 func listToProto(row db.SanctionsListGetRow) *opsv1.SanctionsList {
+	published := ""
+	if row.PublishedSaid {
+		published = row.PublishedOn.Format(time.DateOnly)
+	}
 	return &opsv1.SanctionsList{
-		Id: row.ID, Authority: row.Authority, PublishedOn: row.PublishedOn.Format(time.DateOnly), PublishedSaid: row.PublishedSaid,
+		Id: row.ID, Authority: row.Authority, PublishedOn: published,
 		FileHash: row.FileHash, Parser: row.Parser, Entries: row.Entries, Names: row.Names, Source: row.Source,
 		LoadedAt: timestamppb.New(row.LoadedAt), LoadedBy: row.LoadedBy, ActivatedAt: timestamppb.New(row.ActivatedAt),
 		ActivatedBy: row.ActivatedBy, Reason: row.Reason, ShrinkAcceptedBy: row.ShrinkAcceptedBy, InForce: row.InForce,

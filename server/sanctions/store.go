@@ -62,6 +62,9 @@ func (s *Store) Take(ctx context.Context, list *lists.List, origin Origin, waive
 		taken, err = take(ctx, u, list, packed, origin, waiver)
 		return err
 	})
+	if refusal, ok := errors.AsType[*Refusal](err); ok {
+		return Taken{}, refusal
+	}
 	if err != nil {
 		return Taken{}, fmt.Errorf("take the list of %s: %w", list.Authority, err)
 	}
@@ -73,14 +76,10 @@ func take(ctx context.Context, u *unit.Unit, list *lists.List, packed []byte, or
 	if err != nil {
 		return Taken{}, err
 	}
-	day, said := u.Now, false
-	if list.Published != "" {
-		said = true
-		if day, err = time.Parse(time.DateOnly, list.Published); err != nil {
-			return Taken{}, fmt.Errorf("read the publication date: %w", err)
-		}
+	day, said, err := publishedOn(list, before)
+	if err != nil {
+		return Taken{}, err
 	}
-	day = day.Truncate(24 * time.Hour)
 	version, err := u.Read().SanctionsListByFile(ctx, db.SanctionsListByFileParams{
 		Authority: string(list.Authority), FileHash: list.Hash, Parser: list.Parser,
 	})
@@ -89,7 +88,11 @@ func take(ctx context.Context, u *unit.Unit, list *lists.List, packed []byte, or
 		return Taken{}, fmt.Errorf("look for the version: %w", err)
 	}
 	if !known {
-		version = fmt.Sprintf("%s-%s-%s.%s", list.Authority, day.Format(time.DateOnly), list.Hash[:8], list.Parser)
+		named := day
+		if !said {
+			named = u.Now
+		}
+		version = fmt.Sprintf("%s-%s-%s.%s", list.Authority, named.Format(time.DateOnly), list.Hash[:8], list.Parser)
 	}
 	taken := Taken{Version: version, New: before == nil || before.ListID != version, Entries: len(list.Entries)}
 	if before != nil {
@@ -114,6 +117,22 @@ func take(ctx context.Context, u *unit.Unit, list *lists.List, packed []byte, or
 		}
 	}
 	return taken, activate(ctx, u, list.Authority, before, taken, day, origin, waiver)
+}
+
+// publishedOn is the day of publication that a list is held to. A file that does not say counts as no older than the one in force, and
+// no newer: OFAC's CSV of today must not make yesterday's XML, which says so, look outdated.
+func publishedOn(list *lists.List, before *db.SanctionsInForceRow) (day time.Time, said bool, err error) {
+	switch {
+	case list.Published != "":
+		day, err = time.Parse(time.DateOnly, list.Published)
+		if err != nil {
+			return day, true, fmt.Errorf("read the publication date: %w", err)
+		}
+		return day, true, nil
+	case before != nil:
+		return before.PublishedOn, false, nil
+	}
+	return time.Unix(0, 0).UTC(), false, nil
 }
 
 // permitted holds a list against the one in force. The database holds the same rules.

@@ -9,7 +9,8 @@
 create table screening_lists (
     id           text primary key constraint list_id_is_bounded check (length(id) between 1 and 64),
     authority    text not null constraint list_authority_is_known check (authority in ('ofac', 'ofac-nonsdn', 'eu', 'uk', 'un')),
-    -- The authority's own day of publication; where its file does not say, the day on which we had it, and published_said is false.
+    -- The authority's own day of publication. Where its file does not say, published_said is false and this is the day of the version
+    -- that was in force before, or 1970-01-01: it then only keeps the order.
     published_on   date    not null,
     published_said boolean not null,
     file_hash    text not null constraint list_file_hash_is_sha256 check (file_hash ~ '^[0-9a-f]{64}$'),

@@ -28,38 +28,36 @@ const (
 // One version of one authority's list. It never changes.
 type SanctionsList struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The version's id: the authority, the day of publication, the beginning of the file's hash, and the version of the reader.
+	// The version's id: the authority, the day of publication (or of loading, where the file does not say), the beginning of the file's hash, and the version of the reader.
 	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
 	// Who publishes it: `ofac` (US Treasury, SDN), `ofac-nonsdn` (US Treasury, the others), `eu`, `uk` or `un`.
 	Authority string `protobuf:"bytes,2,opt,name=authority,proto3" json:"authority,omitempty"`
-	// The day on which the authority published it, or, where its file does not say, on which it was loaded: `YYYY-MM-DD`.
+	// The day on which the authority published it, `YYYY-MM-DD`; empty where its file does not say, as OFAC's CSV files do not.
 	PublishedOn string `protobuf:"bytes,3,opt,name=published_on,json=publishedOn,proto3" json:"published_on,omitempty"`
-	// Whether `published_on` is what the file itself says.
-	PublishedSaid bool `protobuf:"varint,4,opt,name=published_said,json=publishedSaid,proto3" json:"published_said,omitempty"`
 	// SHA-256 of the file, or of the files in the order they are read, unpacked.
-	FileHash string `protobuf:"bytes,5,opt,name=file_hash,json=fileHash,proto3" json:"file_hash,omitempty"`
+	FileHash string `protobuf:"bytes,4,opt,name=file_hash,json=fileHash,proto3" json:"file_hash,omitempty"`
 	// The version of the reader that read it.
-	Parser string `protobuf:"bytes,6,opt,name=parser,proto3" json:"parser,omitempty"`
+	Parser string `protobuf:"bytes,5,opt,name=parser,proto3" json:"parser,omitempty"`
 	// How many parties it names.
-	Entries int32 `protobuf:"varint,7,opt,name=entries,proto3" json:"entries,omitempty"`
+	Entries int32 `protobuf:"varint,6,opt,name=entries,proto3" json:"entries,omitempty"`
 	// Under how many names, aliases and spellings.
-	Names int32 `protobuf:"varint,8,opt,name=names,proto3" json:"names,omitempty"`
+	Names int32 `protobuf:"varint,7,opt,name=names,proto3" json:"names,omitempty"`
 	// Where the file came from: an address, or a path on the machine of whoever loaded it.
-	Source string `protobuf:"bytes,9,opt,name=source,proto3" json:"source,omitempty"`
+	Source string `protobuf:"bytes,8,opt,name=source,proto3" json:"source,omitempty"`
 	// When it was loaded.
-	LoadedAt *timestamppb.Timestamp `protobuf:"bytes,10,opt,name=loaded_at,json=loadedAt,proto3" json:"loaded_at,omitempty"`
+	LoadedAt *timestamppb.Timestamp `protobuf:"bytes,9,opt,name=loaded_at,json=loadedAt,proto3" json:"loaded_at,omitempty"`
 	// Who loaded it: a name given on the command line, or `list_refresh` for the server's own.
-	LoadedBy string `protobuf:"bytes,11,opt,name=loaded_by,json=loadedBy,proto3" json:"loaded_by,omitempty"`
+	LoadedBy string `protobuf:"bytes,10,opt,name=loaded_by,json=loadedBy,proto3" json:"loaded_by,omitempty"`
 	// Since when it was in force the last time.
-	ActivatedAt *timestamppb.Timestamp `protobuf:"bytes,12,opt,name=activated_at,json=activatedAt,proto3" json:"activated_at,omitempty"`
+	ActivatedAt *timestamppb.Timestamp `protobuf:"bytes,11,opt,name=activated_at,json=activatedAt,proto3" json:"activated_at,omitempty"`
 	// Who put it in force.
-	ActivatedBy string `protobuf:"bytes,13,opt,name=activated_by,json=activatedBy,proto3" json:"activated_by,omitempty"`
+	ActivatedBy string `protobuf:"bytes,12,opt,name=activated_by,json=activatedBy,proto3" json:"activated_by,omitempty"`
 	// Why.
-	Reason string `protobuf:"bytes,14,opt,name=reason,proto3" json:"reason,omitempty"`
+	Reason string `protobuf:"bytes,13,opt,name=reason,proto3" json:"reason,omitempty"`
 	// Who took responsibility for a version with over a tenth fewer entries than the one before; empty for every other one.
-	ShrinkAcceptedBy string `protobuf:"bytes,15,opt,name=shrink_accepted_by,json=shrinkAcceptedBy,proto3" json:"shrink_accepted_by,omitempty"`
+	ShrinkAcceptedBy string `protobuf:"bytes,14,opt,name=shrink_accepted_by,json=shrinkAcceptedBy,proto3" json:"shrink_accepted_by,omitempty"`
 	// Whether payouts are screened with it now.
-	InForce       bool `protobuf:"varint,16,opt,name=in_force,json=inForce,proto3" json:"in_force,omitempty"`
+	InForce       bool `protobuf:"varint,15,opt,name=in_force,json=inForce,proto3" json:"in_force,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -113,13 +111,6 @@ func (x *SanctionsList) GetPublishedOn() string {
 		return x.PublishedOn
 	}
 	return ""
-}
-
-func (x *SanctionsList) GetPublishedSaid() bool {
-	if x != nil {
-		return x.PublishedSaid
-	}
-	return false
 }
 
 func (x *SanctionsList) GetFileHash() string {
@@ -691,26 +682,25 @@ var File_anton_ops_v1_screening_proto protoreflect.FileDescriptor
 
 const file_anton_ops_v1_screening_proto_rawDesc = "" +
 	"\n" +
-	"\x1canton/ops/v1/screening.proto\x12\fanton.ops.v1\x1a\x16anton/v1/options.proto\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xf9\x04\n" +
+	"\x1canton/ops/v1/screening.proto\x12\fanton.ops.v1\x1a\x16anton/v1/options.proto\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xd2\x04\n" +
 	"\rSanctionsList\x12\x17\n" +
 	"\x02id\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x18@R\x02id\x12%\n" +
 	"\tauthority\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x18\x14R\tauthority\x12*\n" +
 	"\fpublished_on\x18\x03 \x01(\tB\a\xbaH\x04r\x02\x18\n" +
-	"R\vpublishedOn\x12%\n" +
-	"\x0epublished_said\x18\x04 \x01(\bR\rpublishedSaid\x12$\n" +
-	"\tfile_hash\x18\x05 \x01(\tB\a\xbaH\x04r\x02\x18@R\bfileHash\x12\x1f\n" +
-	"\x06parser\x18\x06 \x01(\tB\a\xbaH\x04r\x02\x18\x10R\x06parser\x12\x18\n" +
-	"\aentries\x18\a \x01(\x05R\aentries\x12\x14\n" +
-	"\x05names\x18\b \x01(\x05R\x05names\x12 \n" +
-	"\x06source\x18\t \x01(\tB\b\xbaH\x05r\x03\x18\xe8\aR\x06source\x127\n" +
-	"\tloaded_at\x18\n" +
-	" \x01(\v2\x1a.google.protobuf.TimestampR\bloadedAt\x12$\n" +
-	"\tloaded_by\x18\v \x01(\tB\a\xbaH\x04r\x02\x18dR\bloadedBy\x12=\n" +
-	"\factivated_at\x18\f \x01(\v2\x1a.google.protobuf.TimestampR\vactivatedAt\x12*\n" +
-	"\factivated_by\x18\r \x01(\tB\a\xbaH\x04r\x02\x18dR\vactivatedBy\x12 \n" +
-	"\x06reason\x18\x0e \x01(\tB\b\xbaH\x05r\x03\x18\xf4\x03R\x06reason\x125\n" +
-	"\x12shrink_accepted_by\x18\x0f \x01(\tB\a\xbaH\x04r\x02\x18dR\x10shrinkAcceptedBy\x12\x19\n" +
-	"\bin_force\x18\x10 \x01(\bR\ainForce\"\xba\x03\n" +
+	"R\vpublishedOn\x12$\n" +
+	"\tfile_hash\x18\x04 \x01(\tB\a\xbaH\x04r\x02\x18@R\bfileHash\x12\x1f\n" +
+	"\x06parser\x18\x05 \x01(\tB\a\xbaH\x04r\x02\x18\x10R\x06parser\x12\x18\n" +
+	"\aentries\x18\x06 \x01(\x05R\aentries\x12\x14\n" +
+	"\x05names\x18\a \x01(\x05R\x05names\x12 \n" +
+	"\x06source\x18\b \x01(\tB\b\xbaH\x05r\x03\x18\xe8\aR\x06source\x127\n" +
+	"\tloaded_at\x18\t \x01(\v2\x1a.google.protobuf.TimestampR\bloadedAt\x12$\n" +
+	"\tloaded_by\x18\n" +
+	" \x01(\tB\a\xbaH\x04r\x02\x18dR\bloadedBy\x12=\n" +
+	"\factivated_at\x18\v \x01(\v2\x1a.google.protobuf.TimestampR\vactivatedAt\x12*\n" +
+	"\factivated_by\x18\f \x01(\tB\a\xbaH\x04r\x02\x18dR\vactivatedBy\x12 \n" +
+	"\x06reason\x18\r \x01(\tB\b\xbaH\x05r\x03\x18\xf4\x03R\x06reason\x125\n" +
+	"\x12shrink_accepted_by\x18\x0e \x01(\tB\a\xbaH\x04r\x02\x18dR\x10shrinkAcceptedBy\x12\x19\n" +
+	"\bin_force\x18\x0f \x01(\bR\ainForce\"\xba\x03\n" +
 	"\x13SanctionsListStatus\x12%\n" +
 	"\tauthority\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x18\x14R\tauthority\x12%\n" +
 	"\tfreshness\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x18\x14R\tfreshness\x12&\n" +
@@ -747,14 +737,14 @@ const file_anton_ops_v1_screening_proto_rawDesc = "" +
 	"\x17GetSanctionsListRequest\x12\x19\n" +
 	"\x02id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\x02id\"K\n" +
 	"\x18GetSanctionsListResponse\x12/\n" +
-	"\x04data\x18\x01 \x01(\v2\x1b.anton.ops.v1.SanctionsListR\x04data2\xa7\x0e\n" +
+	"\x04data\x18\x01 \x01(\v2\x1b.anton.ops.v1.SanctionsListR\x04data2\xfb\r\n" +
 	"\x10ScreeningService\x12\x9a\x03\n" +
 	"\x12GetSanctionsStatus\x12'.anton.ops.v1.GetSanctionsStatusRequest\x1a(.anton.ops.v1.GetSanctionsStatusResponse\"\xb0\x02\xa2\xbb\x18\x02\x10\x01\xaa\xbb\x18\x82\x02\n" +
-	"\x02{}\x12\xfb\x01{\"data\":{\"screens\":true,\"lists\":[{\"authority\":\"un\",\"freshness\":\"current\",\"version\":\"un-2026-02-13-0f3a9c41.1\",\"entries\":1003,\"refreshed_at\":\"2026-02-14T06:12:09Z\",\"last_outcome\":\"unchanged\",\"last_attempt_at\":\"2026-02-14T06:12:09Z\",\"last_detail\":\"\"}]}}\x82\xd3\xe4\x93\x02\x1a\x12\x18/ops/v1/screening/status\x90\x02\x01\x12\xc1\x05\n" +
-	"\x12ListSanctionsLists\x12'.anton.ops.v1.ListSanctionsListsRequest\x1a(.anton.ops.v1.ListSanctionsListsResponse\"\xd7\x04\xa2\xbb\x18\x02\x10\x01\xaa\xbb\x18\xaa\x04\n" +
-	"\x1d{\"authority\":\"un\",\"limit\":20}\x12\x88\x04{\"data\":[{\"id\":\"un-2026-02-13-0f3a9c41.1\",\"authority\":\"un\",\"published_on\":\"2026-02-13\",\"published_said\":true,\"file_hash\":\"0f3a9c4184d92e0c0a8f3b0f4d0e4f5a6b7c8d9e0f1a2b3c4d5e6f708192a3b4\",\"parser\":\"1\",\"entries\":1003,\"names\":3905,\"source\":\"https://scsanctions.un.org/resources/xml/en/consolidated.xml\",\"loaded_at\":\"2026-02-13T18:04:11Z\",\"loaded_by\":\"list_refresh\",\"activated_at\":\"2026-02-13T18:04:11Z\",\"activated_by\":\"list_refresh\",\"reason\":\"the newest version\",\"shrink_accepted_by\":\"\",\"in_force\":true}],\"has_more\":false}\x82\xd3\xe4\x93\x02\x19\x12\x17/ops/v1/screening/lists\x90\x02\x01\x12\xb1\x05\n" +
-	"\x10GetSanctionsList\x12%.anton.ops.v1.GetSanctionsListRequest\x1a&.anton.ops.v1.GetSanctionsListResponse\"\xcd\x04\xa2\xbb\x18\x02\x10\x01\xaa\xbb\x18\x9b\x04\n" +
-	"!{\"id\":\"un-2026-02-13-0f3a9c41.1\"}\x12\xf5\x03{\"data\":{\"id\":\"un-2026-02-13-0f3a9c41.1\",\"authority\":\"un\",\"published_on\":\"2026-02-13\",\"published_said\":true,\"file_hash\":\"0f3a9c4184d92e0c0a8f3b0f4d0e4f5a6b7c8d9e0f1a2b3c4d5e6f708192a3b4\",\"parser\":\"1\",\"entries\":1003,\"names\":3905,\"source\":\"https://scsanctions.un.org/resources/xml/en/consolidated.xml\",\"loaded_at\":\"2026-02-13T18:04:11Z\",\"loaded_by\":\"list_refresh\",\"activated_at\":\"2026-02-13T18:04:11Z\",\"activated_by\":\"list_refresh\",\"reason\":\"the newest version\",\"shrink_accepted_by\":\"\",\"in_force\":true}}\x82\xd3\xe4\x93\x02\x1e\x12\x1c/ops/v1/screening/lists/{id}\x90\x02\x01B7Z5github.com/antonpayments/anton/gen/anton/ops/v1;opsv1b\x06proto3"
+	"\x02{}\x12\xfb\x01{\"data\":{\"screens\":true,\"lists\":[{\"authority\":\"un\",\"freshness\":\"current\",\"version\":\"un-2026-02-13-0f3a9c41.1\",\"entries\":1003,\"refreshed_at\":\"2026-02-14T06:12:09Z\",\"last_outcome\":\"unchanged\",\"last_attempt_at\":\"2026-02-14T06:12:09Z\",\"last_detail\":\"\"}]}}\x82\xd3\xe4\x93\x02\x1a\x12\x18/ops/v1/screening/status\x90\x02\x01\x12\xab\x05\n" +
+	"\x12ListSanctionsLists\x12'.anton.ops.v1.ListSanctionsListsRequest\x1a(.anton.ops.v1.ListSanctionsListsResponse\"\xc1\x04\xa2\xbb\x18\x02\x10\x01\xaa\xbb\x18\x94\x04\n" +
+	"\x1d{\"authority\":\"un\",\"limit\":20}\x12\xf2\x03{\"data\":[{\"id\":\"un-2026-02-13-0f3a9c41.1\",\"authority\":\"un\",\"published_on\":\"2026-02-13\",\"file_hash\":\"0f3a9c4184d92e0c0a8f3b0f4d0e4f5a6b7c8d9e0f1a2b3c4d5e6f708192a3b4\",\"parser\":\"1\",\"entries\":1003,\"names\":3905,\"source\":\"https://scsanctions.un.org/resources/xml/en/consolidated.xml\",\"loaded_at\":\"2026-02-13T18:04:11Z\",\"loaded_by\":\"list_refresh\",\"activated_at\":\"2026-02-13T18:04:11Z\",\"activated_by\":\"list_refresh\",\"reason\":\"the newest version\",\"shrink_accepted_by\":\"\",\"in_force\":true}],\"has_more\":false}\x82\xd3\xe4\x93\x02\x19\x12\x17/ops/v1/screening/lists\x90\x02\x01\x12\x9b\x05\n" +
+	"\x10GetSanctionsList\x12%.anton.ops.v1.GetSanctionsListRequest\x1a&.anton.ops.v1.GetSanctionsListResponse\"\xb7\x04\xa2\xbb\x18\x02\x10\x01\xaa\xbb\x18\x85\x04\n" +
+	"!{\"id\":\"un-2026-02-13-0f3a9c41.1\"}\x12\xdf\x03{\"data\":{\"id\":\"un-2026-02-13-0f3a9c41.1\",\"authority\":\"un\",\"published_on\":\"2026-02-13\",\"file_hash\":\"0f3a9c4184d92e0c0a8f3b0f4d0e4f5a6b7c8d9e0f1a2b3c4d5e6f708192a3b4\",\"parser\":\"1\",\"entries\":1003,\"names\":3905,\"source\":\"https://scsanctions.un.org/resources/xml/en/consolidated.xml\",\"loaded_at\":\"2026-02-13T18:04:11Z\",\"loaded_by\":\"list_refresh\",\"activated_at\":\"2026-02-13T18:04:11Z\",\"activated_by\":\"list_refresh\",\"reason\":\"the newest version\",\"shrink_accepted_by\":\"\",\"in_force\":true}}\x82\xd3\xe4\x93\x02\x1e\x12\x1c/ops/v1/screening/lists/{id}\x90\x02\x01B7Z5github.com/antonpayments/anton/gen/anton/ops/v1;opsv1b\x06proto3"
 
 var (
 	file_anton_ops_v1_screening_proto_rawDescOnce sync.Once
