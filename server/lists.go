@@ -9,7 +9,6 @@ import (
 	"os"
 	"slices"
 	"strings"
-
 	"text/tabwriter"
 	"time"
 

@@ -336,7 +336,7 @@ func TestWhatAnAuthoritysServerSaysInsteadOfItsListChangesNothing(t *testing.T) 
 		outcome string
 		asked   int
 	}{
-		{"an error of its own", func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "no", 500) }, "500 Internal", "failed", 3},
+		{"an error of its own", func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "no", http.StatusInternalServerError) }, "500 Internal", "failed", 3},
 		{"not there", http.NotFound, "404 Not Found", "failed", 1},
 		{"an error page", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "<!DOCTYPE html><html>Sorry</html>") }, "it is a web page", "refused", 1},
 		{"nothing", func(http.ResponseWriter, *http.Request) {}, "the file is empty", "refused", 1},

@@ -299,7 +299,6 @@ var countries = map[string]string{
 	"moldova":                              "MD",
 	"moldova republic of":                  "MD",
 	"moldovia":                             "MD",
-	"repubic of moldova":                   "MD",
 	"republic of moldova":                  "MD",
 	"republic of moldovia":                 "MD",
 	"montenegro":                           "ME",

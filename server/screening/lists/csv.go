@@ -54,8 +54,7 @@ func (t *table) next() ([]string, error) {
 		}
 		return nil, io.EOF
 	}
-	var broken *csv.ParseError
-	if errors.As(err, &broken) {
+	if broken, ok := errors.AsType[*csv.ParseError](err); ok {
 		t.line = broken.StartLine
 		return nil, fmt.Errorf("the row is not CSV: %w", broken.Err)
 	}

@@ -1,6 +1,7 @@
 package lists_test
 
 import (
+	"maps"
 	"testing"
 	"testing/fstest"
 
@@ -14,9 +15,7 @@ func fuzzReader(f *testing.F, authority lists.Authority, name string, rest fstes
 	}
 	f.Fuzz(func(t *testing.T, content []byte) {
 		files := fstest.MapFS{name: {Data: content}}
-		for other, file := range rest {
-			files[other] = file
-		}
+		maps.Copy(files, rest)
 		list, err := lists.ReadFS(t.Context(), authority, files)
 		if err != nil {
 			return

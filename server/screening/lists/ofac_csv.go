@@ -42,14 +42,14 @@ func readOFACEntries(b *book, _ *List, in *bufio.Reader) error {
 			return t.at(err)
 		}
 		// The same row twice says nothing new. Another row under the same number is an edit by someone else than OFAC.
-		print, id := maphash.String(rowSeed, strings.Join(row, "\x00")), strings.TrimSpace(row[0])
-		if earlier, ok := seen[id]; ok && earlier == print {
+		content, id := maphash.String(rowSeed, strings.Join(row, "\x00")), strings.TrimSpace(row[0])
+		if earlier, ok := seen[id]; ok && earlier == content {
 			continue
 		}
 		if err := b.ofacEntry(row); err != nil {
 			return t.at(err)
 		}
-		seen[b.entries[len(b.entries)-1].ID] = print
+		seen[b.entries[len(b.entries)-1].ID] = content
 	}
 }
 

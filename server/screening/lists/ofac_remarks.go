@@ -22,7 +22,8 @@ var ofacDocuments = []string{
 	"I.F.E.", "I.M.S.S.", "I.N.E.", "Identification Number", "Immigration No.", "Interpol: Red Notice. File No.", "Istanbul Chamber of Comm. No.",
 	"Italian Fiscal Code", "Kenyan ID No.", "LE Number", "LEI", "Legal Entity Number", "License", "Loan ID", "MMSI", "Matricula Mercantil No",
 	"Maritime Mobile Service Identity", "Military Registration Number", "N.I.E.", "N.I.F. (Spain)", "NIT #", "National Foreign ID Number", "National ID No.",
-	"Numero de Identidad", "Numero Unico de Identificacion Tributaria (NUIT)", "Organization Code", "Paraguayan tax identification number",
+	"Numero de Identidad", "Numero Unico de Identificacion Tributaria (NUIT)", //nolint:misspell // Spanish
+	"Organization Code", "Paraguayan tax identification number",
 	"Passport", "Permit Number", "Personal ID Card", "Pilot License Number", "Public Registration Number", "Public Security and Immigration No.",
 	"R.F.C.", "RFC", "RIF #", "RTN", "RUC #", "RUC", "Refugee ID Card", "Registered Charity No.", "Registration Certificate Number (Dubai)", "Registration ID",
 	"Registration Number", "Residency Number", "Romanian C.R.", "Romanian Permanent Resident", "Romanian Tax Registration", "SRE Permit No.", "SSN",
@@ -57,7 +58,7 @@ func documentType(text string) (kind, rest string) {
 }
 
 var (
-	quotedAlias = regexp.MustCompile(`^(?:a|f|n)\.k\.a\. '(.*)'$`)
+	quotedAlias = regexp.MustCompile(`^[afn]\.k\.a\. '(.*)'$`)
 	issuedBy    = regexp.MustCompile(`^(.*?) \(([^()]*)\)(?: .*)?$`)
 )
 

@@ -110,7 +110,7 @@ func unpacked(open func() (io.ReadCloser, error)) func() (io.Reader, func() erro
 			return nil, nil, fmt.Errorf("open it: %w", err)
 		}
 		in := bufio.NewReaderSize(f, 32<<10)
-		if magic, err := in.Peek(2); err != nil || !bytes.Equal(magic, []byte{0x1f, 0x8b}) {
+		if magic, _ := in.Peek(2); !bytes.Equal(magic, []byte{0x1f, 0x8b}) { // what cannot be read, the reader will say
 			return in, f.Close, nil
 		}
 		plain, err := gzip.NewReader(in)

@@ -75,8 +75,7 @@ func (d *document) at(err error) error {
 		return err
 	}
 	line, _ := d.decoder.InputPos()
-	var syntax *xml.SyntaxError
-	if errors.As(err, &syntax) {
+	if syntax, ok := errors.AsType[*xml.SyntaxError](err); ok {
 		if strings.Contains(syntax.Msg, "unexpected EOF") {
 			return fmt.Errorf("line %d: the file was cut off", syntax.Line)
 		}
