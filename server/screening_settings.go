@@ -26,8 +26,8 @@ func (s *settings) screening() (screeningSettings, error) {
 	if all.required, err = lists.ParseAuthorities(s.ScreeningLists); err != nil {
 		return all, fmt.Errorf("--screening-lists (ANTON_SCREENING_LISTS): %w", err)
 	}
-	if s.Environment == "live" && s.ScreeningMaxAge <= 0 {
-		return all, fmt.Errorf("--screening-max-age (ANTON_SCREENING_MAX_AGE): it must be longer than nothing")
+	if s.ScreeningMaxAge < 0 {
+		return all, fmt.Errorf("--screening-max-age (ANTON_SCREENING_MAX_AGE): %s is before the refresh", s.ScreeningMaxAge)
 	}
 	for _, text := range append(s.ScreeningSources, strings.FieldsFunc(os.Getenv("ANTON_SCREENING_SOURCES"), func(r rune) bool { return r == ';' })...) {
 		source, err := sanctions.ParseSource(strings.TrimSpace(text))
