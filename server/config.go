@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/joho/godotenv"
@@ -26,19 +27,26 @@ type database struct {
 // settings are what the server runs with.
 type settings struct {
 	database
-	Environment string `name:"env" help:"test runs the sandbox; live moves money." enum:"test,live" default:"test" env:"ANTON_ENV"`
-	HTTPAddr    string `name:"http-addr" help:"Address of REST and the documentation; 127.0.0.1:8080 when absent." default:"127.0.0.1:8080" env:"ANTON_HTTP_ADDR" placeholder:"ADDR"`
-	GRPCAddr    string `name:"grpc-addr" help:"Address of gRPC; 127.0.0.1:9090 when absent." default:"127.0.0.1:9090" env:"ANTON_GRPC_ADDR" placeholder:"ADDR"`
-	AdminAddr   string `name:"admin-addr" help:"Address of metrics, health and profiles, for those who run the server and nobody else; 127.0.0.1:9091 when absent." default:"127.0.0.1:9091" env:"ANTON_ADMIN_ADDR" placeholder:"ADDR"`
-	Keyset      string `help:"File with the encryption keys; required in live." env:"ANTON_KEYSET" type:"path" placeholder:"FILE"`
-	KeysetKMS   string `name:"keyset-kms-uri" help:"Key of a Vault (or OpenBao) that encrypts the file of --keyset, such as hcvault://vault.example.com:8200/transit/keys/anton; the file is in the clear when absent." env:"ANTON_KEYSET_KMS_URI" placeholder:"URI"`
-	HitFunds    string `name:"screening-hit-funds" help:"What happens to the money of a payout that sanctions screening stopped: release or keep_held. Live must choose; test releases." enum:",release,keep_held" default:"" env:"ANTON_SCREENING_HIT_FUNDS" placeholder:"POLICY"`
-	LogFormat   string `help:"text for people, json for machines; text on a terminal when absent." enum:",text,json" default:"" env:"ANTON_LOG_FORMAT"`
-	LogLevel    string `help:"Least level that is logged." enum:"debug,info,warn,error" default:"info" env:"ANTON_LOG_LEVEL"`
+	Environment      string        `name:"env" help:"test runs the sandbox; live moves money." enum:"test,live" default:"test" env:"ANTON_ENV"`
+	HTTPAddr         string        `name:"http-addr" help:"Address of REST and the documentation; 127.0.0.1:8080 when absent." default:"127.0.0.1:8080" env:"ANTON_HTTP_ADDR" placeholder:"ADDR"`
+	GRPCAddr         string        `name:"grpc-addr" help:"Address of gRPC; 127.0.0.1:9090 when absent." default:"127.0.0.1:9090" env:"ANTON_GRPC_ADDR" placeholder:"ADDR"`
+	AdminAddr        string        `name:"admin-addr" help:"Address of metrics, health and profiles, for those who run the server and nobody else; 127.0.0.1:9091 when absent." default:"127.0.0.1:9091" env:"ANTON_ADMIN_ADDR" placeholder:"ADDR"`
+	Keyset           string        `help:"File with the encryption keys; required in live." env:"ANTON_KEYSET" type:"path" placeholder:"FILE"`
+	KeysetKMS        string        `name:"keyset-kms-uri" help:"Key of a Vault (or OpenBao) that encrypts the file of --keyset, such as hcvault://vault.example.com:8200/transit/keys/anton; the file is in the clear when absent." env:"ANTON_KEYSET_KMS_URI" placeholder:"URI"`
+	HitFunds         string        `name:"screening-hit-funds" help:"What happens to the money of a payout that sanctions screening stopped: release or keep_held. Live must choose; test releases." enum:",release,keep_held" default:"" env:"ANTON_SCREENING_HIT_FUNDS" placeholder:"POLICY"`
+	ScreeningLists   string        `name:"screening-lists" help:"Authorities whose sanctions lists must be there before a payout is judged; ofac,ofac-nonsdn,eu,uk,un in live when absent. The sandbox needs its own, invented list alone." default:"" env:"ANTON_SCREENING_LISTS" placeholder:"LIST"`
+	ScreeningMaxAge  time.Duration `name:"screening-max-age" help:"How long after its last refresh a sanctions list may be screened with; payouts wait after that." default:"168h" env:"ANTON_SCREENING_MAX_AGE" placeholder:"DURATION"`
+	ScreeningRefresh string        `name:"screening-refresh" help:"How often the server asks the authorities for newer lists, such as 24h or 6h, or off; 24h in live and off in test when absent." default:"" env:"ANTON_SCREENING_REFRESH" placeholder:"DURATION"`
+	ScreeningSources []string      `name:"screening-source" sep:"none" help:"AUTHORITY=URL or AUTHORITY=PATH instead of the address at which the authority publishes; may be repeated. In the environment the sources have semicolons between them." placeholder:"SOURCE"`
+	LogFormat        string        `help:"text for people, json for machines; text on a terminal when absent." enum:",text,json" default:"" env:"ANTON_LOG_FORMAT"`
+	LogLevel         string        `help:"Least level that is logged." enum:"debug,info,warn,error" default:"info" env:"ANTON_LOG_LEVEL"`
 }
 
 // check refuses settings that contradict each other, before anything is started.
 func (s *settings) check() error {
+	if _, err := s.screening(); err != nil {
+		return err
+	}
 	if s.Environment != "live" {
 		return nil
 	}

@@ -22,7 +22,7 @@ var ranks = [][]string{
 	{"payouts"},
 	{"accounts", "balances", "beneficiaries", "merchants", "engine", "reference"},
 	{"rails/sandbox"},
-	{"ledger", "screening", "velocity", "risk", "rails", "keysets"},
+	{"ledger", "screening", "sanctions", "velocity", "risk", "rails", "keysets"},
 	{"events", "audit"},
 	{"page", "call", "patch"},
 	{"unit", "contract", "bankdetails", "invariants"},

@@ -72,8 +72,13 @@ func serve(ctx context.Context, s *settings, out io.Writer, ready func(*sandboxF
 		return err
 	}
 	defer renewOnHangup(ctx, keys, func() (*crypto.Keyset, error) { return readKeyset(ctx, s, pool, log) }, log)()
+	screening, err := s.screening()
+	if err != nil {
+		return err
+	}
 	server, err := assembly.New(assembly.Config{
 		Pool: pool, Keys: keys, Clock: time.Now, Log: log, Environment: s.Environment, KeepHeld: s.HitFunds == "keep_held",
+		Lists: screening.required, ListMaxAge: s.ScreeningMaxAge, ListRefresh: screening.refresh, ListSources: screening.sources,
 		Tracer: tracer,
 	})
 	if err != nil {
@@ -139,8 +144,11 @@ func serveOn(ctx context.Context, server *assembly.Server, on ports, log *slog.L
 		}
 	})
 	workerCtx, stopWorker := context.WithCancel(context.Background())
-	for _, work := range []func(context.Context){server.Worker.Run, server.Sealer.Run, server.Checker.Run, server.KeyUses.Run, server.Watcher.Run, server.Ready.Run} {
+	for _, work := range []func(context.Context){server.Worker.Run, server.Sealer.Run, server.Checker.Run, server.KeyUses.Run, server.Watcher.Run, server.Ready.Run, server.Sanctions.Run} {
 		working.Go(func() { work(workerCtx) })
+	}
+	if server.Refresher != nil {
+		working.Go(func() { server.Refresher.Run(workerCtx) })
 	}
 	ready()
 

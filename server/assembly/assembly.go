@@ -34,7 +34,9 @@ import (
 	"github.com/antonpayments/anton/server/rails"
 	"github.com/antonpayments/anton/server/rails/sandbox"
 	"github.com/antonpayments/anton/server/reference"
+	"github.com/antonpayments/anton/server/sanctions"
 	"github.com/antonpayments/anton/server/screening"
+	"github.com/antonpayments/anton/server/screening/lists"
 	"github.com/antonpayments/anton/server/unit"
 )
 
@@ -46,6 +48,15 @@ type Config struct {
 	Log   *slog.Logger
 	// Environment is "test", where the sandbox's rail, list and magic amounts are part of the server, or "live", where they are not.
 	Environment string
+	// Lists are the authorities whose sanctions lists live needs before it judges a payout; all of them when empty. The sandbox needs its
+	// own alone.
+	Lists []lists.Authority
+	// ListMaxAge is how old a list may be; see sanctions.MaxAge.
+	ListMaxAge time.Duration
+	// ListRefresh is how often the server asks the authorities for newer lists, never when zero.
+	ListRefresh time.Duration
+	// ListSources replaces the addresses at which the authorities publish.
+	ListSources []sanctions.Source
 	// KeepHeld keeps the money of payouts that sanctions screening stopped held until compliance decides.
 	KeepHeld bool
 	// Tracer traces calls and work; nil where nobody asked for it. The pool has its part of it already.
@@ -66,6 +77,8 @@ type Server struct {
 	Ready     *observe.Readiness
 	Admin     http.Handler // metrics, health and profiles: for those who run the server
 	Metrics   *observe.Metrics
+	Sanctions *sanctions.Watcher
+	Refresher *sanctions.Refresher // nil when the server does not refresh by itself
 	health    *health.Server
 }
 
@@ -82,6 +95,10 @@ func New(c Config) (*Server, error) {
 	runner := &unit.Runner{Pool: c.Pool, Clock: c.Clock, Metrics: metrics, Tracer: c.Tracer}
 
 	judge, registry := &engine.Engine{Metrics: metrics, Tracer: c.Tracer}, rails.NewRegistry()
+	watcher, err := newWatcher(c)
+	if err != nil {
+		return nil, err
+	}
 	if c.Environment == "test" {
 		list, err := screening.Sandbox()
 		if err != nil {
@@ -107,6 +124,8 @@ func New(c Config) (*Server, error) {
 		Merchants: merchantService,
 		Ready:     &observe.Readiness{Checks: conditions(c.Pool, worker), Log: c.Log},
 		Metrics:   metrics,
+		Sanctions: watcher,
+		Refresher: newRefresher(c, runner, watcher.Required),
 		health:    health.NewServer(),
 	}
 	s.observe(c.Pool, judge)
@@ -128,13 +147,13 @@ func New(c Config) (*Server, error) {
 		opsv1.RegisterFundingAccountsServiceServer(to, &accounts.Operator{})
 		opsv1.RegisterAuditServiceServer(to, &audit.Service{})
 		opsv1.RegisterLedgerServiceServer(to, &invariants.Service{Pool: c.Pool})
+		opsv1.RegisterScreeningServiceServer(to, &sanctions.Service{Watcher: watcher})
 	}
 	healthpb.RegisterHealthServer(s.GRPC, s.health)
 	if c.Environment == "test" {
 		reflection.Register(s.GRPC)
 	}
 
-	var err error
 	s.HTTP, err = gateway.New(gateway.Config{
 		Conn: conn, Doorman: chain, Docs: docs.Handler(), Health: s.Ready.Health(), Log: c.Log, Metrics: metrics, Tracer: c.Tracer,
 	})

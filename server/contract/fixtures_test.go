@@ -36,6 +36,7 @@ type tenant struct {
 	apiKey, rotatedKey                    string // keys that hold keys:write alone, so that a key with this scope may rotate them
 	operatorKey                           string // an operator's key that nobody uses
 	suspending                            string // a merchant that makes no calls: a suspended one could not
+	sanctionsList                         string // a version of the platform's, the same for every tenant
 }
 
 // newTenants makes merchants with their objects. The account numbers lie apart, so that nobody's are another's.
@@ -58,6 +59,8 @@ func newTenants(t *testing.T, s *testserver.Server, count int) []tenant {
 		tn.rotatedKey = made(t, tn.Client, "/v1/api-keys", `{"name":"Rotated","scopes":["keys:write"]}`)
 		tn.operatorKey = made(t, s.Ops(), "/ops/v1/operator-keys", `{"name":"Spare","role":"viewer"}`)
 		tn.suspending = s.Merchant(t).Merchant
+		s.SanctionsList(t, 499)
+		tn.sanctionsList = s.SanctionsList(t, 500)
 		all[i] = tn
 	}
 	s.Work() // what is made after this stays where it begins
@@ -197,6 +200,12 @@ var fixtures = map[string]func(tn tenant) fields{
 		}
 	},
 	"/anton.ops.v1.FundingAccountsService/ListFundingAccounts": func(tenant) fields { return fields{} },
+
+	"/anton.ops.v1.ScreeningService/GetSanctionsStatus": func(tenant) fields { return fields{} },
+	"/anton.ops.v1.ScreeningService/ListSanctionsLists": func(tenant) fields {
+		return fields{"authority": "un", "limit": 10, "created_after": "2026-02-13T00:00:00Z"}
+	},
+	"/anton.ops.v1.ScreeningService/GetSanctionsList": func(tn tenant) fields { return fields{"id": tn.sanctionsList} },
 
 	"/anton.ops.v1.AuditService/ListAuditEntries": func(tn tenant) fields {
 		return fields{"merchant_id": tn.Merchant, "object_id": tn.payout, "limit": 10}

@@ -67,6 +67,7 @@ var services = []func(*runtime.ServeMux, grpc.ClientConnInterface) error{
 	routes(antonv1.RegisterMerchantServiceHandlerClient, antonv1.NewMerchantServiceClient),
 	routes(opsv1.RegisterOperatorKeysServiceHandlerClient, opsv1.NewOperatorKeysServiceClient),
 	routes(opsv1.RegisterFundingAccountsServiceHandlerClient, opsv1.NewFundingAccountsServiceClient),
+	routes(opsv1.RegisterScreeningServiceHandlerClient, opsv1.NewScreeningServiceClient),
 }
 
 // routes ties a service's generated routes to its generated client.
