@@ -76,7 +76,7 @@ func renewOnHangup(ctx context.Context, keys *crypto.Keys, read func() (*crypto.
 				err = keys.Renew(keyset)
 			}
 			if err != nil {
-				log.Error("the encryption keys were not read again; those in use stay", slog.String("cause", err.Error()))
+				log.Error("the encryption keys were not read again; those in use stay", slog.Any("cause", err))
 				continue
 			}
 			log.Info("the encryption keys were read again", slog.Uint64("primary", uint64(keys.Primary())), slog.Int("keys", len(keyset.List())))

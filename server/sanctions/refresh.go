@@ -176,7 +176,7 @@ func (r *Refresher) Run(ctx context.Context) {
 	defer tick.Stop()
 	for {
 		if err := r.RunOnce(ctx); err != nil && ctx.Err() == nil {
-			r.Log.Error("refresh the sanctions lists", slog.String("cause", err.Error()))
+			r.Log.Error("refresh the sanctions lists", slog.Any("cause", err))
 		}
 		select {
 		case <-ctx.Done():

@@ -72,7 +72,7 @@ func (w *Watcher) Run(ctx context.Context) {
 	defer tick.Stop()
 	for {
 		if err := w.RunOnce(ctx); err != nil && ctx.Err() == nil {
-			w.Log.Error("look for new sanctions lists", slog.String("cause", err.Error()))
+			w.Log.Error("look for new sanctions lists", slog.Any("cause", err))
 		}
 		w.sound()
 		select {
