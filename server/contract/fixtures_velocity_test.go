@@ -38,6 +38,6 @@ func init() {
 		"/anton.ops.v1.VelocityRulesService/DisableVelocityRule": func(tn tenant) fields { return fields{"id": tn.globalRule} },
 
 		"/anton.ops.v1.MerchantsService/GrantEntitlement":  func(tn tenant) fields { return fields{"id": tn.Merchant, "entitlement": "engine"} },
-		"/anton.ops.v1.MerchantsService/RevokeEntitlement": func(tn tenant) fields { return fields{"id": tn.Merchant, "entitlement": "engine"} },
+		"/anton.ops.v1.MerchantsService/RevokeEntitlement": func(tn tenant) fields { return fields{"id": tn.neighbour, "entitlement": "engine"} },
 	})
 }
