@@ -62,7 +62,7 @@ func ruleFrom(req ruleDraft) (*velocity.Rule, []apierr.Field) {
 	wrong = append(wrong, setThreshold(r, req.GetThreshold())...)
 	for _, f := range r.Problems() {
 		// A window that was given and makes no sense is not a window that is missing.
-		if f.Path != "window" || req.GetWindow() == nil {
+		if f.Path != "window" || r.Window != nil || req.GetWindow() == nil {
 			wrong = append(wrong, f)
 		}
 	}
