@@ -29,13 +29,13 @@ type rulebook struct {
 
 type remembered struct {
 	revision revision
-	rules    []*velocity.Rule
+	rules    *velocity.Rulebook
 }
 
 // merchantsRemembered bounds the memory: a merchant's rules are few thousand bytes, and half a megabyte at the most.
 const merchantsRemembered = 1000
 
-func (b *rulebook) inForce(ctx context.Context, u *unit.Unit, merchant string, now revision) ([]*velocity.Rule, error) {
+func (b *rulebook) inForce(ctx context.Context, u *unit.Unit, merchant string, now revision) (*velocity.Rulebook, error) {
 	b.once.Do(func() { b.byMerchant, _ = lru.New[string, remembered](merchantsRemembered) }) // fails for a size below one
 	if r, ok := b.byMerchant.Get(merchant); ok && r.revision == now {
 		return r.rules, nil
@@ -44,16 +44,17 @@ func (b *rulebook) inForce(ctx context.Context, u *unit.Unit, merchant string, n
 	if err != nil {
 		return nil, fmt.Errorf("read the velocity rules: %w", err)
 	}
-	r := remembered{revision: now}
+	var rules []*velocity.Rule
 	for _, row := range rows {
 		rule, err := ruleOf(row)
 		if err != nil {
 			return nil, err
 		}
-		r.rules = append(r.rules, rule)
+		rules = append(rules, rule)
 	}
-	b.byMerchant.Add(merchant, r)
-	return r.rules, nil
+	book := velocity.NewRulebook(rules)
+	b.byMerchant.Add(merchant, remembered{now, book})
+	return book, nil
 }
 
 // ruleOf reads a version of a rule as the database keeps it.

@@ -19,7 +19,7 @@ import (
 // or gives back anything of this merchant.
 type look struct {
 	revision revision
-	rules    []*velocity.Rule
+	rules    *velocity.Rulebook
 	series   map[string]time.Time
 	rates    velocity.Rates
 	used     *velocity.Used
@@ -78,7 +78,7 @@ func (e *Engine) Recheck(ctx context.Context, u *unit.Unit, merchant string, pay
 	if err != nil {
 		return err
 	}
-	decisions, err := velocity.Evaluate(velocity.OnlyBlocks(l.rules), l.used, l.rates, l.payouts, u.Now)
+	decisions, err := velocity.Evaluate(l.rules.OnlyBlocks(), l.used, l.rates, l.payouts, u.Now)
 	if err != nil {
 		return err
 	}

@@ -39,7 +39,8 @@ func number(text string) *apd.Decimal {
 
 func evaluate(t *testing.T, rules []*velocity.Rule, rates velocity.Rates, payouts ...velocity.Payout) []velocity.Decision {
 	t.Helper()
-	decisions, err := velocity.Evaluate(rules, velocity.NewUsed(rules, payouts, noon), rates, payouts, noon)
+	book := velocity.NewRulebook(rules)
+	decisions, err := velocity.Evaluate(book, velocity.NewUsed(book, payouts, noon), rates, payouts, noon)
 	if err != nil {
 		t.Fatal(err)
 	}

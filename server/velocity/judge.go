@@ -14,7 +14,7 @@ import (
 var exact = apd.BaseContext.WithPrecision(60)
 
 // judge gives the hit when the payout breaks the rule; nil when it does not, or when the rule does not look at it.
-func (r *Rule) judge(p *Payout, used *Used, rates Rates, now time.Time) (*Hit, error) {
+func (r *Rule) judge(p *Payout, t *tally, rates Rates, now time.Time) (*Hit, error) {
 	if !r.looksAt(&p.Kind) {
 		return nil, nil
 	}
@@ -32,7 +32,7 @@ func (r *Rule) judge(p *Payout, used *Used, rates Rates, now time.Time) (*Hit, e
 	adds, err := r.measure(p, rates)
 	var before apd.Decimal
 	if err == nil && r.Window != nil {
-		before, err = used.of(r, p, rates)
+		before, err = r.used(t, rates)
 	}
 	if missing, ok := errors.AsType[NoRateError](err); ok {
 		h := r.hit()
@@ -61,6 +61,7 @@ func (r *Rule) judge(p *Payout, used *Used, rates Rates, now time.Time) (*Hit, e
 	return h, nil
 }
 
+// hit is the rule as a hit names it.
 func (r *Rule) hit() *Hit {
 	h := &Hit{
 		RuleID: r.ID, Version: r.Version, Owner: r.Merchant, Rule: r.Name, Type: r.Type, Effect: r.Action, Currency: r.Currency, priority: r.Priority,

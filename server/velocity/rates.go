@@ -42,18 +42,18 @@ func (r Rates) Convert(amount apd.Decimal, from, to string) (apd.Decimal, error)
 
 // Foreign are the currencies that a rate is needed between: those of rules about amounts, and those of payouts and of what is used that such
 // a rule looks at. There are none where every rule counts in the payouts' own currency.
-func Foreign(rules []*Rule, used *Used, payouts []Payout) []string {
+func Foreign(book *Rulebook, used *Used, payouts []Payout) []string {
 	kinds := map[Kind]bool{}
 	for i := range payouts {
 		kinds[payouts[i].Kind] = true
 	}
 	for _, sums := range used.spans {
-		for kind := range sums {
-			kinds[kind] = true
+		for i := range *sums {
+			kinds[(*sums)[i].kind] = true
 		}
 	}
 	currencies := map[string]bool{}
-	for _, r := range rules {
+	for _, r := range book.Rules {
 		for kind := range kinds {
 			if r.Currency != "" && kind.Currency != r.Currency && r.looksAt(&kind) {
 				currencies[kind.Currency], currencies[r.Currency] = true, true

@@ -94,12 +94,12 @@ func (r *Replay) step(c Check, e *Effect) error {
 // A course is one way in which things went: what counts at each moment.
 type course struct {
 	draft  *Rule
-	used   map[string]map[Kind]*Sum // by subject
-	queue  []*entry                 // in the window, oldest first; those that were given back are still in it
-	waits  returns                  // what will be given back
-	known  map[string]bool          // beneficiaries met so far: whether they were paid before the replay began
-	counts map[string][]*entry      // what counts for a beneficiary, oldest first
-	gone   map[string]bool          // payouts that the draft blocked
+	used   map[string]*tally   // by subject
+	queue  []*entry            // in the window, oldest first; those that were given back are still in it
+	waits  returns             // what will be given back
+	known  map[string]bool     // beneficiaries met so far: whether they were paid before the replay began
+	counts map[string][]*entry // what counts for a beneficiary, oldest first
+	gone   map[string]bool     // payouts that the draft blocked
 }
 
 // An entry is a payout that counts.
@@ -112,7 +112,7 @@ type entry struct {
 
 func newCourse(draft *Rule) *course {
 	return &course{
-		draft: draft, used: map[string]map[Kind]*Sum{}, known: map[string]bool{}, counts: map[string][]*entry{}, gone: map[string]bool{},
+		draft: draft, used: map[string]*tally{}, known: map[string]bool{}, counts: map[string][]*entry{}, gone: map[string]bool{},
 	}
 }
 
@@ -127,17 +127,21 @@ func (c *course) ask(check Check, since int64, rates Rates) (*Hit, error) {
 	p := check.Payout
 	p.New = c.isNew(check)
 	if c.draft.Window == nil {
-		return c.draft.judge(&p, &Used{}, rates, check.At)
+		return c.draft.judge(&p, nil, rates, check.At)
 	}
 	if err := c.forget(since); err != nil {
 		return nil, err
 	}
+	return c.draft.judge(&p, c.tally(&p), rates, check.At)
+}
+
+// tally is what the window of the payout's subject has used.
+func (c *course) tally(p *Payout) *tally {
 	key := p.key(c.draft.Scope)
-	used := &Used{
-		starts: map[Window]int64{c.draft.Window.name(): since},
-		spans:  map[Span]map[Kind]*Sum{{c.draft.Scope, key, since}: c.used[key]},
+	if c.used[key] == nil {
+		c.used[key] = &tally{}
 	}
-	return c.draft.judge(&p, used, rates, check.At)
+	return c.used[key]
 }
 
 // observe learns from what velocity saw whether anything of the time before the replay counts for the check's beneficiary.
@@ -211,7 +215,7 @@ func (c *course) giveBack(now time.Time) error {
 		heir := c.counts[b][0]
 		heir.payout.New = true
 		if heir.inWindow {
-			c.used[heir.payout.key(c.draft.Scope)][heir.payout.Kind].NewBeneficiaries++
+			c.tally(&heir.payout).of(heir.payout.Kind).NewBeneficiaries++
 		}
 	}
 	return nil
@@ -219,17 +223,7 @@ func (c *course) giveBack(now time.Time) error {
 
 // change adds an entry to what is used, or takes it out.
 func (c *course) change(e *entry, sign int64) error {
-	key := e.payout.key(c.draft.Scope)
-	kinds := c.used[key]
-	if kinds == nil {
-		kinds = map[Kind]*Sum{}
-		c.used[key] = kinds
-	}
-	sum := kinds[e.payout.Kind]
-	if sum == nil {
-		sum = &Sum{}
-		kinds[e.payout.Kind] = sum
-	}
+	sum := c.tally(&e.payout).of(e.payout.Kind)
 	sum.Payouts += sign
 	if e.payout.New {
 		sum.NewBeneficiaries += sign

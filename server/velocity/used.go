@@ -23,34 +23,75 @@ type Sum struct {
 	Amount                    apd.Decimal
 }
 
-// Used is what the windows of rules have used at one moment, for the subjects of some payouts.
-type Used struct {
-	starts map[Window]int64
-	spans  map[Span]map[Kind]*Sum
+// A Rulebook is rules that are asked together, with what they ask about: each window of each scope once.
+type Rulebook struct {
+	Rules []*Rule
+	asks  []ask
 }
 
-// NewUsed is nothing used yet: the caller puts there what is, for each of the Spans.
-func NewUsed(rules []*Rule, payouts []Payout, now time.Time) *Used {
-	u := &Used{map[Window]int64{}, map[Span]map[Kind]*Sum{}}
-	type subject struct {
-		scope Scope
-		since int64
+type ask struct {
+	scope  Scope
+	window *Window
+}
+
+// NewRulebook puts rules together. The rules are the book's from then on.
+func NewRulebook(rules []*Rule) *Rulebook {
+	type name struct {
+		scope  Scope
+		window Window
 	}
-	subjects := map[subject]bool{}
+	b := &Rulebook{Rules: rules}
+	places := map[name]int{}
 	for _, r := range rules {
 		if r.Window == nil {
 			continue
 		}
-		since, ok := u.starts[r.Window.name()]
+		n := name{r.Scope, r.Window.name()}
+		place, ok := places[n]
 		if !ok {
-			since = r.Window.Start(now).Unix()
-			u.starts[r.Window.name()] = since
+			place = len(b.asks)
+			places[n] = place
+			b.asks = append(b.asks, ask{r.Scope, r.Window})
 		}
-		subjects[subject{r.Scope, since}] = true
+		r.ask = place
 	}
-	for s := range subjects {
+	return b
+}
+
+// OnlyBlocks gives the rules in force that can stop a payout: what is asked again when a person releases one.
+func (b *Rulebook) OnlyBlocks() *Rulebook {
+	rules := slices.DeleteFunc(slices.Clone(b.Rules), func(r *Rule) bool { return r.Action != Block || r.Mode != Enforce })
+	return &Rulebook{rules, b.asks}
+}
+
+// Used is what the windows of rules have used at one moment, for the subjects of some payouts.
+type Used struct {
+	asks   []ask
+	starts []int64 // of each ask
+	spans  map[Span]*tally
+}
+
+// A tally is what one window of one subject has used, by kinds of payouts: few, so that looking through them is quick.
+type tally []kindSum
+
+type kindSum struct {
+	kind Kind
+	sum  Sum
+}
+
+// NewUsed is nothing used yet: the caller puts there what is, for each of the Spans.
+func NewUsed(book *Rulebook, payouts []Payout, now time.Time) *Used {
+	u := &Used{asks: book.asks, spans: map[Span]*tally{}}
+	starts := map[Window]int64{}
+	for _, a := range book.asks {
+		since, ok := starts[a.window.name()]
+		if !ok {
+			since = a.window.Start(now).Unix()
+			starts[a.window.name()] = since
+		}
+		u.starts = append(u.starts, since)
 		for i := range payouts {
-			u.spans[Span{s.scope, payouts[i].key(s.scope), s.since}] = map[Kind]*Sum{}
+			u.spans[Span{a.scope, payouts[i].key(a.scope), since}] = &tally{}
 		}
 	}
 	return u
@@ -60,19 +101,24 @@ func NewUsed(rules []*Rule, payouts []Payout, now time.Time) *Used {
 func (u *Used) Spans() []Span { return slices.Collect(maps.Keys(u.spans)) }
 
 // Put says what a span has used of a kind.
-func (u *Used) Put(s Span, k Kind, sum Sum) { u.spans[s][k] = &sum }
+func (u *Used) Put(s Span, k Kind, sum Sum) { *u.spans[s] = append(*u.spans[s], kindSum{k, sum}) }
 
-// of is what the rule's window has used for the payout's subject, in what the rule counts.
-func (u *Used) of(r *Rule, p *Payout, rates Rates) (apd.Decimal, error) {
+// tallies are what each ask has used for the payout's subjects.
+func (u *Used) tallies(p *Payout) []*tally {
+	all := make([]*tally, len(u.asks))
+	for i, a := range u.asks {
+		all[i] = u.spans[Span{a.scope, p.key(a.scope), u.starts[i]}]
+	}
+	return all
+}
+
+// used is what the rule's window has used, in what the rule counts.
+func (r *Rule) used(t *tally, rates Rates) (apd.Decimal, error) {
 	var total apd.Decimal
 	var count int64
-	span := Span{r.Scope, p.key(r.Scope), u.starts[r.Window.name()]}
-	kinds, ok := u.spans[span]
-	if !ok {
-		return total, fmt.Errorf("rule %s asks about a window that was not read", r.ID)
-	}
-	for kind, sum := range kinds {
-		if !r.looksAt(&kind) {
+	for i := range *t {
+		kind, sum := &(*t)[i].kind, &(*t)[i].sum
+		if !r.looksAt(kind) {
 			continue
 		}
 		switch r.Type {
@@ -101,15 +147,11 @@ func (u *Used) of(r *Rule, p *Payout, rates Rates) (apd.Decimal, error) {
 
 // add counts a payout that passed in every span that it belongs to.
 func (u *Used) add(p *Payout) error {
-	for span, kinds := range u.spans {
+	for span, t := range u.spans {
 		if p.key(span.Scope) != span.Key {
 			continue
 		}
-		sum := kinds[p.Kind]
-		if sum == nil {
-			sum = &Sum{}
-			kinds[p.Kind] = sum
-		}
+		sum := t.of(p.Kind)
 		sum.Payouts++
 		if p.New {
 			sum.NewBeneficiaries++
@@ -119,4 +161,15 @@ func (u *Used) add(p *Payout) error {
 		}
 	}
 	return nil
+}
+
+// of is the sum of a kind.
+func (t *tally) of(k Kind) *Sum {
+	for i := range *t {
+		if (*t)[i].kind == k {
+			return &(*t)[i].sum
+		}
+	}
+	*t = append(*t, kindSum{kind: k})
+	return &(*t)[len(*t)-1].sum
 }

@@ -64,6 +64,8 @@ type Rule struct {
 	Mode        string
 	Priority    int32
 	Enabled     bool
+
+	ask int // which of its rulebook's asks is its window
 }
 
 // A Filter says which payouts a rule looks at: those that are in each of its lists. An empty list has every payout. The countries of a
@@ -161,14 +163,19 @@ func (d Decision) ResetsAt() *time.Time {
 func blocks(h Hit) bool { return h.Effect == Block }
 
 // Evaluate decides on the payouts in their order; each that passes counts for those after it. used is changed accordingly.
-func Evaluate(rules []*Rule, used *Used, rates Rates, payouts []Payout, now time.Time) ([]Decision, error) {
+func Evaluate(book *Rulebook, used *Used, rates Rates, payouts []Payout, now time.Time) ([]Decision, error) {
 	decisions := make([]Decision, len(payouts))
 	newly := map[string]bool{} // beneficiaries that a payout before in this slice was the first to
 	for i := range payouts {
 		p := &payouts[i]
 		p.New = p.New && !newly[p.Beneficiary]
-		for _, rule := range rules {
-			hit, err := rule.judge(p, used, rates, now)
+		tallies := used.tallies(p)
+		for _, rule := range book.Rules {
+			var t *tally
+			if rule.Window != nil {
+				t = tallies[rule.ask]
+			}
+			hit, err := rule.judge(p, t, rates, now)
 			switch {
 			case err != nil:
 				return nil, err
@@ -199,9 +206,4 @@ func order(hits []Hit) {
 	slices.SortFunc(hits, func(a, b Hit) int {
 		return cmp.Or(cmp.Compare(a.priority, b.priority), cmp.Compare(a.Owner, b.Owner), cmp.Compare(a.RuleID, b.RuleID))
 	})
-}
-
-// OnlyBlocks gives the rules in force that can stop a payout: what is asked again when a person releases one.
-func OnlyBlocks(rules []*Rule) []*Rule {
-	return slices.DeleteFunc(slices.Clone(rules), func(r *Rule) bool { return r.Action != Block || r.Mode != Enforce })
 }

@@ -139,16 +139,13 @@ type Series struct {
 }
 
 // Needed are the series that the rules ask for, each with the moment from which on it must be complete.
-func Needed(rules []*Rule, now time.Time) map[Series]time.Time {
+func Needed(book *Rulebook, now time.Time) map[Series]time.Time {
 	all := map[Series]time.Time{}
-	for _, r := range rules {
-		if r.Window == nil {
-			continue
-		}
-		start := r.Window.Start(now)
-		for _, step := range r.Window.steps(start) {
+	for _, a := range book.asks {
+		start := a.window.Start(now)
+		for _, step := range a.window.steps(start) {
 			since := time.Unix(floor(start.Unix(), step), 0).UTC()
-			s := Series{r.Scope, step}
+			s := Series{a.scope, step}
 			if known, ok := all[s]; !ok || since.Before(known) {
 				all[s] = since
 			}

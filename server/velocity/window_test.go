@@ -83,7 +83,7 @@ func TestEveryRangeIsOfASeriesThatIsKept(t *testing.T) {
 		w := window(t, rapid.SampledFrom([]string{"rolling", "calendar_day", "calendar_month"}).Draw(t, "type"),
 			rapid.Int32Range(1, 90*86400).Draw(t, "seconds"), rapid.SampledFrom(zones).Draw(t, "zone"))
 		now := time.UnixMicro(rapid.Int64Range(1_500_000_000e6, 2_100_000_000e6).Draw(t, "now"))
-		needed := velocity.Needed([]*velocity.Rule{{Scope: velocity.ByMerchant, Window: w}}, now)
+		needed := velocity.Needed(velocity.NewRulebook([]*velocity.Rule{{Scope: velocity.ByMerchant, Window: w}}), now)
 		for _, r := range velocity.Ranges(w.Start(now).Unix()) {
 			since, ok := needed[velocity.Series{Scope: velocity.ByMerchant, Step: r.Step}]
 			if !ok || since.Unix() > r.From {
