@@ -139,8 +139,12 @@ func drawRule(t *rapid.T) (modelRule, map[string]any) {
 	}
 	draft["scope"], draft["threshold"] = r.scope, fmt.Sprint(r.threshold)
 	w := rapid.SampledFrom([]map[string]any{
-		{"type": "rolling", "seconds": 10}, {"type": "rolling", "seconds": 3600}, {"type": "rolling", "seconds": 90000},
-		{"type": "calendar_day"}, {"type": "calendar_day", "zone": "Asia/Kolkata"}, {"type": "calendar_month", "zone": "America/New_York"},
+		{"type": "rolling", "seconds": 10},
+		{"type": "rolling", "seconds": 3600},
+		{"type": "rolling", "seconds": 90000},
+		{"type": "calendar_day"},
+		{"type": "calendar_day", "zone": "Asia/Kolkata"},
+		{"type": "calendar_month", "zone": "America/New_York"},
 	}).Draw(t, "window")
 	draft["window"] = w
 	seconds, _ := w["seconds"].(int)

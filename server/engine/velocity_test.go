@@ -369,8 +369,8 @@ func TestASimulationShowsFirstEffectAndKnockOn(t *testing.T) {
 	text, _ := json.Marshal(got.Data())
 	var out struct {
 		Progress           map[string]any
-		First_effect       map[string]any //nolint:revive // the contract's name
-		Knock_on           map[string]any //nolint:revive // the contract's name
+		FirstEffect        map[string]any `json:"first_effect"`
+		KnockOn            map[string]any `json:"knock_on"`
 		Passed             int
 		Affected, Outcomes []map[string]any
 	}
@@ -378,7 +378,7 @@ func TestASimulationShowsFirstEffectAndKnockOn(t *testing.T) {
 		t.Fatal(err)
 	}
 	// As it happened 500, 400, 300 and 50 were beyond the first thousand; had 500 been stopped, 400 would have fitted, and 300 and 50 not.
-	if out.First_effect["blocked"] != 4.0 || out.Knock_on["blocked"] != 3.0 || out.Passed != 2 || len(out.Affected) != 4 {
+	if out.FirstEffect["blocked"] != 4.0 || out.KnockOn["blocked"] != 3.0 || out.Passed != 2 || len(out.Affected) != 4 {
 		t.Errorf("%s", text)
 	}
 	if a := out.Affected[0]; a["first_effect"] != "block" || a["knock_on"] != "block" || a["used"] != "600.00" || a["adds"] != "500.00" || a["threshold"] != "1000.00" || a["resets_at"] != "2026-02-15T00:00:00Z" || a["happened"] != "passed" {
