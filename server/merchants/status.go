@@ -60,7 +60,11 @@ func change(ctx context.Context, id string, edit func(*db.Merchant)) (*opsv1.Mer
 	}
 	edit(&row)
 	tx.About(row.ID, row.ID)
-	return toProto(row), tx.Queue(unit.Rows).MerchantUpdate(ctx, db.MerchantUpdateParams{
+	data := toProto(row)
+	if err := addEntitlements(ctx, tx.Read(), data); err != nil {
+		return nil, err
+	}
+	return data, tx.Queue(unit.Rows).MerchantUpdate(ctx, db.MerchantUpdateParams{
 		Name: row.Name, RateLimitMultiplier: row.RateLimitMultiplier, Status: row.Status, SuspendedAt: row.SuspendedAt,
 		SuspensionReason: row.SuspensionReason, ID: row.ID,
 	})
