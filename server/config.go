@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/joho/godotenv"
 	"github.com/lmittmann/tint"
@@ -21,17 +22,22 @@ type database struct {
 // settings are what the server runs with.
 type settings struct {
 	database
-	Environment string `name:"env" help:"test runs the sandbox; live moves money." enum:"test,live" default:"test" env:"ANTON_ENV"`
-	HTTPAddr    string `name:"http-addr" help:"Address of REST and the documentation; 127.0.0.1:8080 when absent." default:"127.0.0.1:8080" env:"ANTON_HTTP_ADDR" placeholder:"ADDR"`
-	GRPCAddr    string `name:"grpc-addr" help:"Address of gRPC; 127.0.0.1:9090 when absent." default:"127.0.0.1:9090" env:"ANTON_GRPC_ADDR" placeholder:"ADDR"`
-	Keyset      string `help:"File with the encryption keys; required in live." env:"ANTON_KEYSET" type:"path" placeholder:"FILE"`
-	HitFunds    string `name:"screening-hit-funds" help:"What happens to the money of a payout that sanctions screening stopped: release or keep_held. Live must choose; test releases." enum:",release,keep_held" default:"" env:"ANTON_SCREENING_HIT_FUNDS" placeholder:"POLICY"`
-	LogFormat   string `help:"text for people, json for machines; text on a terminal when absent." enum:",text,json" default:"" env:"ANTON_LOG_FORMAT"`
-	LogLevel    string `help:"Least level that is logged." enum:"debug,info,warn,error" default:"info" env:"ANTON_LOG_LEVEL"`
+	Environment  string        `name:"env" help:"test runs the sandbox; live moves money." enum:"test,live" default:"test" env:"ANTON_ENV"`
+	HTTPAddr     string        `name:"http-addr" help:"Address of REST and the documentation; 127.0.0.1:8080 when absent." default:"127.0.0.1:8080" env:"ANTON_HTTP_ADDR" placeholder:"ADDR"`
+	GRPCAddr     string        `name:"grpc-addr" help:"Address of gRPC; 127.0.0.1:9090 when absent." default:"127.0.0.1:9090" env:"ANTON_GRPC_ADDR" placeholder:"ADDR"`
+	Keyset       string        `help:"File with the encryption keys; required in live." env:"ANTON_KEYSET" type:"path" placeholder:"FILE"`
+	HitFunds     string        `name:"screening-hit-funds" help:"What happens to the money of a payout that sanctions screening stopped: release or keep_held. Live must choose; test releases." enum:",release,keep_held" default:"" env:"ANTON_SCREENING_HIT_FUNDS" placeholder:"POLICY"`
+	ReviewWithin time.Duration `help:"How long a payout may wait for a reviewer before it is cancelled; 168h when absent." default:"168h" env:"ANTON_REVIEW_WITHIN" placeholder:"DURATION"`
+	Clamd        string        `name:"clamd-addr" help:"The clamd that scans uploads, host:port or unix:/path. Without it documents are not scanned." env:"ANTON_CLAMD_ADDR" placeholder:"ADDR"`
+	LogFormat    string        `help:"text for people, json for machines; text on a terminal when absent." enum:",text,json" default:"" env:"ANTON_LOG_FORMAT"`
+	LogLevel     string        `help:"Least level that is logged." enum:"debug,info,warn,error" default:"info" env:"ANTON_LOG_LEVEL"`
 }
 
 // check refuses settings that contradict each other, before anything is started.
 func (s *settings) check() error {
+	if s.ReviewWithin <= 0 {
+		return errors.New("--review-within (ANTON_REVIEW_WITHIN) must be longer than nothing: a review needs time")
+	}
 	if s.Environment != "live" {
 		return nil
 	}

@@ -62,6 +62,7 @@ func serve(ctx context.Context, s *settings, out io.Writer, ready func(*sandboxF
 	}
 	server, err := assembly.New(assembly.Config{
 		Pool: pool, Keys: keys, Clock: time.Now, Log: log, Environment: s.Environment, KeepHeld: s.HitFunds == "keep_held",
+		ReviewWithin: s.ReviewWithin, Scanner: s.Clamd,
 	})
 	if err != nil {
 		return err
@@ -107,7 +108,7 @@ func serveOn(ctx context.Context, server *assembly.Server, httpPort, grpcPort ne
 		}
 	})
 	workerCtx, stopWorker := context.WithCancel(context.Background())
-	for _, work := range []func(context.Context){server.Worker.Run, server.Sealer.Run, server.Checker.Run, server.KeyUses.Run} {
+	for _, work := range []func(context.Context){server.Worker.Run, server.Sealer.Run, server.Checker.Run, server.KeyUses.Run, server.RfiAlarm.Run} {
 		working.Go(func() { work(workerCtx) })
 	}
 	ready()

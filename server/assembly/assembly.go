@@ -23,6 +23,7 @@ import (
 	"github.com/antonpayments/anton/server/beneficiaries"
 	"github.com/antonpayments/anton/server/crypto"
 	"github.com/antonpayments/anton/server/docs"
+	"github.com/antonpayments/anton/server/documents"
 	"github.com/antonpayments/anton/server/engine"
 	"github.com/antonpayments/anton/server/events"
 	"github.com/antonpayments/anton/server/gateway"
@@ -33,6 +34,7 @@ import (
 	"github.com/antonpayments/anton/server/rails"
 	"github.com/antonpayments/anton/server/rails/sandbox"
 	"github.com/antonpayments/anton/server/reference"
+	"github.com/antonpayments/anton/server/rfis"
 	"github.com/antonpayments/anton/server/screening"
 	"github.com/antonpayments/anton/server/unit"
 )
@@ -47,6 +49,10 @@ type Config struct {
 	Environment string
 	// KeepHeld keeps the money of payouts that sanctions screening stopped held until compliance decides.
 	KeepHeld bool
+	// ReviewWithin is how long a payout waits in review before it is cancelled; seven days where it is zero.
+	ReviewWithin time.Duration
+	// Scanner is the address of the clamd that looks at uploads; empty where there is none.
+	Scanner string
 }
 
 // A Server is all parts, ready to be given their listeners.
@@ -57,6 +63,7 @@ type Server struct {
 	Sealer    *audit.Sealer
 	Checker   *invariants.Checker
 	KeyUses   *interceptors.KeyUses
+	RfiAlarm  *rfis.Alarm
 	Runner    *unit.Runner
 	Merchants *merchants.Service
 	health    *health.Server
@@ -83,16 +90,25 @@ func New(c Config) (*Server, error) {
 		registry = rails.NewRegistry(&sandbox.Rail{Pool: c.Pool, Clock: c.Clock})
 	}
 	worker := payouts.NewWorker(runner, judge, registry, c.KeepHeld, c.Log)
+	if c.ReviewWithin > 0 {
+		worker.ReviewWithin = c.ReviewWithin
+	}
 	payoutService := &payouts.Service{Rails: registry, Worker: worker}
 	merchantService := &merchants.Service{Environment: c.Environment}
 
-	chain := interceptors.New(interceptors.Config{Runner: runner, Keys: c.Keys, Log: c.Log, Environment: c.Environment})
+	documentService := &documents.Service{Keys: c.Keys, Log: c.Log, Scanner: c.Scanner}
+
+	chain := interceptors.New(interceptors.Config{
+		Runner: runner, Keys: c.Keys, Log: c.Log, Environment: c.Environment,
+		Prepare: map[string]interceptors.Prepare{antonv1.DocumentsService_CreateDocument_FullMethodName: documentService.Examine},
+	})
 	s := &Server{
 		GRPC:      grpc.NewServer(grpc.UnaryInterceptor(chain.Unary()), grpc.MaxRecvMsgSize(maxMessage), grpc.ForceServerCodecV2(interceptors.Codec())),
 		Worker:    worker,
 		Sealer:    &audit.Sealer{Runner: runner, Log: c.Log},
 		Checker:   &invariants.Checker{Pool: c.Pool, Log: c.Log},
 		KeyUses:   chain.Uses,
+		RfiAlarm:  &rfis.Alarm{Runner: runner, Log: c.Log},
 		Runner:    runner,
 		Merchants: merchantService,
 		health:    health.NewServer(),
@@ -109,10 +125,14 @@ func New(c Config) (*Server, error) {
 		antonv1.RegisterEventsServiceServer(to, &events.Service{})
 		antonv1.RegisterReferenceServiceServer(to, &reference.Service{})
 		antonv1.RegisterSandboxServiceServer(to, payoutService)
+		antonv1.RegisterRfisServiceServer(to, &rfis.Service{Keys: c.Keys})
+		antonv1.RegisterDocumentsServiceServer(to, documentService)
 		opsv1.RegisterMerchantsServiceServer(to, merchantService)
 		opsv1.RegisterOperatorKeysServiceServer(to, &merchants.OperatorKeys{})
 		opsv1.RegisterFundingAccountsServiceServer(to, &accounts.Operator{})
 		opsv1.RegisterAuditServiceServer(to, &audit.Service{})
+		opsv1.RegisterReviewServiceServer(to, &payouts.Reviews{Worker: worker, Keys: c.Keys, Clock: runner.Now})
+		opsv1.RegisterRfisServiceServer(to, &rfis.Operator{Keys: c.Keys, Clock: runner.Now})
 		opsv1.RegisterLedgerServiceServer(to, &invariants.Service{Pool: c.Pool})
 	}
 	healthpb.RegisterHealthServer(s.GRPC, s.health)

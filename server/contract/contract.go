@@ -29,11 +29,15 @@ var Files = []protoreflect.FileDescriptor{
 	antonv1.File_anton_v1_api_keys_proto,
 	antonv1.File_anton_v1_merchant_proto,
 	antonv1.File_anton_v1_sandbox_proto,
+	antonv1.File_anton_v1_rfis_proto,
+	antonv1.File_anton_v1_documents_proto,
 	opsv1.File_anton_ops_v1_merchants_proto,
 	opsv1.File_anton_ops_v1_operator_keys_proto,
 	opsv1.File_anton_ops_v1_funding_accounts_proto,
 	opsv1.File_anton_ops_v1_audit_proto,
 	opsv1.File_anton_ops_v1_ledger_proto,
+	opsv1.File_anton_ops_v1_reviews_proto,
+	opsv1.File_anton_ops_v1_rfis_proto,
 }
 
 // A Method is what the server knows of one RPC.

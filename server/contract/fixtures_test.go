@@ -33,6 +33,9 @@ type tenant struct {
 	archiving, archived, deleting, unused  string // beneficiaries, and an instrument, that no payout uses
 	apiKey, rotatedKey                     string // keys that hold keys:write alone, so that a key with this scope may rotate them
 	operatorKey                            string // an operator's key that nobody uses
+	approving, cancelling, claiming        string // payouts that wait for a reviewer
+	document                               string
+	asked, resolving, reopening, escalated string // requests for information, about a beneficiary that no payout uses
 }
 
 // newTenants makes merchants with their objects. The account numbers lie apart, so that nobody's are another's.
@@ -44,6 +47,9 @@ func newTenants(t *testing.T, s *testserver.Server, count int) []tenant {
 		tn.beneficiary = tn.Beneficiary(t, "Garcia", fmt.Sprint(7_000_000_001+i))
 		tn.instrument = tn.data(t, "/v1/beneficiaries/"+tn.beneficiary)["default_instrument_id"].(string)
 		tn.reviewed = tn.Payout(t, tn.beneficiary, "1313.13", "review")
+		for j, to := range []*string{&tn.approving, &tn.cancelling, &tn.claiming} {
+			*to = tn.Payout(t, tn.beneficiary, "1313.13", fmt.Sprint("review ", j))
+		}
 		for j, to := range []*string{&tn.archiving, &tn.archived, &tn.deleting, &tn.unused} {
 			*to = tn.Beneficiary(t, fmt.Sprint("Spare ", j), fmt.Sprint(7_100_000_001+i))
 		}
@@ -52,6 +58,14 @@ func newTenants(t *testing.T, s *testserver.Server, count int) []tenant {
 		tn.apiKey = made(t, tn.Client, "/v1/api-keys", `{"name":"Spare","scopes":["keys:write"]}`)
 		tn.rotatedKey = made(t, tn.Client, "/v1/api-keys", `{"name":"Rotated","scopes":["keys:write"]}`)
 		tn.operatorKey = made(t, s.Ops(), "/ops/v1/operator-keys", `{"name":"Spare","role":"viewer"}`)
+		tn.document = made(t, tn.Client, "/v1/documents", `{"category":"invoice","file_name":"invoice.pdf","content":"`+smallPDF+`"}`)
+		for _, to := range []*string{&tn.asked, &tn.resolving, &tn.reopening, &tn.escalated} {
+			*to = asked(t, s, tn)
+		}
+		resolved := s.Ops().Post(t, "/ops/v1/rfis/"+tn.reopening+"/resolve", "", `{"outcome":"cleared","note":"Fine"}`)
+		if resolved.Status != http.StatusOK {
+			t.Fatalf("resolve: %d %s", resolved.Status, resolved.Raw)
+		}
 		all[i] = tn
 	}
 	s.Work() // what is made after this stays where it begins
@@ -65,6 +79,17 @@ func newTenants(t *testing.T, s *testserver.Server, count int) []tenant {
 		tn.event = events[0]["id"].(string)
 	}
 	return all
+}
+
+// asked opens a request about one of the merchant's beneficiaries.
+func asked(t *testing.T, s *testserver.Server, tn tenant) string {
+	t.Helper()
+	opened := s.Ops().Post(t, "/ops/v1/rfis", "", `{"merchant_id":"`+tn.Merchant+`","category":"identity","entity_type":"beneficiary","entity_id":"`+
+		tn.archiving+`","subject":"Who is this?","questions":[{"id":"born","prompt":"When were they born?","type":"date","required":true}]}`)
+	if opened.Status != http.StatusCreated {
+		t.Fatalf("open an RFI: %d %s", opened.Status, opened.Raw)
+	}
+	return opened.Data()["rfi"].(map[string]any)["id"].(string)
 }
 
 // made creates an object and gives its id.

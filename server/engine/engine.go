@@ -35,6 +35,7 @@ type Verdict struct {
 	ID       string
 	Outcome  Outcome
 	ResetsAt time.Time // of a velocity block: when the window that is full ends
+	Review   string    // of a review: what a person has to look at, for staff
 }
 
 // Engine judges. Force, of the sandbox alone, gives certain amounts an outcome, so that integrations can be tried; it is nil in live.
@@ -74,7 +75,10 @@ func (e *Engine) Evaluate(ctx context.Context, u *unit.Unit, merchant string, pa
 	}
 	verdicts := make([]Verdict, len(judgements))
 	for i, j := range judgements {
-		verdicts[i] = Verdict{ID: ids.New(ids.Verdict, u.Now), Outcome: j.outcome()}
+		verdicts[i] = Verdict{ID: ids.New(ids.Verdict, u.Now), Outcome: j.outcome(), Review: "risk"}
+		if j.forced == Review {
+			verdicts[i].Review = "sandbox"
+		}
 		if len(j.velocity.Broken) > 0 {
 			verdicts[i].ResetsAt = j.velocity.Broken[0].ResetsAt
 		}
@@ -223,7 +227,7 @@ func (e *Engine) scoreRisk(ctx context.Context, u *unit.Unit, merchant string, j
 func (j *judgement) store(ctx context.Context, u *unit.Unit, merchant string, v Verdict) error {
 	stages, err := json.Marshal(map[string]any{
 		"screening": j.screening,
-		"velocity":  map[string]any{"broken": j.velocity.Broken},
+		"velocity":  map[string]any{"broken": j.velocity.Broken, "reserved": j.reserved()},
 		"risk":      j.risk,
 		"forced":    j.forced,
 	})
@@ -238,6 +242,15 @@ func (j *judgement) store(ctx context.Context, u *unit.Unit, merchant string, v 
 		MerchantID: merchant, ID: v.ID, PayoutID: j.payout.ID, Outcome: string(v.Outcome), Score: int32(j.risk.Score),
 		Stages: stages, Inputs: inputs, CreatedAt: u.Now,
 	})
+}
+
+// reserved are the rules that count the payout. payout_obstacles holds an approval to them.
+func (j *judgement) reserved() []string {
+	rules := []string{}
+	for _, r := range j.velocity.Reservations {
+		rules = append(rules, r.RuleID)
+	}
+	return rules
 }
 
 func payoutIDs(judgements []judgement) []string {

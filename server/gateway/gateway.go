@@ -62,6 +62,10 @@ var services = []func(*runtime.ServeMux, grpc.ClientConnInterface) error{
 	routes(antonv1.RegisterMerchantServiceHandlerClient, antonv1.NewMerchantServiceClient),
 	routes(opsv1.RegisterOperatorKeysServiceHandlerClient, opsv1.NewOperatorKeysServiceClient),
 	routes(opsv1.RegisterFundingAccountsServiceHandlerClient, opsv1.NewFundingAccountsServiceClient),
+	routes(antonv1.RegisterRfisServiceHandlerClient, antonv1.NewRfisServiceClient),
+	routes(antonv1.RegisterDocumentsServiceHandlerClient, antonv1.NewDocumentsServiceClient),
+	routes(opsv1.RegisterReviewServiceHandlerClient, opsv1.NewReviewServiceClient),
+	routes(opsv1.RegisterRfisServiceHandlerClient, opsv1.NewRfisServiceClient),
 }
 
 // routes ties a service's generated routes to its generated client.

@@ -13,11 +13,13 @@ const (
 	APIKey      = "key"
 	Audit       = "aud"
 	Beneficiary = "ben"
+	Document    = "doc"
 	Event       = "evt"
 	Instrument  = "ins"
 	Merchant    = "mer"
 	Payout      = "pay"
 	Request     = "req"
+	RFI         = "rfi"
 	Transaction = "txn"
 	Verdict     = "ver"
 )

@@ -21,7 +21,13 @@ type Config struct {
 	Keys        *crypto.Keys
 	Log         *slog.Logger
 	Environment string
+	// Prepare is what methods do before their transaction begins, by their full name.
+	Prepare map[string]Prepare
 }
+
+// A Prepare does what a call needs of the network, which must never hold a transaction open, once the request is known to be within its
+// bounds. What it finds out travels in the context.
+type Prepare func(ctx context.Context, req any) (context.Context, error)
 
 // A Chain is the interceptors with what they remember between calls.
 type Chain struct {
@@ -50,6 +56,7 @@ func (c *Chain) Unary() grpc.UnaryServerInterceptor {
 		c.recover,
 		c.auth, // and the rate limit: see Admit
 		c.validate,
+		c.prepare,
 		c.transaction,
 	}
 	return func(ctx context.Context, req any, info *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
@@ -63,6 +70,16 @@ func (c *Chain) Unary() grpc.UnaryServerInterceptor {
 		}
 		return next(ctx, req)
 	}
+}
+
+func (c *Chain) prepare(ctx context.Context, req any, info *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
+	if prepare := c.Prepare[info.FullMethod]; prepare != nil {
+		var err error
+		if ctx, err = prepare(ctx, req); err != nil {
+			return nil, err
+		}
+	}
+	return next(ctx, req)
 }
 
 func (c *Chain) now() time.Time { return c.Runner.Now() }

@@ -1,6 +1,7 @@
 package invariants_test
 
 import (
+	"fmt"
 	"net/http"
 	"slices"
 	"testing"
@@ -52,6 +53,13 @@ var damages = map[string]string{
 	"positions_are_sealed":             "delete from audit_positions where position = 3",
 	"sealed_rows_are_there":            "delete from audit_log where action = 'payout.create'",
 	"no_audit_row_is_left_out":         "insert into audit_log (merchant_id, id, at, actor, action) select merchant_id, 'aud_x', at - interval '2 hours', actor, action from audit_log limit 1",
+	"reviews_are_queued":               "update payout_reviews set ended_at = null",
+	"reviews_end_by_a_decision":        "update review_decisions set decided_by = (select created_by from payout_reviews limit 1)",
+	"nothing_was_approved_while_asked": "update rfi_steps set at = at + interval '1 day' where outcome = 'cleared'",
+	"rfis_stand_at_their_last_step":    "update rfi_steps set outcome = 'blocked' where outcome is not null",
+	"rfi_steps_are_told":               "update events set sequence = sequence + 7 where object_type = 'rfi'",
+	"payouts_name_their_rfis":          "update payouts set rfi_ids = '{}'",
+	"documents_have_their_file":        "delete from document_contents",
 	"default_instruments_are_there":    "update instruments set deleted_at = now()",
 	"payouts_in_progress_have_whom_to_pay": `update beneficiaries set deleted_at = now(); update instruments set deleted_at = now();
 		update payouts set status = 'sent', seq = 6, completed_at = null where status = 'completed'`,
@@ -78,6 +86,7 @@ func TestEveryInvariantNoticesDamage(t *testing.T) {
 			if got := m.Get(t, "/v1/payouts/"+payout); got.Status != http.StatusOK || got.Data()["status"] != "completed" {
 				t.Fatalf("%d %s", got.Status, got.Raw)
 			}
+			reviewed(t, s, m)
 			if _, err := s.Sealer.RunOnce(t.Context()); err != nil {
 				t.Fatal(err)
 			}
@@ -91,6 +100,29 @@ func TestEveryInvariantNoticesDamage(t *testing.T) {
 				t.Errorf("the damage went unnoticed; noticed: %v", breaches)
 			}
 		})
+	}
+}
+
+// reviewed adds a payout that went through a review, a request about it, and a document.
+func reviewed(t *testing.T, s *testserver.Server, m *testserver.Client) {
+	t.Helper()
+	payout := m.Payout(t, m.Beneficiary(t, "Lopez", "9876543211"), "1313.13", "reviewed")
+	s.Work()
+	opened := s.Ops().Post(t, "/ops/v1/rfis", "", `{"merchant_id":"`+m.Merchant+`","category":"other","entity_type":"payout","entity_id":"`+payout+`","subject":"Why?"}`)
+	rfi, _ := opened.Data()["rfi"].(map[string]any)
+	s.Clock.Advance(1e9)
+	for _, step := range []testserver.Answer{
+		m.Post(t, "/v1/documents", "", `{"category":"other","file_name":"a.pdf","content":"JVBERi0xLjQKc3RhcnR4cmVmCjAKJSVFT0YK"}`),
+		s.Ops().Post(t, fmt.Sprint("/ops/v1/rfis/", rfi["id"], "/resolve"), "", `{"outcome":"cleared","note":"Fine"}`),
+		s.Ops().Post(t, "/ops/v1/reviews/"+payout+"/approve", "", `{"reason":"Fine"}`),
+	} {
+		if step.Status >= 300 {
+			t.Fatalf("%d %s, after %s", step.Status, step.Raw, opened.Raw)
+		}
+	}
+	for range 3 {
+		s.Work()
+		s.Clock.Advance(1e9)
 	}
 }
 

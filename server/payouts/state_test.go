@@ -191,7 +191,27 @@ func moveInSQL(ctx context.Context, tx pgx.Tx, p db.Payout, seq int32, from, to 
 	if to != db.PayoutStatusApproved {
 		verdict = ""
 	}
-	return db.New(tx).PayoutMove(ctx, db.PayoutMoveParams{
+	q := db.New(tx)
+	switch db.PayoutStatusManualReview {
+	case to:
+		open := db.ReviewOpenParams{MerchantID: p.MerchantID, EnteredAt: testserver.Start, PayoutIds: []string{p.ID}, Reasons: []string{"risk"}}
+		if err := q.ReviewOpen(ctx, open); err != nil {
+			return err
+		}
+	case from:
+		decision := "cancelled"
+		if to == db.PayoutStatusApproved {
+			decision = "approved"
+		}
+		err := q.ReviewDecide(ctx, db.ReviewDecideParams{
+			MerchantID: p.MerchantID, PayoutIds: []string{p.ID}, Decisions: []string{decision}, DecidedBy: "test", Reasons: []string{""},
+			DecidedAt: testserver.Start,
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return q.PayoutMove(ctx, db.PayoutMoveParams{
 		MerchantID: p.MerchantID, At: testserver.Start, Actor: "test", Ids: []string{p.ID}, Seqs: []int32{seq}, Froms: []string{string(from)},
 		Tos: []string{string(to)}, ReasonCodes: []string{""}, Reasons: []string{""}, EventIds: []string{fmt.Sprint("evt_", seq)},
 		VerdictIds: []string{verdict}, DueAt: []string{""},
