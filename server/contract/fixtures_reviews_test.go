@@ -22,7 +22,7 @@ func init() {
 		"/anton.v1.RfisService/GetRfi": func(tn tenant) fields { return fields{"id": tn.asked} },
 		"/anton.v1.RfisService/RespondToRfi": func(tn tenant) fields {
 			return fields{
-				"id": tn.asked, "response": "See the passport", "answers": []any{fields{"question_id": "born", "value": "1985-04-12"}},
+				"id": tn.asked, "response": "See the passport", "answers": []any{fields{"question": "born", "value": "1985-04-12"}},
 				"document_ids": []any{tn.document},
 			}
 		},
@@ -51,7 +51,7 @@ func init() {
 		},
 		"/anton.ops.v1.ReviewService/GetReview":     func(tn tenant) fields { return fields{"payout_id": tn.claiming} },
 		"/anton.ops.v1.ReviewService/ClaimReview":   func(tn tenant) fields { return fields{"payout_id": tn.claiming} },
-		"/anton.ops.v1.ReviewService/ReleaseReview": func(tn tenant) fields { return fields{"payout_id": tn.claiming} },
+		"/anton.ops.v1.ReviewService/ReleaseReview": func(tn tenant) fields { return fields{"payout_id": tn.reviewed} },
 		"/anton.ops.v1.ReviewService/ApproveReview": func(tn tenant) fields {
 			return fields{"payout_id": tn.approving, "reason": "A known supplier"}
 		},

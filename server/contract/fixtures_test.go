@@ -35,6 +35,7 @@ type tenant struct {
 	operatorKey                            string // an operator's key that nobody uses
 	approving, cancelling, claiming        string // payouts that wait for a reviewer
 	document                               string
+	suspending                             string // a merchant of its own, because a suspended one may do nothing else
 	asked, resolving, reopening, escalated string // requests for information, about a beneficiary that no payout uses
 }
 
@@ -58,6 +59,7 @@ func newTenants(t *testing.T, s *testserver.Server, count int) []tenant {
 		tn.apiKey = made(t, tn.Client, "/v1/api-keys", `{"name":"Spare","scopes":["keys:write"]}`)
 		tn.rotatedKey = made(t, tn.Client, "/v1/api-keys", `{"name":"Rotated","scopes":["keys:write"]}`)
 		tn.operatorKey = made(t, s.Ops(), "/ops/v1/operator-keys", `{"name":"Spare","role":"viewer"}`)
+		tn.suspending = made(t, s.Ops(), "/ops/v1/merchants", `{"name":"Spare Merchant Ltd","country":"GB"}`)
 		tn.document = made(t, tn.Client, "/v1/documents", `{"category":"invoice","file_name":"invoice.pdf","content":"`+smallPDF+`"}`)
 		for _, to := range []*string{&tn.asked, &tn.resolving, &tn.reopening, &tn.escalated} {
 			*to = asked(t, s, tn)
@@ -200,7 +202,7 @@ var fixtures = map[string]func(tn tenant) fields{
 		return fields{"id": tn.Merchant, "name": "Test Merchant Limited", "rate_limit_multiplier": 100}
 	},
 	"/anton.ops.v1.MerchantsService/SuspendMerchant": func(tn tenant) fields {
-		return fields{"id": tn.Merchant, "reason": "Documents are overdue"}
+		return fields{"id": tn.suspending, "reason": "Documents are overdue"}
 	},
 	"/anton.ops.v1.MerchantsService/ActivateMerchant": func(tn tenant) fields { return fields{"id": tn.Merchant} },
 

@@ -22,11 +22,11 @@ var damages = map[string]string{
 	"ledger_transactions_have_postings":      "update ledger_transactions set available_delta = available_delta + 1 where type = 'payout_hold'",
 	"balances_are_their_postings":            "update balances set available = available + 0.01 where currency = 'USD'",
 	"balances_follow_their_transactions":     "update balances set held = held + 0.01 where currency = 'USD'",
-	"transactions_follow_each_other":         "update ledger_transactions set sequence = sequence + 1 where type = 'payout_settlement'",
+	"transactions_follow_each_other":         "update ledger_transactions set sequence = sequence + 100 where type = 'payout_settlement'",
 	"held_is_payouts_in_progress":            "update balances set held = held + 1",
 	"payouts_are_held_once":                  "delete from ledger_postings; delete from ledger_transactions where type = 'payout_hold'",
 	"ended_payouts_let_go":                   "delete from ledger_postings; delete from ledger_transactions where type = 'payout_settlement'",
-	"payouts_stand_at_their_last_transition": "update payouts set status = 'sent', seq = 6, completed_at = null where status = 'completed'",
+	"payouts_stand_at_their_last_transition": "update payouts set status = 'sent', seq = seq - 1, completed_at = null where status = 'completed'",
 	"transitions_are_told":                   "update events set type = 'x', previous_status = 'cancelled' where type = 'payout.sent'",
 	"event_sequences_have_no_gap":            "delete from events where type = 'payout.approved'",
 	"transitions_are_audited":                "delete from audit_log where action = 'payout.transition' and detail ->> 'to' = 'sent'",
@@ -62,7 +62,7 @@ var damages = map[string]string{
 	"documents_have_their_file":        "delete from document_contents",
 	"default_instruments_are_there":    "update instruments set deleted_at = now()",
 	"payouts_in_progress_have_whom_to_pay": `update beneficiaries set deleted_at = now(); update instruments set deleted_at = now();
-		update payouts set status = 'sent', seq = 6, completed_at = null where status = 'completed'`,
+		update payouts set status = 'sent', seq = seq - 1, completed_at = null where status = 'completed'`,
 }
 
 // TestEveryInvariantNoticesDamage is the control of all tests that end with the invariants: a check that notices nothing proves

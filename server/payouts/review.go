@@ -88,6 +88,9 @@ func bound(field, currency, text string) (*apd.Decimal, error) {
 	if err != nil {
 		return nil, apierr.InvalidField(field, "%v", err)
 	}
+	if !amount.Positive() {
+		return nil, apierr.InvalidField(field, "must be greater than zero")
+	}
 	value := amount.Decimal()
 	return &value, nil
 }

@@ -15,7 +15,7 @@ import (
 	"github.com/antonpayments/anton/server/unit"
 )
 
-// A namedDocument is a document that a response names, and the field that names it.
+// A namedDocument is a document that a response names, and the answer's field that names it, where one does.
 type namedDocument struct{ id, field string }
 
 // idsOf are the documents, each once, in the order in which they were named.
@@ -38,12 +38,12 @@ func checkAnswers(questions []*antonv1.RfiQuestion, req *antonv1.RespondToRfiReq
 	answered := map[string]bool{}
 	for i, a := range req.GetAnswers() {
 		at := fmt.Sprintf("answers[%d]", i)
-		q := asked[a.GetQuestionId()]
+		q := asked[a.GetQuestion()]
 		switch {
 		case q == nil:
-			wrong = append(wrong, apierr.Field{Path: at + ".question_id", Message: "is no question of this request"})
+			wrong = append(wrong, apierr.Field{Path: at + ".question", Message: "is no question of this request"})
 		case answered[q.GetId()]:
-			wrong = append(wrong, apierr.Field{Path: at + ".question_id", Message: "was answered before in this response"})
+			wrong = append(wrong, apierr.Field{Path: at + ".question", Message: "was answered before in this response"})
 		default:
 			answered[q.GetId()] = true
 			if fault := checkValue(q, a.GetValue()); fault != "" {
@@ -58,8 +58,8 @@ func checkAnswers(questions []*antonv1.RfiQuestion, req *antonv1.RespondToRfiReq
 			wrong = append(wrong, apierr.Field{Path: "answers", Message: fmt.Sprintf("must answer the question %q", q.GetId())})
 		}
 	}
-	for i, id := range req.GetDocumentIds() {
-		named = append(named, namedDocument{id, fmt.Sprintf("document_ids[%d]", i)})
+	for _, id := range req.GetDocumentIds() {
+		named = append(named, namedDocument{id: id})
 	}
 	if strings.TrimSpace(req.GetResponse()) == "" && len(req.GetAnswers()) == 0 && len(wrong) == 0 {
 		wrong = append(wrong, apierr.Field{Path: "response", Message: "is required where no question is answered"})
@@ -90,7 +90,8 @@ func checkValue(q *antonv1.RfiQuestion, value string) string {
 	return ""
 }
 
-// refuseForeign names the fields whose documents are not the merchant's own. The database refuses them too, by foreign key.
+// refuseForeign names the answers whose documents are not the merchant's own; a document that was merely listed is not found. The
+// database refuses them too, by foreign key.
 func refuseForeign(ctx context.Context, tx *unit.Unit, merchant string, named []namedDocument) (wrong []apierr.Field, err error) {
 	if len(named) == 0 {
 		return nil, nil
@@ -100,7 +101,11 @@ func refuseForeign(ctx context.Context, tx *unit.Unit, merchant string, named []
 		return nil, fmt.Errorf("look for the documents: %w", err)
 	}
 	for _, d := range named {
-		if !slices.Contains(known, d.id) {
+		switch {
+		case slices.Contains(known, d.id):
+		case d.field == "":
+			return nil, apierr.NotFound("document", d.id)
+		default:
 			wrong = append(wrong, apierr.Field{Path: d.field, Message: "is no document of yours; upload it first"})
 		}
 	}

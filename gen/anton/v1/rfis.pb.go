@@ -611,7 +611,7 @@ func (*RfiQuestionType) Descriptor() ([]byte, []int) {
 // One question of a request.
 type RfiQuestion struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The question's id within its request; `question_id` of its answer.
+	// The question's id within its request; `question` of its answer.
 	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
 	// What is asked.
 	Prompt string `protobuf:"bytes,2,opt,name=prompt,proto3" json:"prompt,omitempty"`
@@ -694,7 +694,7 @@ func (x *RfiQuestion) GetChoices() []string {
 type RfiAnswer struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The question's id.
-	QuestionId string `protobuf:"bytes,1,opt,name=question_id,json=questionId,proto3" json:"question_id,omitempty"`
+	Question string `protobuf:"bytes,1,opt,name=question,proto3" json:"question,omitempty"`
 	// The answer, in the form that the question's type asks for.
 	Value         string `protobuf:"bytes,2,opt,name=value,proto3" json:"value,omitempty"`
 	unknownFields protoimpl.UnknownFields
@@ -731,9 +731,9 @@ func (*RfiAnswer) Descriptor() ([]byte, []int) {
 	return file_anton_v1_rfis_proto_rawDescGZIP(), []int{7}
 }
 
-func (x *RfiAnswer) GetQuestionId() string {
+func (x *RfiAnswer) GetQuestion() string {
 	if x != nil {
-		return x.QuestionId
+		return x.Question
 	}
 	return ""
 }
@@ -1371,10 +1371,9 @@ const file_anton_v1_rfis_proto_rawDesc = "" +
 	"\x04type\x18\x03 \x01(\x0e2\x1f.anton.v1.RfiQuestionType.ValueB\n" +
 	"\xbaH\a\x82\x01\x04\x10\x01 \x00R\x04type\x12\x1a\n" +
 	"\brequired\x18\x04 \x01(\bR\brequired\x12-\n" +
-	"\achoices\x18\x05 \x03(\tB\x13\xbaH\x10\x92\x01\r\x102\x18\x01\"\ar\x05\x10\x01\x18\xc8\x01R\achoices\"]\n" +
-	"\tRfiAnswer\x12*\n" +
-	"\vquestion_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18(R\n" +
-	"questionId\x12$\n" +
+	"\achoices\x18\x05 \x03(\tB\x13\xbaH\x10\x92\x01\r\x102\x18\x01\"\ar\x05\x10\x01\x18\xc8\x01R\achoices\"X\n" +
+	"\tRfiAnswer\x12%\n" +
+	"\bquestion\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18(R\bquestion\x12$\n" +
 	"\x05value\x18\x02 \x01(\tB\x0e\xbaH\ar\x05\x10\x01\x18\x88'\xf0\xbb\x18\x01R\x05value\"\xee\a\n" +
 	"\x03Rfi\x12\x17\n" +
 	"\x02id\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x18@R\x02id\x121\n" +
@@ -1431,7 +1430,7 @@ const file_anton_v1_rfis_proto_rawDesc = "" +
 	"\aanswers\x18\x03 \x03(\v2\x13.anton.v1.RfiAnswerB\b\xbaH\x05\x92\x01\x02\x102R\aanswers\x125\n" +
 	"\fdocument_ids\x18\x04 \x03(\tB\x12\xbaH\x0f\x92\x01\f\x102\x18\x01\"\x06r\x04\x10\x01\x18@R\vdocumentIds\"9\n" +
 	"\x14RespondToRfiResponse\x12!\n" +
-	"\x04data\x18\x01 \x01(\v2\r.anton.v1.RfiR\x04data2\xcf\x11\n" +
+	"\x04data\x18\x01 \x01(\v2\r.anton.v1.RfiR\x04data2\xc9\x11\n" +
 	"\vRfisService\x12\x88\x05\n" +
 	"\bListRfis\x12\x19.anton.v1.ListRfisRequest\x1a\x1a.anton.v1.ListRfisResponse\"\xc4\x04\xa2\xbb\x18\v\n" +
 	"\trfis:read\xaa\xbb\x18\x9d\x04\n" +
@@ -1439,11 +1438,11 @@ const file_anton_v1_rfis_proto_rawDesc = "" +
 	"\x12\b/v1/rfis\x90\x02\x01\x12\xf9\x04\n" +
 	"\x06GetRfi\x12\x17.anton.v1.GetRfiRequest\x1a\x18.anton.v1.GetRfiResponse\"\xbb\x04\xa2\xbb\x18\v\n" +
 	"\trfis:read\xaa\xbb\x18\x8f\x04\n" +
-	"!{\"id\":\"rfi_cng3q8s6ek9kc5qg1h60\"}\x12\xe9\x03{\"data\":{\"id\":\"rfi_cng3q8s6ek9kc5qg1h60\",\"status\":\"open\",\"category\":\"purpose_of_payment\",\"urgency\":\"medium\",\"entity_type\":\"payout\",\"entity_id\":\"pay_cng3q8s6ek9kc5qg1h2g\",\"subject\":\"What is this payment for?\",\"description\":\"Please send us the invoice.\",\"questions\":[{\"id\":\"invoice\",\"prompt\":\"The invoice\",\"type\":\"document\",\"required\":true,\"choices\":[]}],\"answers\":[],\"document_ids\":[],\"due_at\":\"2026-02-17T10:00:00Z\",\"created_at\":\"2026-02-14T10:00:00Z\",\"updated_at\":\"2026-02-14T10:00:00Z\"}}\x82\xd3\xe4\x93\x02\x0f\x12\r/v1/rfis/{id}\x90\x02\x01\x12\xb8\a\n" +
-	"\fRespondToRfi\x12\x1d.anton.v1.RespondToRfiRequest\x1a\x1e.anton.v1.RespondToRfiResponse\"\xe8\x06\xa2\xbb\x18\x19\n" +
+	"!{\"id\":\"rfi_cng3q8s6ek9kc5qg1h60\"}\x12\xe9\x03{\"data\":{\"id\":\"rfi_cng3q8s6ek9kc5qg1h60\",\"status\":\"open\",\"category\":\"purpose_of_payment\",\"urgency\":\"medium\",\"entity_type\":\"payout\",\"entity_id\":\"pay_cng3q8s6ek9kc5qg1h2g\",\"subject\":\"What is this payment for?\",\"description\":\"Please send us the invoice.\",\"questions\":[{\"id\":\"invoice\",\"prompt\":\"The invoice\",\"type\":\"document\",\"required\":true,\"choices\":[]}],\"answers\":[],\"document_ids\":[],\"due_at\":\"2026-02-17T10:00:00Z\",\"created_at\":\"2026-02-14T10:00:00Z\",\"updated_at\":\"2026-02-14T10:00:00Z\"}}\x82\xd3\xe4\x93\x02\x0f\x12\r/v1/rfis/{id}\x90\x02\x01\x12\xb2\a\n" +
+	"\fRespondToRfi\x12\x1d.anton.v1.RespondToRfiRequest\x1a\x1e.anton.v1.RespondToRfiResponse\"\xe2\x06\xa2\xbb\x18\x19\n" +
 	"\n" +
-	"rfis:write\x1a\vrfi.respond\xaa\xbb\x18\xa6\x06\n" +
-	"\x90\x01{\"id\":\"rfi_cng3q8s6ek9kc5qg1h60\",\"response\":\"The invoice is attached.\",\"answers\":[{\"question_id\":\"invoice\",\"value\":\"doc_cng3q8s6ek9kc5qg1h6g\"}]}\x12\x90\x05{\"data\":{\"id\":\"rfi_cng3q8s6ek9kc5qg1h60\",\"status\":\"responded\",\"category\":\"purpose_of_payment\",\"urgency\":\"medium\",\"entity_type\":\"payout\",\"entity_id\":\"pay_cng3q8s6ek9kc5qg1h2g\",\"subject\":\"What is this payment for?\",\"description\":\"Please send us the invoice.\",\"questions\":[{\"id\":\"invoice\",\"prompt\":\"The invoice\",\"type\":\"document\",\"required\":true,\"choices\":[]}],\"response\":\"The invoice is attached.\",\"answers\":[{\"question_id\":\"invoice\",\"value\":\"doc_cng3q8s6ek9kc5qg1h6g\"}],\"document_ids\":[\"doc_cng3q8s6ek9kc5qg1h6g\"],\"due_at\":\"2026-02-17T10:00:00Z\",\"created_at\":\"2026-02-14T10:00:00Z\",\"updated_at\":\"2026-02-14T11:00:00Z\",\"responded_at\":\"2026-02-14T11:00:00Z\"}}\x82\xd3\xe4\x93\x02\x1a:\x01*\"\x15/v1/rfis/{id}/respondB5Z3github.com/antonpayments/anton/gen/anton/v1;antonv1b\x06proto3"
+	"rfis:write\x1a\vrfi.respond\xaa\xbb\x18\xa0\x06\n" +
+	"\x8d\x01{\"id\":\"rfi_cng3q8s6ek9kc5qg1h60\",\"response\":\"The invoice is attached.\",\"answers\":[{\"question\":\"invoice\",\"value\":\"doc_cng3q8s6ek9kc5qg1h6g\"}]}\x12\x8d\x05{\"data\":{\"id\":\"rfi_cng3q8s6ek9kc5qg1h60\",\"status\":\"responded\",\"category\":\"purpose_of_payment\",\"urgency\":\"medium\",\"entity_type\":\"payout\",\"entity_id\":\"pay_cng3q8s6ek9kc5qg1h2g\",\"subject\":\"What is this payment for?\",\"description\":\"Please send us the invoice.\",\"questions\":[{\"id\":\"invoice\",\"prompt\":\"The invoice\",\"type\":\"document\",\"required\":true,\"choices\":[]}],\"response\":\"The invoice is attached.\",\"answers\":[{\"question\":\"invoice\",\"value\":\"doc_cng3q8s6ek9kc5qg1h6g\"}],\"document_ids\":[\"doc_cng3q8s6ek9kc5qg1h6g\"],\"due_at\":\"2026-02-17T10:00:00Z\",\"created_at\":\"2026-02-14T10:00:00Z\",\"updated_at\":\"2026-02-14T11:00:00Z\",\"responded_at\":\"2026-02-14T11:00:00Z\"}}\x82\xd3\xe4\x93\x02\x1a:\x01*\"\x15/v1/rfis/{id}/respondB5Z3github.com/antonpayments/anton/gen/anton/v1;antonv1b\x06proto3"
 
 var (
 	file_anton_v1_rfis_proto_rawDescOnce sync.Once
