@@ -22,16 +22,18 @@ var compliance = []Invariant{
 		              and a.detail ->> 'sequence' = '1'))`,
 	},
 	{
+		// A request that began before an approval may be committed after it, and hold nothing. A minute is more than a call lasts.
 		"nothing_was_approved_while_asked", "no payout was approved while a request about it, its beneficiary or its merchant was not cleared",
 		`select p.id from payouts p
 		 join payout_transitions t on t.merchant_id = p.merchant_id and t.payout_id = p.id and t.to_status = 'approved'
 		 join rfis r on r.merchant_id = p.merchant_id and r.entity_id in (p.id, p.beneficiary_id, p.merchant_id)
 		 join lateral (
 		     select s.outcome from rfi_steps s
-		     where s.merchant_id = r.merchant_id and s.rfi_id = r.id and s.at < t.at order by s.seq desc limit 1
+		     where s.merchant_id = r.merchant_id and s.rfi_id = r.id and s.at < t.at - interval '1 minute' order by s.seq desc limit 1
 		 ) last on last.outcome is distinct from 'cleared'
 		 where not exists (
-		     select from rfi_steps s where s.merchant_id = r.merchant_id and s.rfi_id = r.id and s.at = t.at and s.outcome = 'cleared')`,
+		     select from rfi_steps s where s.merchant_id = r.merchant_id and s.rfi_id = r.id and s.outcome = 'cleared'
+		       and s.at between t.at - interval '1 minute' and t.at)`,
 	},
 	{
 		"rfis_stand_at_their_last_step", "a request's state is where its last step went, and its steps follow each other from 1",

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/antonpayments/anton/server/invariants"
 	"github.com/antonpayments/anton/server/testserver"
@@ -110,7 +111,7 @@ func reviewed(t *testing.T, s *testserver.Server, m *testserver.Client) {
 	s.Work()
 	opened := s.Ops().Post(t, "/ops/v1/rfis", "", `{"merchant_id":"`+m.Merchant+`","category":"other","entity_type":"payout","entity_id":"`+payout+`","subject":"Why?"}`)
 	rfi, _ := opened.Data()["rfi"].(map[string]any)
-	s.Clock.Advance(1e9)
+	s.Clock.Advance(2 * time.Minute)
 	for _, step := range []testserver.Answer{
 		m.Post(t, "/v1/documents", "", `{"category":"other","file_name":"a.pdf","content":"JVBERi0xLjQKc3RhcnR4cmVmCjAKJSVFT0YK"}`),
 		s.Ops().Post(t, fmt.Sprint("/ops/v1/rfis/", rfi["id"], "/resolve"), "", `{"outcome":"cleared","note":"Fine"}`),
