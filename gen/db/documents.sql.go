@@ -36,6 +36,30 @@ func (q *Queries) DocumentContentInsert(ctx context.Context, arg DocumentContent
 	return err
 }
 
+const documentFind = `-- name: DocumentFind :one
+select merchant_id, id, category, file_name, content_type, size, sha256, scan, description, created_by, created_at from documents where id = $1
+`
+
+// For operators, who name no merchant.
+func (q *Queries) DocumentFind(ctx context.Context, id string) (Document, error) {
+	row := q.db.QueryRow(ctx, documentFind, id)
+	var i Document
+	err := row.Scan(
+		&i.MerchantID,
+		&i.ID,
+		&i.Category,
+		&i.FileName,
+		&i.ContentType,
+		&i.Size,
+		&i.Sha256,
+		&i.Scan,
+		&i.Description,
+		&i.CreatedBy,
+		&i.CreatedAt,
+	)
+	return i, err
+}
+
 const documentGet = `-- name: DocumentGet :one
 select merchant_id, id, category, file_name, content_type, size, sha256, scan, description, created_by, created_at from documents where merchant_id = $1 and id = $2
 `

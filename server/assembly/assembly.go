@@ -103,7 +103,7 @@ func New(c Config) (*Server, error) {
 		Prepare: map[string]interceptors.Prepare{antonv1.DocumentsService_CreateDocument_FullMethodName: documentService.Examine},
 	})
 	s := &Server{
-		GRPC:      grpc.NewServer(grpc.UnaryInterceptor(chain.Unary()), grpc.MaxRecvMsgSize(maxMessage), grpc.ForceServerCodecV2(interceptors.Codec())),
+		GRPC:      grpc.NewServer(grpc.UnaryInterceptor(chain.Unary()), grpc.StreamInterceptor(chain.Stream()), grpc.MaxRecvMsgSize(maxMessage), grpc.ForceServerCodecV2(interceptors.Codec())),
 		Worker:    worker,
 		Sealer:    &audit.Sealer{Runner: runner, Log: c.Log},
 		Checker:   &invariants.Checker{Pool: c.Pool, Log: c.Log},
@@ -114,6 +114,7 @@ func New(c Config) (*Server, error) {
 		health:    health.NewServer(),
 	}
 	conn := gateway.NewConn(chain.Unary())
+	documentService.Create = antonv1.NewDocumentsServiceClient(conn).CreateDocument
 	for _, to := range []grpc.ServiceRegistrar{interceptors.Kindly(s.GRPC), conn} {
 		antonv1.RegisterBalancesServiceServer(to, &balances.Service{})
 		antonv1.RegisterTransactionsServiceServer(to, &balances.Service{})
@@ -133,6 +134,7 @@ func New(c Config) (*Server, error) {
 		opsv1.RegisterAuditServiceServer(to, &audit.Service{})
 		opsv1.RegisterReviewServiceServer(to, &payouts.Reviews{Worker: worker, Keys: c.Keys, Clock: runner.Now})
 		opsv1.RegisterRfisServiceServer(to, &rfis.Operator{Keys: c.Keys, Clock: runner.Now})
+		opsv1.RegisterDocumentsServiceServer(to, &documents.Operator{Keys: c.Keys})
 		opsv1.RegisterLedgerServiceServer(to, &invariants.Service{Pool: c.Pool})
 	}
 	healthpb.RegisterHealthServer(s.GRPC, s.health)

@@ -8,10 +8,15 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"mime"
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"google.golang.org/genproto/googleapis/api/httpbody"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/metadata"
 
+	opsv1 "github.com/antonpayments/anton/gen/anton/ops/v1"
 	antonv1 "github.com/antonpayments/anton/gen/anton/v1"
 	"github.com/antonpayments/anton/gen/db"
 	"github.com/antonpayments/anton/server/apierr"
@@ -28,6 +33,8 @@ type Service struct {
 	Keys    *crypto.Keys
 	Log     *slog.Logger
 	Scanner string
+	// Create calls CreateDocument through the chain, for files that come in pieces.
+	Create Create
 }
 
 // What a merchant may keep. The database counts too: documents_stay_within_the_quota.
@@ -97,7 +104,7 @@ func (s *Service) scan(ctx context.Context, content []byte) (db.DocumentScan, er
 	return db.DocumentScanClean, nil
 }
 
-// store queues the document and its file. It and open are all that knows where files lie.
+// store queues the document and its file. It and download are all that knows where files lie.
 func (s *Service) store(ctx context.Context, tx *unit.Unit, row db.Document, content []byte) error {
 	sealed, err := s.Keys.Seal(placeOf(row), content)
 	if err != nil {
@@ -168,4 +175,46 @@ func find(ctx context.Context, q *db.Queries, merchant, id string) (db.Document,
 		return row, fmt.Errorf("read document: %w", err)
 	}
 	return row, nil
+}
+
+// DownloadDocument gives one of the caller's documents as it came.
+func (s *Service) DownloadDocument(ctx context.Context, req *antonv1.DownloadDocumentRequest) (*httpbody.HttpBody, error) {
+	row, err := find(ctx, call.Reads(ctx), call.Merchant(ctx), req.GetId())
+	if err != nil {
+		return nil, err
+	}
+	return download(ctx, s.Keys, row)
+}
+
+// Operator is anton.ops.v1.DocumentsService.
+type Operator struct {
+	Keys *crypto.Keys
+}
+
+// DownloadDocument gives any merchant's document as it came.
+func (o *Operator) DownloadDocument(ctx context.Context, req *opsv1.DownloadDocumentRequest) (*httpbody.HttpBody, error) {
+	row, err := call.Reads(ctx).DocumentFind(ctx, req.GetId())
+	if errors.Is(err, pgx.ErrNoRows) {
+		return nil, apierr.NotFound("document", req.GetId())
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read document: %w", err)
+	}
+	return download(ctx, o.Keys, row)
+}
+
+// download opens a document's file. Its name goes into a header, where only mime may put it.
+func download(ctx context.Context, keys *crypto.Keys, row db.Document) (*httpbody.HttpBody, error) {
+	sealed, err := call.Reads(ctx).DocumentContentGet(ctx, row.MerchantID, row.ID)
+	if err != nil {
+		return nil, fmt.Errorf("read the file of %s: %w", row.ID, err)
+	}
+	content, err := keys.Open(placeOf(row), sealed)
+	if err != nil {
+		return nil, err
+	}
+	call.ReadAbout(ctx, row.ID)
+	disposition := mime.FormatMediaType("attachment", map[string]string{"filename": row.FileName})
+	_ = grpc.SetHeader(ctx, metadata.Pairs("content-disposition", disposition)) // fails only where there is no answer to add it to
+	return &httpbody.HttpBody{ContentType: row.ContentType, Data: content}, nil
 }

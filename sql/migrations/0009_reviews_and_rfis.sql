@@ -29,6 +29,7 @@ create table documents (
     primary key (merchant_id, id)
 );
 create index documents_newest_first on documents (merchant_id, created_at desc, id desc);
+create index documents_by_id on documents (id); -- operators name no merchant
 
 -- The file, encrypted for this merchant and document.
 create table document_contents (

@@ -15,6 +15,10 @@ select documents, bytes from document_usage where merchant_id = @merchant_id;
 -- name: DocumentGet :one
 select * from documents where merchant_id = @merchant_id and id = @id;
 
+-- name: DocumentFind :one
+-- For operators, who name no merchant.
+select * from documents where id = @id;
+
 -- name: DocumentContentGet :one
 select content from document_contents where merchant_id = @merchant_id and document_id = @document_id;
 

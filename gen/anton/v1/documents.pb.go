@@ -9,6 +9,7 @@ package antonv1
 import (
 	_ "buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go/buf/validate"
 	_ "google.golang.org/genproto/googleapis/api/annotations"
+	httpbody "google.golang.org/genproto/googleapis/api/httpbody"
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
 	timestamppb "google.golang.org/protobuf/types/known/timestamppb"
@@ -463,6 +464,123 @@ func (x *CreateDocumentResponse) GetData() *Document {
 	return nil
 }
 
+type UploadDocumentRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// What it is for. In the first message.
+	Category DocumentCategory_Value `protobuf:"varint,1,opt,name=category,proto3,enum=anton.v1.DocumentCategory_Value" json:"category,omitempty"`
+	// The file's name, for people. In the first message.
+	FileName string `protobuf:"bytes,2,opt,name=file_name,json=fileName,proto3" json:"file_name,omitempty"`
+	// Your description. In the first message.
+	Description string `protobuf:"bytes,3,opt,name=description,proto3" json:"description,omitempty"`
+	// The next piece of the file.
+	Content       []byte `protobuf:"bytes,4,opt,name=content,proto3" json:"content,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *UploadDocumentRequest) Reset() {
+	*x = UploadDocumentRequest{}
+	mi := &file_anton_v1_documents_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UploadDocumentRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UploadDocumentRequest) ProtoMessage() {}
+
+func (x *UploadDocumentRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_anton_v1_documents_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UploadDocumentRequest.ProtoReflect.Descriptor instead.
+func (*UploadDocumentRequest) Descriptor() ([]byte, []int) {
+	return file_anton_v1_documents_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *UploadDocumentRequest) GetCategory() DocumentCategory_Value {
+	if x != nil {
+		return x.Category
+	}
+	return DocumentCategory_unspecified
+}
+
+func (x *UploadDocumentRequest) GetFileName() string {
+	if x != nil {
+		return x.FileName
+	}
+	return ""
+}
+
+func (x *UploadDocumentRequest) GetDescription() string {
+	if x != nil {
+		return x.Description
+	}
+	return ""
+}
+
+func (x *UploadDocumentRequest) GetContent() []byte {
+	if x != nil {
+		return x.Content
+	}
+	return nil
+}
+
+type UploadDocumentResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The stored document.
+	Data          *Document `protobuf:"bytes,1,opt,name=data,proto3" json:"data,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *UploadDocumentResponse) Reset() {
+	*x = UploadDocumentResponse{}
+	mi := &file_anton_v1_documents_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UploadDocumentResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UploadDocumentResponse) ProtoMessage() {}
+
+func (x *UploadDocumentResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_anton_v1_documents_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UploadDocumentResponse.ProtoReflect.Descriptor instead.
+func (*UploadDocumentResponse) Descriptor() ([]byte, []int) {
+	return file_anton_v1_documents_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *UploadDocumentResponse) GetData() *Document {
+	if x != nil {
+		return x.Data
+	}
+	return nil
+}
+
 type ListDocumentsRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// How many a page has: 1 to 100, 20 when absent.
@@ -481,7 +599,7 @@ type ListDocumentsRequest struct {
 
 func (x *ListDocumentsRequest) Reset() {
 	*x = ListDocumentsRequest{}
-	mi := &file_anton_v1_documents_proto_msgTypes[5]
+	mi := &file_anton_v1_documents_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -493,7 +611,7 @@ func (x *ListDocumentsRequest) String() string {
 func (*ListDocumentsRequest) ProtoMessage() {}
 
 func (x *ListDocumentsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_anton_v1_documents_proto_msgTypes[5]
+	mi := &file_anton_v1_documents_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -506,7 +624,7 @@ func (x *ListDocumentsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListDocumentsRequest.ProtoReflect.Descriptor instead.
 func (*ListDocumentsRequest) Descriptor() ([]byte, []int) {
-	return file_anton_v1_documents_proto_rawDescGZIP(), []int{5}
+	return file_anton_v1_documents_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *ListDocumentsRequest) GetLimit() int32 {
@@ -558,7 +676,7 @@ type ListDocumentsResponse struct {
 
 func (x *ListDocumentsResponse) Reset() {
 	*x = ListDocumentsResponse{}
-	mi := &file_anton_v1_documents_proto_msgTypes[6]
+	mi := &file_anton_v1_documents_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -570,7 +688,7 @@ func (x *ListDocumentsResponse) String() string {
 func (*ListDocumentsResponse) ProtoMessage() {}
 
 func (x *ListDocumentsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_anton_v1_documents_proto_msgTypes[6]
+	mi := &file_anton_v1_documents_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -583,7 +701,7 @@ func (x *ListDocumentsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListDocumentsResponse.ProtoReflect.Descriptor instead.
 func (*ListDocumentsResponse) Descriptor() ([]byte, []int) {
-	return file_anton_v1_documents_proto_rawDescGZIP(), []int{6}
+	return file_anton_v1_documents_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *ListDocumentsResponse) GetData() []*Document {
@@ -617,7 +735,7 @@ type GetDocumentRequest struct {
 
 func (x *GetDocumentRequest) Reset() {
 	*x = GetDocumentRequest{}
-	mi := &file_anton_v1_documents_proto_msgTypes[7]
+	mi := &file_anton_v1_documents_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -629,7 +747,7 @@ func (x *GetDocumentRequest) String() string {
 func (*GetDocumentRequest) ProtoMessage() {}
 
 func (x *GetDocumentRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_anton_v1_documents_proto_msgTypes[7]
+	mi := &file_anton_v1_documents_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -642,7 +760,7 @@ func (x *GetDocumentRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetDocumentRequest.ProtoReflect.Descriptor instead.
 func (*GetDocumentRequest) Descriptor() ([]byte, []int) {
-	return file_anton_v1_documents_proto_rawDescGZIP(), []int{7}
+	return file_anton_v1_documents_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *GetDocumentRequest) GetId() string {
@@ -662,7 +780,7 @@ type GetDocumentResponse struct {
 
 func (x *GetDocumentResponse) Reset() {
 	*x = GetDocumentResponse{}
-	mi := &file_anton_v1_documents_proto_msgTypes[8]
+	mi := &file_anton_v1_documents_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -674,7 +792,7 @@ func (x *GetDocumentResponse) String() string {
 func (*GetDocumentResponse) ProtoMessage() {}
 
 func (x *GetDocumentResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_anton_v1_documents_proto_msgTypes[8]
+	mi := &file_anton_v1_documents_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -687,7 +805,7 @@ func (x *GetDocumentResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetDocumentResponse.ProtoReflect.Descriptor instead.
 func (*GetDocumentResponse) Descriptor() ([]byte, []int) {
-	return file_anton_v1_documents_proto_rawDescGZIP(), []int{8}
+	return file_anton_v1_documents_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *GetDocumentResponse) GetData() *Document {
@@ -697,11 +815,56 @@ func (x *GetDocumentResponse) GetData() *Document {
 	return nil
 }
 
+type DownloadDocumentRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The document's id.
+	Id            string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DownloadDocumentRequest) Reset() {
+	*x = DownloadDocumentRequest{}
+	mi := &file_anton_v1_documents_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DownloadDocumentRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DownloadDocumentRequest) ProtoMessage() {}
+
+func (x *DownloadDocumentRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_anton_v1_documents_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DownloadDocumentRequest.ProtoReflect.Descriptor instead.
+func (*DownloadDocumentRequest) Descriptor() ([]byte, []int) {
+	return file_anton_v1_documents_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *DownloadDocumentRequest) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
 var File_anton_v1_documents_proto protoreflect.FileDescriptor
 
 const file_anton_v1_documents_proto_rawDesc = "" +
 	"\n" +
-	"\x18anton/v1/documents.proto\x12\banton.v1\x1a\x16anton/v1/options.proto\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xb7\x01\n" +
+	"\x18anton/v1/documents.proto\x12\banton.v1\x1a\x16anton/v1/options.proto\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x19google/api/httpbody.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xb7\x01\n" +
 	"\x10DocumentCategory\"\xa2\x01\n" +
 	"\x05Value\x12\x0f\n" +
 	"\vunspecified\x10\x00\x12\x10\n" +
@@ -737,6 +900,13 @@ const file_anton_v1_documents_proto_rawDesc = "" +
 	"\vdescription\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\xf4\x03R\vdescription\x12*\n" +
 	"\acontent\x18\x04 \x01(\fB\x10\xbaH\tz\a\x10\x01\x18\x80\x80\x80\x05\xf0\xbb\x18\x01R\acontent\"@\n" +
 	"\x16CreateDocumentResponse\x12&\n" +
+	"\x04data\x18\x01 \x01(\v2\x12.anton.v1.DocumentR\x04data\"\xdb\x01\n" +
+	"\x15UploadDocumentRequest\x12F\n" +
+	"\bcategory\x18\x01 \x01(\x0e2 .anton.v1.DocumentCategory.ValueB\b\xbaH\x05\x82\x01\x02\x10\x01R\bcategory\x12%\n" +
+	"\tfile_name\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\xc8\x01R\bfileName\x12*\n" +
+	"\vdescription\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\xf4\x03R\vdescription\x12'\n" +
+	"\acontent\x18\x04 \x01(\fB\r\xbaH\x06z\x04\x18\x80\x80@\xf0\xbb\x18\x01R\acontent\"@\n" +
+	"\x16UploadDocumentResponse\x12&\n" +
 	"\x04data\x18\x01 \x01(\v2\x12.anton.v1.DocumentR\x04data\"\xb4\x02\n" +
 	"\x14ListDocumentsRequest\x12$\n" +
 	"\x05limit\x18\x01 \x01(\x05B\t\xbaH\x06\x1a\x04\x18d(\x01H\x00R\x05limit\x88\x01\x01\x12 \n" +
@@ -754,18 +924,26 @@ const file_anton_v1_documents_proto_rawDesc = "" +
 	"\x12GetDocumentRequest\x12\x19\n" +
 	"\x02id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\x02id\"=\n" +
 	"\x13GetDocumentResponse\x12&\n" +
-	"\x04data\x18\x01 \x01(\v2\x12.anton.v1.DocumentR\x04data2\x95\t\n" +
+	"\x04data\x18\x01 \x01(\v2\x12.anton.v1.DocumentR\x04data\"4\n" +
+	"\x17DownloadDocumentRequest\x12\x19\n" +
+	"\x02id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\x02id2\xd0\v\n" +
 	"\x10DocumentsService\x12\x81\x04\n" +
 	"\x0eCreateDocument\x12\x1f.anton.v1.CreateDocumentRequest\x1a .anton.v1.CreateDocumentResponse\"\xab\x03\xa2\xbb\x18\x1d\n" +
 	"\n" +
 	"rfis:write\x1a\x0fdocument.create\xaa\xbb\x18\xed\x02\n" +
-	"Q{\"category\":\"invoice\",\"file_name\":\"invoice.pdf\",\"content\":\"JVBERi0xLjQKJSVFT0YK\"}\x12\x97\x02{\"data\":{\"id\":\"doc_cng3q8s6ek9kc5qg1h6g\",\"category\":\"invoice\",\"file_name\":\"invoice.pdf\",\"content_type\":\"application/pdf\",\"size\":20480,\"sha256\":\"9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08\",\"scan\":\"clean\",\"description\":\"\",\"created_at\":\"2026-02-14T10:00:00Z\"}}\x82\xd3\xe4\x93\x02\x12:\x01*\"\r/v1/documents\x12\xbe\x01\n" +
+	"Q{\"category\":\"invoice\",\"file_name\":\"invoice.pdf\",\"content\":\"JVBERi0xLjQKJSVFT0YK\"}\x12\x97\x02{\"data\":{\"id\":\"doc_cng3q8s6ek9kc5qg1h6g\",\"category\":\"invoice\",\"file_name\":\"invoice.pdf\",\"content_type\":\"application/pdf\",\"size\":20480,\"sha256\":\"9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08\",\"scan\":\"clean\",\"description\":\"\",\"created_at\":\"2026-02-14T10:00:00Z\"}}\x82\xd3\xe4\x93\x02\x12:\x01*\"\r/v1/documents\x12x\n" +
+	"\x0eUploadDocument\x12\x1f.anton.v1.UploadDocumentRequest\x1a .anton.v1.UploadDocumentResponse\"!\xa2\xbb\x18\x1d\n" +
+	"\n" +
+	"rfis:write\x1a\x0fdocument.create(\x01\x12\xbe\x01\n" +
 	"\rListDocuments\x12\x1e.anton.v1.ListDocumentsRequest\x1a\x1f.anton.v1.ListDocumentsResponse\"l\xa2\xbb\x18\v\n" +
 	"\trfis:read\xaa\xbb\x18A\n" +
 	"!{\"category\":\"invoice\",\"limit\":20}\x12\x1c{\"data\":[],\"has_more\":false}\x82\xd3\xe4\x93\x02\x0f\x12\r/v1/documents\x90\x02\x01\x12\xbb\x03\n" +
 	"\vGetDocument\x12\x1c.anton.v1.GetDocumentRequest\x1a\x1d.anton.v1.GetDocumentResponse\"\xee\x02\xa2\xbb\x18\v\n" +
 	"\trfis:read\xaa\xbb\x18\xbd\x02\n" +
-	"!{\"id\":\"doc_cng3q8s6ek9kc5qg1h6g\"}\x12\x97\x02{\"data\":{\"id\":\"doc_cng3q8s6ek9kc5qg1h6g\",\"category\":\"invoice\",\"file_name\":\"invoice.pdf\",\"content_type\":\"application/pdf\",\"size\":20480,\"sha256\":\"9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08\",\"scan\":\"clean\",\"description\":\"\",\"created_at\":\"2026-02-14T10:00:00Z\"}}\x82\xd3\xe4\x93\x02\x14\x12\x12/v1/documents/{id}\x90\x02\x01B5Z3github.com/antonpayments/anton/gen/anton/v1;antonv1b\x06proto3"
+	"!{\"id\":\"doc_cng3q8s6ek9kc5qg1h6g\"}\x12\x97\x02{\"data\":{\"id\":\"doc_cng3q8s6ek9kc5qg1h6g\",\"category\":\"invoice\",\"file_name\":\"invoice.pdf\",\"content_type\":\"application/pdf\",\"size\":20480,\"sha256\":\"9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08\",\"scan\":\"clean\",\"description\":\"\",\"created_at\":\"2026-02-14T10:00:00Z\"}}\x82\xd3\xe4\x93\x02\x14\x12\x12/v1/documents/{id}\x90\x02\x01\x12\xbe\x01\n" +
+	"\x10DownloadDocument\x12!.anton.v1.DownloadDocumentRequest\x1a\x14.google.api.HttpBody\"q\xa2\xbb\x18 \n" +
+	"\trfis:read\x1a\x11document.download8\x01\xaa\xbb\x18#\n" +
+	"!{\"id\":\"doc_cng3q8s6ek9kc5qg1h6g\"}\x82\xd3\xe4\x93\x02\x1d\x12\x1b/v1/documents/{id}/download\x90\x02\x01B5Z3github.com/antonpayments/anton/gen/anton/v1;antonv1b\x06proto3"
 
 var (
 	file_anton_v1_documents_proto_rawDescOnce sync.Once
@@ -780,43 +958,53 @@ func file_anton_v1_documents_proto_rawDescGZIP() []byte {
 }
 
 var file_anton_v1_documents_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_anton_v1_documents_proto_msgTypes = make([]protoimpl.MessageInfo, 9)
+var file_anton_v1_documents_proto_msgTypes = make([]protoimpl.MessageInfo, 12)
 var file_anton_v1_documents_proto_goTypes = []any{
-	(DocumentCategory_Value)(0),    // 0: anton.v1.DocumentCategory.Value
-	(DocumentScan_Value)(0),        // 1: anton.v1.DocumentScan.Value
-	(*DocumentCategory)(nil),       // 2: anton.v1.DocumentCategory
-	(*DocumentScan)(nil),           // 3: anton.v1.DocumentScan
-	(*Document)(nil),               // 4: anton.v1.Document
-	(*CreateDocumentRequest)(nil),  // 5: anton.v1.CreateDocumentRequest
-	(*CreateDocumentResponse)(nil), // 6: anton.v1.CreateDocumentResponse
-	(*ListDocumentsRequest)(nil),   // 7: anton.v1.ListDocumentsRequest
-	(*ListDocumentsResponse)(nil),  // 8: anton.v1.ListDocumentsResponse
-	(*GetDocumentRequest)(nil),     // 9: anton.v1.GetDocumentRequest
-	(*GetDocumentResponse)(nil),    // 10: anton.v1.GetDocumentResponse
-	(*timestamppb.Timestamp)(nil),  // 11: google.protobuf.Timestamp
+	(DocumentCategory_Value)(0),     // 0: anton.v1.DocumentCategory.Value
+	(DocumentScan_Value)(0),         // 1: anton.v1.DocumentScan.Value
+	(*DocumentCategory)(nil),        // 2: anton.v1.DocumentCategory
+	(*DocumentScan)(nil),            // 3: anton.v1.DocumentScan
+	(*Document)(nil),                // 4: anton.v1.Document
+	(*CreateDocumentRequest)(nil),   // 5: anton.v1.CreateDocumentRequest
+	(*CreateDocumentResponse)(nil),  // 6: anton.v1.CreateDocumentResponse
+	(*UploadDocumentRequest)(nil),   // 7: anton.v1.UploadDocumentRequest
+	(*UploadDocumentResponse)(nil),  // 8: anton.v1.UploadDocumentResponse
+	(*ListDocumentsRequest)(nil),    // 9: anton.v1.ListDocumentsRequest
+	(*ListDocumentsResponse)(nil),   // 10: anton.v1.ListDocumentsResponse
+	(*GetDocumentRequest)(nil),      // 11: anton.v1.GetDocumentRequest
+	(*GetDocumentResponse)(nil),     // 12: anton.v1.GetDocumentResponse
+	(*DownloadDocumentRequest)(nil), // 13: anton.v1.DownloadDocumentRequest
+	(*timestamppb.Timestamp)(nil),   // 14: google.protobuf.Timestamp
+	(*httpbody.HttpBody)(nil),       // 15: google.api.HttpBody
 }
 var file_anton_v1_documents_proto_depIdxs = []int32{
 	0,  // 0: anton.v1.Document.category:type_name -> anton.v1.DocumentCategory.Value
 	1,  // 1: anton.v1.Document.scan:type_name -> anton.v1.DocumentScan.Value
-	11, // 2: anton.v1.Document.created_at:type_name -> google.protobuf.Timestamp
+	14, // 2: anton.v1.Document.created_at:type_name -> google.protobuf.Timestamp
 	0,  // 3: anton.v1.CreateDocumentRequest.category:type_name -> anton.v1.DocumentCategory.Value
 	4,  // 4: anton.v1.CreateDocumentResponse.data:type_name -> anton.v1.Document
-	0,  // 5: anton.v1.ListDocumentsRequest.category:type_name -> anton.v1.DocumentCategory.Value
-	11, // 6: anton.v1.ListDocumentsRequest.created_after:type_name -> google.protobuf.Timestamp
-	11, // 7: anton.v1.ListDocumentsRequest.created_before:type_name -> google.protobuf.Timestamp
-	4,  // 8: anton.v1.ListDocumentsResponse.data:type_name -> anton.v1.Document
-	4,  // 9: anton.v1.GetDocumentResponse.data:type_name -> anton.v1.Document
-	5,  // 10: anton.v1.DocumentsService.CreateDocument:input_type -> anton.v1.CreateDocumentRequest
-	7,  // 11: anton.v1.DocumentsService.ListDocuments:input_type -> anton.v1.ListDocumentsRequest
-	9,  // 12: anton.v1.DocumentsService.GetDocument:input_type -> anton.v1.GetDocumentRequest
-	6,  // 13: anton.v1.DocumentsService.CreateDocument:output_type -> anton.v1.CreateDocumentResponse
-	8,  // 14: anton.v1.DocumentsService.ListDocuments:output_type -> anton.v1.ListDocumentsResponse
-	10, // 15: anton.v1.DocumentsService.GetDocument:output_type -> anton.v1.GetDocumentResponse
-	13, // [13:16] is the sub-list for method output_type
-	10, // [10:13] is the sub-list for method input_type
-	10, // [10:10] is the sub-list for extension type_name
-	10, // [10:10] is the sub-list for extension extendee
-	0,  // [0:10] is the sub-list for field type_name
+	0,  // 5: anton.v1.UploadDocumentRequest.category:type_name -> anton.v1.DocumentCategory.Value
+	4,  // 6: anton.v1.UploadDocumentResponse.data:type_name -> anton.v1.Document
+	0,  // 7: anton.v1.ListDocumentsRequest.category:type_name -> anton.v1.DocumentCategory.Value
+	14, // 8: anton.v1.ListDocumentsRequest.created_after:type_name -> google.protobuf.Timestamp
+	14, // 9: anton.v1.ListDocumentsRequest.created_before:type_name -> google.protobuf.Timestamp
+	4,  // 10: anton.v1.ListDocumentsResponse.data:type_name -> anton.v1.Document
+	4,  // 11: anton.v1.GetDocumentResponse.data:type_name -> anton.v1.Document
+	5,  // 12: anton.v1.DocumentsService.CreateDocument:input_type -> anton.v1.CreateDocumentRequest
+	7,  // 13: anton.v1.DocumentsService.UploadDocument:input_type -> anton.v1.UploadDocumentRequest
+	9,  // 14: anton.v1.DocumentsService.ListDocuments:input_type -> anton.v1.ListDocumentsRequest
+	11, // 15: anton.v1.DocumentsService.GetDocument:input_type -> anton.v1.GetDocumentRequest
+	13, // 16: anton.v1.DocumentsService.DownloadDocument:input_type -> anton.v1.DownloadDocumentRequest
+	6,  // 17: anton.v1.DocumentsService.CreateDocument:output_type -> anton.v1.CreateDocumentResponse
+	8,  // 18: anton.v1.DocumentsService.UploadDocument:output_type -> anton.v1.UploadDocumentResponse
+	10, // 19: anton.v1.DocumentsService.ListDocuments:output_type -> anton.v1.ListDocumentsResponse
+	12, // 20: anton.v1.DocumentsService.GetDocument:output_type -> anton.v1.GetDocumentResponse
+	15, // 21: anton.v1.DocumentsService.DownloadDocument:output_type -> google.api.HttpBody
+	17, // [17:22] is the sub-list for method output_type
+	12, // [12:17] is the sub-list for method input_type
+	12, // [12:12] is the sub-list for extension type_name
+	12, // [12:12] is the sub-list for extension extendee
+	0,  // [0:12] is the sub-list for field type_name
 }
 
 func init() { file_anton_v1_documents_proto_init() }
@@ -825,15 +1013,15 @@ func file_anton_v1_documents_proto_init() {
 		return
 	}
 	file_anton_v1_options_proto_init()
-	file_anton_v1_documents_proto_msgTypes[5].OneofWrappers = []any{}
-	file_anton_v1_documents_proto_msgTypes[6].OneofWrappers = []any{}
+	file_anton_v1_documents_proto_msgTypes[7].OneofWrappers = []any{}
+	file_anton_v1_documents_proto_msgTypes[8].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_anton_v1_documents_proto_rawDesc), len(file_anton_v1_documents_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   9,
+			NumMessages:   12,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -8,6 +8,7 @@ package antonv1
 
 import (
 	context "context"
+	httpbody "google.golang.org/genproto/googleapis/api/httpbody"
 	grpc "google.golang.org/grpc"
 	codes "google.golang.org/grpc/codes"
 	status "google.golang.org/grpc/status"
@@ -19,9 +20,11 @@ import (
 const _ = grpc.SupportPackageIsVersion9
 
 const (
-	DocumentsService_CreateDocument_FullMethodName = "/anton.v1.DocumentsService/CreateDocument"
-	DocumentsService_ListDocuments_FullMethodName  = "/anton.v1.DocumentsService/ListDocuments"
-	DocumentsService_GetDocument_FullMethodName    = "/anton.v1.DocumentsService/GetDocument"
+	DocumentsService_CreateDocument_FullMethodName   = "/anton.v1.DocumentsService/CreateDocument"
+	DocumentsService_UploadDocument_FullMethodName   = "/anton.v1.DocumentsService/UploadDocument"
+	DocumentsService_ListDocuments_FullMethodName    = "/anton.v1.DocumentsService/ListDocuments"
+	DocumentsService_GetDocument_FullMethodName      = "/anton.v1.DocumentsService/GetDocument"
+	DocumentsService_DownloadDocument_FullMethodName = "/anton.v1.DocumentsService/DownloadDocument"
 )
 
 // DocumentsServiceClient is the client API for DocumentsService service.
@@ -35,10 +38,18 @@ type DocumentsServiceClient interface {
 	// Send it as `multipart/form-data` with the parts `file` and `category`, and `description` where you like; or as JSON with the file
 	// in `content`, in base64, when the whole body is within 1 MiB. A merchant may keep 10,000 documents and 5 GiB.
 	CreateDocument(ctx context.Context, in *CreateDocumentRequest, opts ...grpc.CallOption) (*CreateDocumentResponse, error)
+	// Uploads a document over gRPC in pieces: the way for files that a single message is too small for.
+	//
+	// The first message says what the file is; every message brings the next piece in `content`, up to 1 MiB less a little. What comes back,
+	// and what is refused, is as for CreateDocument. An `idempotency-key` in the metadata works as for any other call.
+	UploadDocument(ctx context.Context, opts ...grpc.CallOption) (grpc.ClientStreamingClient[UploadDocumentRequest, UploadDocumentResponse], error)
 	// Lists your documents, newest first.
 	ListDocuments(ctx context.Context, in *ListDocumentsRequest, opts ...grpc.CallOption) (*ListDocumentsResponse, error)
 	// Shows what a document is, without the file.
 	GetDocument(ctx context.Context, in *GetDocumentRequest, opts ...grpc.CallOption) (*GetDocumentResponse, error)
+	// Downloads the file as you sent it: a raw body with its own content type, never to be shown inside a page. Every download is audited.
+	// buf:lint:ignore RPC_RESPONSE_STANDARD_NAME
+	DownloadDocument(ctx context.Context, in *DownloadDocumentRequest, opts ...grpc.CallOption) (*httpbody.HttpBody, error)
 }
 
 type documentsServiceClient struct {
@@ -58,6 +69,19 @@ func (c *documentsServiceClient) CreateDocument(ctx context.Context, in *CreateD
 	}
 	return out, nil
 }
+
+func (c *documentsServiceClient) UploadDocument(ctx context.Context, opts ...grpc.CallOption) (grpc.ClientStreamingClient[UploadDocumentRequest, UploadDocumentResponse], error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	stream, err := c.cc.NewStream(ctx, &DocumentsService_ServiceDesc.Streams[0], DocumentsService_UploadDocument_FullMethodName, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	x := &grpc.GenericClientStream[UploadDocumentRequest, UploadDocumentResponse]{ClientStream: stream}
+	return x, nil
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type DocumentsService_UploadDocumentClient = grpc.ClientStreamingClient[UploadDocumentRequest, UploadDocumentResponse]
 
 func (c *documentsServiceClient) ListDocuments(ctx context.Context, in *ListDocumentsRequest, opts ...grpc.CallOption) (*ListDocumentsResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
@@ -79,6 +103,16 @@ func (c *documentsServiceClient) GetDocument(ctx context.Context, in *GetDocumen
 	return out, nil
 }
 
+func (c *documentsServiceClient) DownloadDocument(ctx context.Context, in *DownloadDocumentRequest, opts ...grpc.CallOption) (*httpbody.HttpBody, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(httpbody.HttpBody)
+	err := c.cc.Invoke(ctx, DocumentsService_DownloadDocument_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // DocumentsServiceServer is the server API for DocumentsService service.
 // All implementations should embed UnimplementedDocumentsServiceServer
 // for forward compatibility.
@@ -90,10 +124,18 @@ type DocumentsServiceServer interface {
 	// Send it as `multipart/form-data` with the parts `file` and `category`, and `description` where you like; or as JSON with the file
 	// in `content`, in base64, when the whole body is within 1 MiB. A merchant may keep 10,000 documents and 5 GiB.
 	CreateDocument(context.Context, *CreateDocumentRequest) (*CreateDocumentResponse, error)
+	// Uploads a document over gRPC in pieces: the way for files that a single message is too small for.
+	//
+	// The first message says what the file is; every message brings the next piece in `content`, up to 1 MiB less a little. What comes back,
+	// and what is refused, is as for CreateDocument. An `idempotency-key` in the metadata works as for any other call.
+	UploadDocument(grpc.ClientStreamingServer[UploadDocumentRequest, UploadDocumentResponse]) error
 	// Lists your documents, newest first.
 	ListDocuments(context.Context, *ListDocumentsRequest) (*ListDocumentsResponse, error)
 	// Shows what a document is, without the file.
 	GetDocument(context.Context, *GetDocumentRequest) (*GetDocumentResponse, error)
+	// Downloads the file as you sent it: a raw body with its own content type, never to be shown inside a page. Every download is audited.
+	// buf:lint:ignore RPC_RESPONSE_STANDARD_NAME
+	DownloadDocument(context.Context, *DownloadDocumentRequest) (*httpbody.HttpBody, error)
 }
 
 // UnimplementedDocumentsServiceServer should be embedded to have
@@ -106,11 +148,17 @@ type UnimplementedDocumentsServiceServer struct{}
 func (UnimplementedDocumentsServiceServer) CreateDocument(context.Context, *CreateDocumentRequest) (*CreateDocumentResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method CreateDocument not implemented")
 }
+func (UnimplementedDocumentsServiceServer) UploadDocument(grpc.ClientStreamingServer[UploadDocumentRequest, UploadDocumentResponse]) error {
+	return status.Error(codes.Unimplemented, "method UploadDocument not implemented")
+}
 func (UnimplementedDocumentsServiceServer) ListDocuments(context.Context, *ListDocumentsRequest) (*ListDocumentsResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ListDocuments not implemented")
 }
 func (UnimplementedDocumentsServiceServer) GetDocument(context.Context, *GetDocumentRequest) (*GetDocumentResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method GetDocument not implemented")
+}
+func (UnimplementedDocumentsServiceServer) DownloadDocument(context.Context, *DownloadDocumentRequest) (*httpbody.HttpBody, error) {
+	return nil, status.Error(codes.Unimplemented, "method DownloadDocument not implemented")
 }
 func (UnimplementedDocumentsServiceServer) testEmbeddedByValue() {}
 
@@ -150,6 +198,13 @@ func _DocumentsService_CreateDocument_Handler(srv interface{}, ctx context.Conte
 	return interceptor(ctx, in, info, handler)
 }
 
+func _DocumentsService_UploadDocument_Handler(srv interface{}, stream grpc.ServerStream) error {
+	return srv.(DocumentsServiceServer).UploadDocument(&grpc.GenericServerStream[UploadDocumentRequest, UploadDocumentResponse]{ServerStream: stream})
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type DocumentsService_UploadDocumentServer = grpc.ClientStreamingServer[UploadDocumentRequest, UploadDocumentResponse]
+
 func _DocumentsService_ListDocuments_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(ListDocumentsRequest)
 	if err := dec(in); err != nil {
@@ -186,6 +241,24 @@ func _DocumentsService_GetDocument_Handler(srv interface{}, ctx context.Context,
 	return interceptor(ctx, in, info, handler)
 }
 
+func _DocumentsService_DownloadDocument_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(DownloadDocumentRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(DocumentsServiceServer).DownloadDocument(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: DocumentsService_DownloadDocument_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(DocumentsServiceServer).DownloadDocument(ctx, req.(*DownloadDocumentRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // DocumentsService_ServiceDesc is the grpc.ServiceDesc for DocumentsService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -205,7 +278,17 @@ var DocumentsService_ServiceDesc = grpc.ServiceDesc{
 			MethodName: "GetDocument",
 			Handler:    _DocumentsService_GetDocument_Handler,
 		},
+		{
+			MethodName: "DownloadDocument",
+			Handler:    _DocumentsService_DownloadDocument_Handler,
+		},
 	},
-	Streams:  []grpc.StreamDesc{},
+	Streams: []grpc.StreamDesc{
+		{
+			StreamName:    "UploadDocument",
+			Handler:       _DocumentsService_UploadDocument_Handler,
+			ClientStreams: true,
+		},
+	},
 	Metadata: "anton/v1/documents.proto",
 }
