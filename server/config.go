@@ -35,8 +35,8 @@ type settings struct {
 
 // check refuses settings that contradict each other, before anything is started.
 func (s *settings) check() error {
-	if s.ReviewWithin <= 0 {
-		return errors.New("--review-within (ANTON_REVIEW_WITHIN) must be longer than nothing: a review needs time")
+	if s.ReviewWithin < 0 {
+		return errors.New("--review-within (ANTON_REVIEW_WITHIN) must not be negative: a review needs time")
 	}
 	if s.Environment != "live" {
 		return nil

@@ -127,6 +127,7 @@ func New(c Config) (*Server, error) {
 		antonv1.RegisterReferenceServiceServer(to, &reference.Service{})
 		antonv1.RegisterSandboxServiceServer(to, payoutService)
 		antonv1.RegisterRfisServiceServer(to, &rfis.Service{Keys: c.Keys})
+		antonv1.RegisterEngineServiceServer(to, &engine.Service{})
 		antonv1.RegisterDocumentsServiceServer(to, documentService)
 		opsv1.RegisterMerchantsServiceServer(to, merchantService)
 		opsv1.RegisterOperatorKeysServiceServer(to, &merchants.OperatorKeys{})

@@ -19,6 +19,9 @@ func init() {
 		"/anton.v1.DocumentsService/DownloadDocument":     func(tn tenant) fields { return fields{"id": tn.document} },
 		"/anton.ops.v1.DocumentsService/DownloadDocument": func(tn tenant) fields { return fields{"id": tn.document} },
 
+		"/anton.v1.EngineService/GetPayoutVerdict":      func(tn tenant) fields { return fields{"payout_id": tn.reviewed} },
+		"/anton.v1.EngineService/GetBeneficiaryVerdict": func(tn tenant) fields { return fields{"beneficiary_id": tn.beneficiary} },
+
 		"/anton.v1.RfisService/ListRfis": func(tn tenant) fields {
 			return fields{"entity_type": "beneficiary", "entity_id": tn.archiving, "limit": 10, "created_after": "2026-02-13T00:00:00Z"}
 		},

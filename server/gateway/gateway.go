@@ -65,6 +65,7 @@ var services = []func(*runtime.ServeMux, grpc.ClientConnInterface) error{
 	routes(opsv1.RegisterFundingAccountsServiceHandlerClient, opsv1.NewFundingAccountsServiceClient),
 	routes(antonv1.RegisterRfisServiceHandlerClient, antonv1.NewRfisServiceClient),
 	routes(antonv1.RegisterDocumentsServiceHandlerClient, antonv1.NewDocumentsServiceClient),
+	routes(antonv1.RegisterEngineServiceHandlerClient, antonv1.NewEngineServiceClient),
 	routes(opsv1.RegisterReviewServiceHandlerClient, opsv1.NewReviewServiceClient),
 	routes(opsv1.RegisterRfisServiceHandlerClient, opsv1.NewRfisServiceClient),
 	routes(opsv1.RegisterDocumentsServiceHandlerClient, opsv1.NewDocumentsServiceClient),

@@ -48,7 +48,6 @@ type DocumentsServiceClient interface {
 	// Shows what a document is, without the file.
 	GetDocument(ctx context.Context, in *GetDocumentRequest, opts ...grpc.CallOption) (*GetDocumentResponse, error)
 	// Downloads the file as you sent it: a raw body with its own content type, never to be shown inside a page. Every download is audited.
-	// buf:lint:ignore RPC_RESPONSE_STANDARD_NAME
 	DownloadDocument(ctx context.Context, in *DownloadDocumentRequest, opts ...grpc.CallOption) (*httpbody.HttpBody, error)
 }
 
@@ -134,7 +133,6 @@ type DocumentsServiceServer interface {
 	// Shows what a document is, without the file.
 	GetDocument(context.Context, *GetDocumentRequest) (*GetDocumentResponse, error)
 	// Downloads the file as you sent it: a raw body with its own content type, never to be shown inside a page. Every download is audited.
-	// buf:lint:ignore RPC_RESPONSE_STANDARD_NAME
 	DownloadDocument(context.Context, *DownloadDocumentRequest) (*httpbody.HttpBody, error)
 }
 

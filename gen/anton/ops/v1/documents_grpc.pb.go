@@ -30,7 +30,6 @@ const (
 // Documents that merchants sent, for who reads their answers.
 type DocumentsServiceClient interface {
 	// Downloads a document's file. Every download is audited.
-	// buf:lint:ignore RPC_RESPONSE_STANDARD_NAME
 	DownloadDocument(ctx context.Context, in *DownloadDocumentRequest, opts ...grpc.CallOption) (*httpbody.HttpBody, error)
 }
 
@@ -59,7 +58,6 @@ func (c *documentsServiceClient) DownloadDocument(ctx context.Context, in *Downl
 // Documents that merchants sent, for who reads their answers.
 type DocumentsServiceServer interface {
 	// Downloads a document's file. Every download is audited.
-	// buf:lint:ignore RPC_RESPONSE_STANDARD_NAME
 	DownloadDocument(context.Context, *DownloadDocumentRequest) (*httpbody.HttpBody, error)
 }
 
