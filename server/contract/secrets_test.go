@@ -24,7 +24,7 @@ func TestMerchantsReadNothingThatIsStaffs(t *testing.T) {
 			"screening":{"certain":true,"hits":[{"role":"beneficiary","authority":"CANARY","entry_id":"CANARY-1","entry_name":"CANARY name","score":0.987654}],"lists":["CANARY list"]}}'
 			|| jsonb_build_object('risk', stages -> 'risk' || '{"signals":[{"code":"CANARY_peers","points":100,"says":"CANARY of other merchants"}]}')`,
 		`update verdicts set inputs = '{"risk":{"CANARY":1}}'`,
-		`update payout_reviews set claimed_by = 'key_CANARY', claimed_at = now(), claimed_until = now()`,
+		`update payout_reviews set claimed_by = 'key_CANARY', claimed_at = '2026-02-01', claimed_until = '2026-02-01'`,
 		`update rfis set note = 'CANARY note', opened_by = 'key_CANARY'`,
 		`update rfi_steps set note = 'CANARY note'`,
 		`update merchants set suspension_reason = 'CANARY reason'`,

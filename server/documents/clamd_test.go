@@ -81,7 +81,9 @@ func TestTheScannerIsAsked(t *testing.T) {
 			t.Errorf("a refusal of the scanner's: %v", err)
 		}
 	}
-	tcp.Close()
+	if err := tcp.Close(); err != nil {
+		t.Fatal(err)
+	}
 	if _, err := scan(t.Context(), tcp.Addr().String(), []byte("x")); err == nil {
 		t.Error("without a scanner everything is clean")
 	}

@@ -37,7 +37,9 @@ func form(t *testing.T, m *testserver.Client, key, name string, content []byte, 
 	if _, err := part.Write(content); err != nil {
 		t.Fatal(err)
 	}
-	w.Close()
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
 	header := http.Header{"Content-Type": {w.FormDataContentType()}}
 	if key != "" {
 		header.Set("Idempotency-Key", key)

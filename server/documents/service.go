@@ -111,11 +111,7 @@ func (s *Service) store(ctx context.Context, tx *unit.Unit, row db.Document, con
 		return err
 	}
 	q := tx.Queue(unit.Rows)
-	err = q.DocumentInsert(ctx, db.DocumentInsertParams{
-		MerchantID: row.MerchantID, ID: row.ID, Category: row.Category, FileName: row.FileName, ContentType: row.ContentType,
-		Size: row.Size, Sha256: row.Sha256, Scan: row.Scan, Description: row.Description, CreatedBy: row.CreatedBy, CreatedAt: row.CreatedAt,
-	})
-	if err != nil {
+	if err := q.DocumentInsert(ctx, db.DocumentInsertParams(row)); err != nil {
 		return err
 	}
 	err = q.DocumentContentInsert(ctx, db.DocumentContentInsertParams{MerchantID: row.MerchantID, DocumentID: row.ID, Content: sealed})

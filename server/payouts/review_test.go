@@ -172,7 +172,7 @@ func TestTheEvidenceIsInOneAnswerAndAudited(t *testing.T) {
 		"verdict.stages.forced": "review",
 	} {
 		var at any = d
-		for _, name := range strings.Split(path, ".") {
+		for name := range strings.SplitSeq(path, ".") {
 			at = at.(map[string]any)[name]
 		}
 		if fmt.Sprint(at) != want {

@@ -33,8 +33,8 @@ const (
 //
 // The review queue: payouts that a person must look at before they may be sent.
 //
-// Claim a payout, look at its evidence, then approve or cancel it. A review that nobody decides expires after seven days, and the payout
-// is cancelled. Nobody approves what they created, and nothing is approved against an obstacle: an RFI that is not cleared
+// Claim a payout, look at its evidence, then approve or cancel it. A review that nobody decides expires, after seven days unless the
+// server is told otherwise, and the payout is cancelled. Nobody approves what they created, and nothing is approved against an obstacle: an RFI that is not cleared
 // (`open_rfi`), a screening that is not clear (`screening_not_clear`), or velocity that is no longer counted
 // (`velocity_not_reserved`).
 type ReviewServiceClient interface {
@@ -127,8 +127,8 @@ func (c *reviewServiceClient) CancelReview(ctx context.Context, in *CancelReview
 //
 // The review queue: payouts that a person must look at before they may be sent.
 //
-// Claim a payout, look at its evidence, then approve or cancel it. A review that nobody decides expires after seven days, and the payout
-// is cancelled. Nobody approves what they created, and nothing is approved against an obstacle: an RFI that is not cleared
+// Claim a payout, look at its evidence, then approve or cancel it. A review that nobody decides expires, after seven days unless the
+// server is told otherwise, and the payout is cancelled. Nobody approves what they created, and nothing is approved against an obstacle: an RFI that is not cleared
 // (`open_rfi`), a screening that is not clear (`screening_not_clear`), or velocity that is no longer counted
 // (`velocity_not_reserved`).
 type ReviewServiceServer interface {
