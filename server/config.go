@@ -40,12 +40,17 @@ type settings struct {
 	ScreeningSources []string      `name:"screening-source" sep:"none" help:"AUTHORITY=URL or AUTHORITY=PATH instead of the address at which the authority publishes; may be repeated. In the environment the sources have semicolons between them." placeholder:"SOURCE"`
 	LogFormat        string        `help:"text for people, json for machines; text on a terminal when absent." enum:",text,json" default:"" env:"ANTON_LOG_FORMAT"`
 	LogLevel         string        `help:"Least level that is logged." enum:"debug,info,warn,error" default:"info" env:"ANTON_LOG_LEVEL"`
+	ReviewWithin     time.Duration `help:"How long a payout may wait for a reviewer before it is cancelled; 168h when absent." default:"168h" env:"ANTON_REVIEW_WITHIN" placeholder:"DURATION"`
+	Clamd            string        `name:"clamd-addr" help:"The clamd that scans uploads, host:port or unix:/path. Without it documents are not scanned." env:"ANTON_CLAMD_ADDR" placeholder:"ADDR"`
 }
 
 // check refuses settings that contradict each other, before anything is started.
 func (s *settings) check() error {
 	if _, err := s.screening(); err != nil {
 		return err
+	}
+	if s.ReviewWithin < 0 {
+		return errors.New("--review-within (ANTON_REVIEW_WITHIN) must not be negative: a review needs time")
 	}
 	if s.Environment != "live" {
 		return nil

@@ -20,7 +20,7 @@ var ranks = [][]string{
 	{"gateway", "docs"},
 	{"interceptors"},
 	{"payouts"},
-	{"accounts", "balances", "beneficiaries", "merchants", "engine", "reference"},
+	{"accounts", "balances", "beneficiaries", "documents", "merchants", "engine", "reference", "rfis"},
 	{"rails/sandbox"},
 	{"ledger", "screening", "sanctions", "velocity", "risk", "rails", "keysets"},
 	{"events", "audit"},

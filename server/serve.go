@@ -79,7 +79,8 @@ func serve(ctx context.Context, s *settings, out io.Writer, ready func(*sandboxF
 	server, err := assembly.New(assembly.Config{
 		Pool: pool, Keys: keys, Clock: time.Now, Log: log, Environment: s.Environment, KeepHeld: s.HitFunds == "keep_held",
 		Lists: screening.required, ListMaxAge: s.ScreeningMaxAge, ListRefresh: screening.refresh, ListSources: screening.sources,
-		Tracer: tracer,
+		Tracer:       tracer,
+		ReviewWithin: s.ReviewWithin, Scanner: s.Clamd,
 	})
 	if err != nil {
 		return err
@@ -144,7 +145,7 @@ func serveOn(ctx context.Context, server *assembly.Server, on ports, log *slog.L
 		}
 	})
 	workerCtx, stopWorker := context.WithCancel(context.Background())
-	for _, work := range []func(context.Context){server.Worker.Run, server.Sealer.Run, server.Checker.Run, server.KeyUses.Run, server.Watcher.Run, server.Ready.Run, server.Sanctions.Run, server.Pruner.Run} {
+	for _, work := range []func(context.Context){server.Worker.Run, server.Sealer.Run, server.Checker.Run, server.KeyUses.Run, server.Watcher.Run, server.Ready.Run, server.Sanctions.Run, server.Pruner.Run, server.RfiAlarm.Run} {
 		working.Go(func() { work(workerCtx) })
 	}
 	if server.Refresher != nil {

@@ -169,6 +169,116 @@ func AllBeneficiaryStatusValues() []BeneficiaryStatus {
 	}
 }
 
+type DocumentCategory string
+
+const (
+	DocumentCategoryRfiEvidence         DocumentCategory = "rfi_evidence"
+	DocumentCategoryIdentity            DocumentCategory = "identity"
+	DocumentCategoryCompanyRegistration DocumentCategory = "company_registration"
+	DocumentCategoryProofOfAddress      DocumentCategory = "proof_of_address"
+	DocumentCategoryBankStatement       DocumentCategory = "bank_statement"
+	DocumentCategoryInvoice             DocumentCategory = "invoice"
+	DocumentCategoryContract            DocumentCategory = "contract"
+	DocumentCategoryOther               DocumentCategory = "other"
+)
+
+func (e *DocumentCategory) Scan(src interface{}) error {
+	switch s := src.(type) {
+	case []byte:
+		*e = DocumentCategory(s)
+	case string:
+		*e = DocumentCategory(s)
+	default:
+		return fmt.Errorf("unsupported scan type for DocumentCategory: %T", src)
+	}
+	return nil
+}
+
+type NullDocumentCategory struct {
+	DocumentCategory DocumentCategory
+	Valid            bool // Valid is true if DocumentCategory is not NULL
+}
+
+// Scan implements the Scanner interface.
+func (ns *NullDocumentCategory) Scan(value interface{}) error {
+	if value == nil {
+		ns.DocumentCategory, ns.Valid = "", false
+		return nil
+	}
+	ns.Valid = true
+	return ns.DocumentCategory.Scan(value)
+}
+
+// Value implements the driver Valuer interface.
+func (ns NullDocumentCategory) Value() (driver.Value, error) {
+	if !ns.Valid {
+		return nil, nil
+	}
+	return string(ns.DocumentCategory), nil
+}
+
+func AllDocumentCategoryValues() []DocumentCategory {
+	return []DocumentCategory{
+		DocumentCategoryRfiEvidence,
+		DocumentCategoryIdentity,
+		DocumentCategoryCompanyRegistration,
+		DocumentCategoryProofOfAddress,
+		DocumentCategoryBankStatement,
+		DocumentCategoryInvoice,
+		DocumentCategoryContract,
+		DocumentCategoryOther,
+	}
+}
+
+type DocumentScan string
+
+const (
+	DocumentScanNotScanned DocumentScan = "not_scanned"
+	DocumentScanClean      DocumentScan = "clean"
+)
+
+func (e *DocumentScan) Scan(src interface{}) error {
+	switch s := src.(type) {
+	case []byte:
+		*e = DocumentScan(s)
+	case string:
+		*e = DocumentScan(s)
+	default:
+		return fmt.Errorf("unsupported scan type for DocumentScan: %T", src)
+	}
+	return nil
+}
+
+type NullDocumentScan struct {
+	DocumentScan DocumentScan
+	Valid        bool // Valid is true if DocumentScan is not NULL
+}
+
+// Scan implements the Scanner interface.
+func (ns *NullDocumentScan) Scan(value interface{}) error {
+	if value == nil {
+		ns.DocumentScan, ns.Valid = "", false
+		return nil
+	}
+	ns.Valid = true
+	return ns.DocumentScan.Scan(value)
+}
+
+// Value implements the driver Valuer interface.
+func (ns NullDocumentScan) Value() (driver.Value, error) {
+	if !ns.Valid {
+		return nil, nil
+	}
+	return string(ns.DocumentScan), nil
+}
+
+func AllDocumentScanValues() []DocumentScan {
+	return []DocumentScan{
+		DocumentScanNotScanned,
+		DocumentScanClean,
+	}
+}
+
 type FeeBearer string
 
 const (
@@ -737,6 +847,318 @@ func AllPayoutStatusValues() []PayoutStatus {
 	}
 }
 
+type ReviewOutcome string
+
+const (
+	ReviewOutcomeApproved  ReviewOutcome = "approved"
+	ReviewOutcomeCancelled ReviewOutcome = "cancelled"
+)
+
+func (e *ReviewOutcome) Scan(src interface{}) error {
+	switch s := src.(type) {
+	case []byte:
+		*e = ReviewOutcome(s)
+	case string:
+		*e = ReviewOutcome(s)
+	default:
+		return fmt.Errorf("unsupported scan type for ReviewOutcome: %T", src)
+	}
+	return nil
+}
+
+type NullReviewOutcome struct {
+	ReviewOutcome ReviewOutcome
+	Valid         bool // Valid is true if ReviewOutcome is not NULL
+}
+
+// Scan implements the Scanner interface.
+func (ns *NullReviewOutcome) Scan(value interface{}) error {
+	if value == nil {
+		ns.ReviewOutcome, ns.Valid = "", false
+		return nil
+	}
+	ns.Valid = true
+	return ns.ReviewOutcome.Scan(value)
+}
+
+// Value implements the driver Valuer interface.
+func (ns NullReviewOutcome) Value() (driver.Value, error) {
+	if !ns.Valid {
+		return nil, nil
+	}
+	return string(ns.ReviewOutcome), nil
+}
+
+func AllReviewOutcomeValues() []ReviewOutcome {
+	return []ReviewOutcome{
+		ReviewOutcomeApproved,
+		ReviewOutcomeCancelled,
+	}
+}
+
+type RfiCategory string
+
+const (
+	RfiCategorySourceOfFunds          RfiCategory = "source_of_funds"
+	RfiCategoryPurposeOfPayment       RfiCategory = "purpose_of_payment"
+	RfiCategoryBeneficiaryInformation RfiCategory = "beneficiary_information"
+	RfiCategoryIdentity               RfiCategory = "identity"
+	RfiCategoryDocumentation          RfiCategory = "documentation"
+	RfiCategoryUnusualActivity        RfiCategory = "unusual_activity"
+	RfiCategoryOther                  RfiCategory = "other"
+)
+
+func (e *RfiCategory) Scan(src interface{}) error {
+	switch s := src.(type) {
+	case []byte:
+		*e = RfiCategory(s)
+	case string:
+		*e = RfiCategory(s)
+	default:
+		return fmt.Errorf("unsupported scan type for RfiCategory: %T", src)
+	}
+	return nil
+}
+
+type NullRfiCategory struct {
+	RfiCategory RfiCategory
+	Valid       bool // Valid is true if RfiCategory is not NULL
+}
+
+// Scan implements the Scanner interface.
+func (ns *NullRfiCategory) Scan(value interface{}) error {
+	if value == nil {
+		ns.RfiCategory, ns.Valid = "", false
+		return nil
+	}
+	ns.Valid = true
+	return ns.RfiCategory.Scan(value)
+}
+
+// Value implements the driver Valuer interface.
+func (ns NullRfiCategory) Value() (driver.Value, error) {
+	if !ns.Valid {
+		return nil, nil
+	}
+	return string(ns.RfiCategory), nil
+}
+
+func AllRfiCategoryValues() []RfiCategory {
+	return []RfiCategory{
+		RfiCategorySourceOfFunds,
+		RfiCategoryPurposeOfPayment,
+		RfiCategoryBeneficiaryInformation,
+		RfiCategoryIdentity,
+		RfiCategoryDocumentation,
+		RfiCategoryUnusualActivity,
+		RfiCategoryOther,
+	}
+}
+
+type RfiEntityType string
+
+const (
+	RfiEntityTypePayout      RfiEntityType = "payout"
+	RfiEntityTypeBeneficiary RfiEntityType = "beneficiary"
+	RfiEntityTypeMerchant    RfiEntityType = "merchant"
+)
+
+func (e *RfiEntityType) Scan(src interface{}) error {
+	switch s := src.(type) {
+	case []byte:
+		*e = RfiEntityType(s)
+	case string:
+		*e = RfiEntityType(s)
+	default:
+		return fmt.Errorf("unsupported scan type for RfiEntityType: %T", src)
+	}
+	return nil
+}
+
+type NullRfiEntityType struct {
+	RfiEntityType RfiEntityType
+	Valid         bool // Valid is true if RfiEntityType is not NULL
+}
+
+// Scan implements the Scanner interface.
+func (ns *NullRfiEntityType) Scan(value interface{}) error {
+	if value == nil {
+		ns.RfiEntityType, ns.Valid = "", false
+		return nil
+	}
+	ns.Valid = true
+	return ns.RfiEntityType.Scan(value)
+}
+
+// Value implements the driver Valuer interface.
+func (ns NullRfiEntityType) Value() (driver.Value, error) {
+	if !ns.Valid {
+		return nil, nil
+	}
+	return string(ns.RfiEntityType), nil
+}
+
+func AllRfiEntityTypeValues() []RfiEntityType {
+	return []RfiEntityType{
+		RfiEntityTypePayout,
+		RfiEntityTypeBeneficiary,
+		RfiEntityTypeMerchant,
+	}
+}
+
+type RfiOutcome string
+
+const (
+	RfiOutcomeCleared RfiOutcome = "cleared"
+	RfiOutcomeBlocked RfiOutcome = "blocked"
+)
+
+func (e *RfiOutcome) Scan(src interface{}) error {
+	switch s := src.(type) {
+	case []byte:
+		*e = RfiOutcome(s)
+	case string:
+		*e = RfiOutcome(s)
+	default:
+		return fmt.Errorf("unsupported scan type for RfiOutcome: %T", src)
+	}
+	return nil
+}
+
+type NullRfiOutcome struct {
+	RfiOutcome RfiOutcome
+	Valid      bool // Valid is true if RfiOutcome is not NULL
+}
+
+// Scan implements the Scanner interface.
+func (ns *NullRfiOutcome) Scan(value interface{}) error {
+	if value == nil {
+		ns.RfiOutcome, ns.Valid = "", false
+		return nil
+	}
+	ns.Valid = true
+	return ns.RfiOutcome.Scan(value)
+}
+
+// Value implements the driver Valuer interface.
+func (ns NullRfiOutcome) Value() (driver.Value, error) {
+	if !ns.Valid {
+		return nil, nil
+	}
+	return string(ns.RfiOutcome), nil
+}
+
+func AllRfiOutcomeValues() []RfiOutcome {
+	return []RfiOutcome{
+		RfiOutcomeCleared,
+		RfiOutcomeBlocked,
+	}
+}
+
+type RfiStatus string
+
+const (
+	RfiStatusOpen      RfiStatus = "open"
+	RfiStatusResponded RfiStatus = "responded"
+	RfiStatusResolved  RfiStatus = "resolved"
+	RfiStatusEscalated RfiStatus = "escalated"
+)
+
+func (e *RfiStatus) Scan(src interface{}) error {
+	switch s := src.(type) {
+	case []byte:
+		*e = RfiStatus(s)
+	case string:
+		*e = RfiStatus(s)
+	default:
+		return fmt.Errorf("unsupported scan type for RfiStatus: %T", src)
+	}
+	return nil
+}
+
+type NullRfiStatus struct {
+	RfiStatus RfiStatus
+	Valid     bool // Valid is true if RfiStatus is not NULL
+}
+
+// Scan implements the Scanner interface.
+func (ns *NullRfiStatus) Scan(value interface{}) error {
+	if value == nil {
+		ns.RfiStatus, ns.Valid = "", false
+		return nil
+	}
+	ns.Valid = true
+	return ns.RfiStatus.Scan(value)
+}
+
+// Value implements the driver Valuer interface.
+func (ns NullRfiStatus) Value() (driver.Value, error) {
+	if !ns.Valid {
+		return nil, nil
+	}
+	return string(ns.RfiStatus), nil
+}
+
+func AllRfiStatusValues() []RfiStatus {
+	return []RfiStatus{
+		RfiStatusOpen,
+		RfiStatusResponded,
+		RfiStatusResolved,
+		RfiStatusEscalated,
+	}
+}
+
+type RfiUrgency string
+
+const (
+	RfiUrgencyLow    RfiUrgency = "low"
+	RfiUrgencyMedium RfiUrgency = "medium"
+	RfiUrgencyHigh   RfiUrgency = "high"
+)
+
+func (e *RfiUrgency) Scan(src interface{}) error {
+	switch s := src.(type) {
+	case []byte:
+		*e = RfiUrgency(s)
+	case string:
+		*e = RfiUrgency(s)
+	default:
+		return fmt.Errorf("unsupported scan type for RfiUrgency: %T", src)
+	}
+	return nil
+}
+
+type NullRfiUrgency struct {
+	RfiUrgency RfiUrgency
+	Valid      bool // Valid is true if RfiUrgency is not NULL
+}
+
+// Scan implements the Scanner interface.
+func (ns *NullRfiUrgency) Scan(value interface{}) error {
+	if value == nil {
+		ns.RfiUrgency, ns.Valid = "", false
+		return nil
+	}
+	ns.Valid = true
+	return ns.RfiUrgency.Scan(value)
+}
+
+// Value implements the driver Valuer interface.
+func (ns NullRfiUrgency) Value() (driver.Value, error) {
+	if !ns.Valid {
+		return nil, nil
+	}
+	return string(ns.RfiUrgency), nil
+}
+
+func AllRfiUrgencyValues() []RfiUrgency {
+	return []RfiUrgency{
+		RfiUrgencyLow,
+		RfiUrgencyMedium,
+		RfiUrgencyHigh,
+	}
+}
+
 type VelocityAction string
 
 const (
@@ -1101,6 +1523,32 @@ type Deployment struct {
 	ClaimedAt   time.Time
 }
 
+type Document struct {
+	MerchantID  string
+	ID          string
+	Category    DocumentCategory
+	FileName    string
+	ContentType string
+	Size        int32
+	Sha256      []byte
+	Scan        DocumentScan
+	Description string
+	CreatedBy   string
+	CreatedAt   time.Time
+}
+
+type DocumentContent struct {
+	MerchantID string
+	DocumentID string
+	Content    []byte
+}
+
+type DocumentUsage struct {
+	MerchantID string
+	Documents  int32
+	Bytes      int64
+}
+
 type Event struct {
 	MerchantID     string
 	ID             string
@@ -1261,6 +1709,19 @@ type Payout struct {
 	Attempt          int32
 	VelocityRuleID   *string
 	VelocityResetsAt *time.Time
+	RfiIds           []string
+}
+
+type PayoutReview struct {
+	MerchantID   string
+	PayoutID     string
+	Reason       string
+	CreatedBy    string
+	EnteredAt    time.Time
+	ClaimedBy    *string
+	ClaimedAt    *time.Time
+	ClaimedUntil *time.Time
+	EndedAt      *time.Time
 }
 
 type PayoutTransition struct {
@@ -1310,6 +1771,66 @@ type Reversal struct {
 	Currency      string
 	Credited      apd.Decimal
 	Reversed      apd.Decimal
+}
+
+type ReviewDecision struct {
+	MerchantID string
+	PayoutID   string
+	Decision   ReviewOutcome
+	DecidedBy  string
+	Reason     string
+	DecidedAt  time.Time
+}
+
+type Rfi struct {
+	MerchantID    string
+	ID            string
+	Status        RfiStatus
+	Seq           int32
+	Category      RfiCategory
+	Urgency       RfiUrgency
+	EntityType    RfiEntityType
+	EntityID      string
+	PayoutID      *string
+	BeneficiaryID *string
+	Subject       string
+	Description   string
+	Questions     []byte
+	Outcome       *RfiOutcome
+	Response      []byte
+	DocumentIds   []string
+	Note          string
+	OpenedBy      string
+	ResolvedBy    *string
+	DueAt         time.Time
+	OverdueAt     *time.Time
+	CreatedAt     time.Time
+	UpdatedAt     time.Time
+	RespondedAt   *time.Time
+	ResolvedAt    *time.Time
+}
+
+type RfiDocument struct {
+	MerchantID string
+	RfiID      string
+	Seq        int32
+	DocumentID string
+}
+
+type RfiStep struct {
+	MerchantID  string
+	RfiID       string
+	Seq         int32
+	FromStatus  *RfiStatus
+	ToStatus    RfiStatus
+	At          time.Time
+	Actor       string
+	EventID     string
+	Outcome     *RfiOutcome
+	Note        string
+	Response    []byte
+	ID          string
+	PreviousSeq *int32
 }
 
 type SandboxBankPayment struct {

@@ -108,7 +108,7 @@ func (q *Queries) PayoutCreateFacts(ctx context.Context, arg PayoutCreateFactsPa
 }
 
 const payoutGet = `-- name: PayoutGet :one
-select merchant_id, id, status, seq, beneficiary_id, instrument_id, amount, currency, source_amount, source_currency, dest_amount, dest_currency, fee, fee_bearer, total_debited, method, rail, rail_reference, description, reference, purpose, metadata, on_behalf_of, reason_code, reason, verdict_id, estimated_arrival, created_at, updated_at, screened_at, approved_at, processed_at, sent_at, completed_at, failed_at, returned_at, cancelled_at, due_at, attempt, velocity_rule_id, velocity_resets_at from payouts where merchant_id = $1 and id = $2
+select merchant_id, id, status, seq, beneficiary_id, instrument_id, amount, currency, source_amount, source_currency, dest_amount, dest_currency, fee, fee_bearer, total_debited, method, rail, rail_reference, description, reference, purpose, metadata, on_behalf_of, reason_code, reason, verdict_id, estimated_arrival, created_at, updated_at, screened_at, approved_at, processed_at, sent_at, completed_at, failed_at, returned_at, cancelled_at, due_at, attempt, velocity_rule_id, velocity_resets_at, rfi_ids from payouts where merchant_id = $1 and id = $2
 `
 
 func (q *Queries) PayoutGet(ctx context.Context, merchantID string, iD string) (Payout, error) {
@@ -156,12 +156,13 @@ func (q *Queries) PayoutGet(ctx context.Context, merchantID string, iD string) (
 		&i.Attempt,
 		&i.VelocityRuleID,
 		&i.VelocityResetsAt,
+		&i.RfiIds,
 	)
 	return i, err
 }
 
 const payoutGetForUpdate = `-- name: PayoutGetForUpdate :one
-select merchant_id, id, status, seq, beneficiary_id, instrument_id, amount, currency, source_amount, source_currency, dest_amount, dest_currency, fee, fee_bearer, total_debited, method, rail, rail_reference, description, reference, purpose, metadata, on_behalf_of, reason_code, reason, verdict_id, estimated_arrival, created_at, updated_at, screened_at, approved_at, processed_at, sent_at, completed_at, failed_at, returned_at, cancelled_at, due_at, attempt, velocity_rule_id, velocity_resets_at from payouts where merchant_id = $1 and id = $2 for update
+select merchant_id, id, status, seq, beneficiary_id, instrument_id, amount, currency, source_amount, source_currency, dest_amount, dest_currency, fee, fee_bearer, total_debited, method, rail, rail_reference, description, reference, purpose, metadata, on_behalf_of, reason_code, reason, verdict_id, estimated_arrival, created_at, updated_at, screened_at, approved_at, processed_at, sent_at, completed_at, failed_at, returned_at, cancelled_at, due_at, attempt, velocity_rule_id, velocity_resets_at, rfi_ids from payouts where merchant_id = $1 and id = $2 for update
 `
 
 func (q *Queries) PayoutGetForUpdate(ctx context.Context, merchantID string, iD string) (Payout, error) {
@@ -209,12 +210,13 @@ func (q *Queries) PayoutGetForUpdate(ctx context.Context, merchantID string, iD 
 		&i.Attempt,
 		&i.VelocityRuleID,
 		&i.VelocityResetsAt,
+		&i.RfiIds,
 	)
 	return i, err
 }
 
 const payoutList = `-- name: PayoutList :many
-select merchant_id, id, status, seq, beneficiary_id, instrument_id, amount, currency, source_amount, source_currency, dest_amount, dest_currency, fee, fee_bearer, total_debited, method, rail, rail_reference, description, reference, purpose, metadata, on_behalf_of, reason_code, reason, verdict_id, estimated_arrival, created_at, updated_at, screened_at, approved_at, processed_at, sent_at, completed_at, failed_at, returned_at, cancelled_at, due_at, attempt, velocity_rule_id, velocity_resets_at from payouts
+select merchant_id, id, status, seq, beneficiary_id, instrument_id, amount, currency, source_amount, source_currency, dest_amount, dest_currency, fee, fee_bearer, total_debited, method, rail, rail_reference, description, reference, purpose, metadata, on_behalf_of, reason_code, reason, verdict_id, estimated_arrival, created_at, updated_at, screened_at, approved_at, processed_at, sent_at, completed_at, failed_at, returned_at, cancelled_at, due_at, attempt, velocity_rule_id, velocity_resets_at, rfi_ids from payouts
 where merchant_id = $1
   and ($2::text is null or status = $2::text::payout_status)
   and ($3::text is null or beneficiary_id = $3::text)
@@ -302,6 +304,7 @@ func (q *Queries) PayoutList(ctx context.Context, arg PayoutListParams) ([]Payou
 			&i.Attempt,
 			&i.VelocityRuleID,
 			&i.VelocityResetsAt,
+			&i.RfiIds,
 		); err != nil {
 			return nil, err
 		}
@@ -641,7 +644,7 @@ func (q *Queries) PayoutsDue(ctx context.Context, arg PayoutsDueParams) ([]Payou
 }
 
 const payoutsDueLock = `-- name: PayoutsDueLock :many
-select merchant_id, id, status, seq, beneficiary_id, instrument_id, amount, currency, source_amount, source_currency, dest_amount, dest_currency, fee, fee_bearer, total_debited, method, rail, rail_reference, description, reference, purpose, metadata, on_behalf_of, reason_code, reason, verdict_id, estimated_arrival, created_at, updated_at, screened_at, approved_at, processed_at, sent_at, completed_at, failed_at, returned_at, cancelled_at, due_at, attempt, velocity_rule_id, velocity_resets_at from payouts
+select merchant_id, id, status, seq, beneficiary_id, instrument_id, amount, currency, source_amount, source_currency, dest_amount, dest_currency, fee, fee_bearer, total_debited, method, rail, rail_reference, description, reference, purpose, metadata, on_behalf_of, reason_code, reason, verdict_id, estimated_arrival, created_at, updated_at, screened_at, approved_at, processed_at, sent_at, completed_at, failed_at, returned_at, cancelled_at, due_at, attempt, velocity_rule_id, velocity_resets_at, rfi_ids from payouts
 where merchant_id = $1 and due_at <= $2::timestamptz and status::text = any($3::text[])
 order by due_at, id
 limit $4
@@ -712,6 +715,7 @@ func (q *Queries) PayoutsDueLock(ctx context.Context, arg PayoutsDueLockParams) 
 			&i.Attempt,
 			&i.VelocityRuleID,
 			&i.VelocityResetsAt,
+			&i.RfiIds,
 		); err != nil {
 			return nil, err
 		}
@@ -724,7 +728,7 @@ func (q *Queries) PayoutsDueLock(ctx context.Context, arg PayoutsDueLockParams) 
 }
 
 const payoutsLock = `-- name: PayoutsLock :many
-select merchant_id, id, status, seq, beneficiary_id, instrument_id, amount, currency, source_amount, source_currency, dest_amount, dest_currency, fee, fee_bearer, total_debited, method, rail, rail_reference, description, reference, purpose, metadata, on_behalf_of, reason_code, reason, verdict_id, estimated_arrival, created_at, updated_at, screened_at, approved_at, processed_at, sent_at, completed_at, failed_at, returned_at, cancelled_at, due_at, attempt, velocity_rule_id, velocity_resets_at from payouts where merchant_id = $1 and id = any($2::text[]) order by id for update
+select merchant_id, id, status, seq, beneficiary_id, instrument_id, amount, currency, source_amount, source_currency, dest_amount, dest_currency, fee, fee_bearer, total_debited, method, rail, rail_reference, description, reference, purpose, metadata, on_behalf_of, reason_code, reason, verdict_id, estimated_arrival, created_at, updated_at, screened_at, approved_at, processed_at, sent_at, completed_at, failed_at, returned_at, cancelled_at, due_at, attempt, velocity_rule_id, velocity_resets_at, rfi_ids from payouts where merchant_id = $1 and id = any($2::text[]) order by id for update
 `
 
 func (q *Queries) PayoutsLock(ctx context.Context, merchantID string, ids []string) ([]Payout, error) {
@@ -778,6 +782,7 @@ func (q *Queries) PayoutsLock(ctx context.Context, merchantID string, ids []stri
 			&i.Attempt,
 			&i.VelocityRuleID,
 			&i.VelocityResetsAt,
+			&i.RfiIds,
 		); err != nil {
 			return nil, err
 		}

@@ -23,6 +23,7 @@ import (
 	"github.com/antonpayments/anton/server/beneficiaries"
 	"github.com/antonpayments/anton/server/crypto"
 	"github.com/antonpayments/anton/server/docs"
+	"github.com/antonpayments/anton/server/documents"
 	"github.com/antonpayments/anton/server/engine"
 	"github.com/antonpayments/anton/server/events"
 	"github.com/antonpayments/anton/server/gateway"
@@ -34,6 +35,7 @@ import (
 	"github.com/antonpayments/anton/server/rails"
 	"github.com/antonpayments/anton/server/rails/sandbox"
 	"github.com/antonpayments/anton/server/reference"
+	"github.com/antonpayments/anton/server/rfis"
 	"github.com/antonpayments/anton/server/sanctions"
 	"github.com/antonpayments/anton/server/screening"
 	"github.com/antonpayments/anton/server/screening/lists"
@@ -61,6 +63,10 @@ type Config struct {
 	KeepHeld bool
 	// Tracer traces calls and work; nil where nobody asked for it. The pool has its part of it already.
 	Tracer *observe.Tracer
+	// ReviewWithin is how long a payout waits in review before it is cancelled; seven days where it is zero.
+	ReviewWithin time.Duration
+	// Scanner is the address of the clamd that looks at uploads; empty where there is none.
+	Scanner string
 }
 
 // A Server is all parts, ready to be given their listeners.
@@ -73,6 +79,7 @@ type Server struct {
 	Watcher   *payouts.Watcher
 	Pruner    *engine.Pruner
 	KeyUses   *interceptors.KeyUses
+	RfiAlarm  *rfis.Alarm
 	Runner    *unit.Runner
 	Merchants *merchants.Service
 	Ready     *observe.Readiness
@@ -110,18 +117,27 @@ func New(c Config) (*Server, error) {
 		registry = rails.NewRegistry(&sandbox.Rail{Pool: c.Pool, Clock: c.Clock})
 	}
 	worker := payouts.NewWorker(runner, judge, registry, c.KeepHeld, c.Log)
+	if c.ReviewWithin > 0 {
+		worker.ReviewWithin = c.ReviewWithin
+	}
 	payoutService := &payouts.Service{Rails: registry, Worker: worker}
 	merchantService := &merchants.Service{Environment: c.Environment}
 
-	chain := interceptors.New(interceptors.Config{Runner: runner, Keys: c.Keys, Log: c.Log, Environment: c.Environment})
+	documentService := &documents.Service{Keys: c.Keys, Log: c.Log, Scanner: c.Scanner}
+
+	chain := interceptors.New(interceptors.Config{
+		Runner: runner, Keys: c.Keys, Log: c.Log, Environment: c.Environment,
+		Prepare: map[string]interceptors.Prepare{antonv1.DocumentsService_CreateDocument_FullMethodName: documentService.Examine},
+	})
 	s := &Server{
-		GRPC:      grpc.NewServer(grpc.UnaryInterceptor(chain.Unary()), grpc.ForceServerCodecV2(interceptors.Codec())),
+		GRPC:      grpc.NewServer(grpc.UnaryInterceptor(chain.Unary()), grpc.StreamInterceptor(chain.Stream()), grpc.ForceServerCodecV2(interceptors.Codec())),
 		Worker:    worker,
 		Sealer:    &audit.Sealer{Runner: runner, Log: c.Log},
 		Checker:   &invariants.Checker{Pool: c.Pool, Log: c.Log, Metrics: metrics},
 		Watcher:   &payouts.Watcher{Runner: runner, Log: c.Log},
 		Pruner:    &engine.Pruner{Runner: runner, Log: c.Log},
 		KeyUses:   chain.Uses,
+		RfiAlarm:  &rfis.Alarm{Runner: runner, Log: c.Log},
 		Runner:    runner,
 		Merchants: merchantService,
 		Ready:     &observe.Readiness{Checks: conditions(c.Pool, worker), Log: c.Log},
@@ -132,6 +148,7 @@ func New(c Config) (*Server, error) {
 	}
 	s.observe(c.Pool, judge)
 	conn := gateway.NewConn(chain.Unary())
+	documentService.Create = antonv1.NewDocumentsServiceClient(conn).CreateDocument
 	for _, to := range []grpc.ServiceRegistrar{interceptors.Kindly(s.GRPC), conn} {
 		antonv1.RegisterBalancesServiceServer(to, &balances.Service{})
 		antonv1.RegisterTransactionsServiceServer(to, &balances.Service{})
@@ -144,12 +161,18 @@ func New(c Config) (*Server, error) {
 		antonv1.RegisterReferenceServiceServer(to, &reference.Service{})
 		antonv1.RegisterSandboxServiceServer(to, payoutService)
 		antonv1.RegisterVelocityServiceServer(to, &engine.Velocity{Clock: c.Clock})
+		antonv1.RegisterRfisServiceServer(to, &rfis.Service{Keys: c.Keys})
+		antonv1.RegisterEngineServiceServer(to, &engine.Service{})
+		antonv1.RegisterDocumentsServiceServer(to, documentService)
 		opsv1.RegisterMerchantsServiceServer(to, merchantService)
 		opsv1.RegisterAdjustmentsServiceServer(to, &merchants.Adjustments{Environment: c.Environment, Clock: c.Clock})
 		opsv1.RegisterOperatorKeysServiceServer(to, &merchants.OperatorKeys{})
 		opsv1.RegisterFundingAccountsServiceServer(to, &accounts.Operator{})
 		opsv1.RegisterVelocityRulesServiceServer(to, &engine.VelocityOperator{})
 		opsv1.RegisterAuditServiceServer(to, &audit.Service{})
+		opsv1.RegisterReviewServiceServer(to, &payouts.Reviews{Worker: worker, Keys: c.Keys, Clock: runner.Now})
+		opsv1.RegisterRfisServiceServer(to, &rfis.Operator{Keys: c.Keys, Clock: runner.Now})
+		opsv1.RegisterDocumentsServiceServer(to, &documents.Operator{Keys: c.Keys})
 		opsv1.RegisterLedgerServiceServer(to, &invariants.Service{Pool: c.Pool})
 		opsv1.RegisterScreeningServiceServer(to, &sanctions.Service{Watcher: watcher})
 	}

@@ -7,6 +7,9 @@ import (
 	"github.com/antonpayments/anton/gen/db"
 )
 
+// ToProto is the beneficiary as its merchant sees it, for those who show it with something else.
+func ToProto(row db.Beneficiary) *antonv1.Beneficiary { return toProto(row) }
+
 func toProto(row db.Beneficiary) *antonv1.Beneficiary {
 	return &antonv1.Beneficiary{
 		Id:                  row.ID,

@@ -58,6 +58,8 @@ func required(fd protoreflect.FieldDescriptor, rules *validate.FieldRules) bool 
 		return false
 	case fd.Kind() == protoreflect.StringKind:
 		return text.GetMinLen() > 0 || text.GetLen() > 0 || (text.HasPattern() && !regexp.MustCompile(text.GetPattern()).MatchString(""))
+	case fd.Kind() == protoreflect.BytesKind:
+		return rules.GetBytes().GetMinLen() > 0
 	case fd.Kind() == protoreflect.EnumKind:
 		return slices.Contains(words.GetNotIn(), 0)
 	}
@@ -75,6 +77,8 @@ func badScalars(fd protoreflect.FieldDescriptor, rules *validate.FieldRules) []b
 			bad{what: "yes", value: "yes", kind: asText}, bad{what: "1", value: "1", kind: asText}, bad{what: "nothing", value: "", kind: asText})
 	case protoreflect.Int32Kind:
 		return append(otherTypes("number"), badNumbers(rules.GetInt32())...)
+	case protoreflect.BytesKind:
+		return append(otherTypes("string"), bad{what: "no base64", value: "*", kind: asJSON})
 	case protoreflect.MessageKind:
 		if fd.Message().FullName() == "google.protobuf.Timestamp" {
 			return append(otherTypes("string"), badTimes()...)

@@ -53,6 +53,9 @@ var statuses = map[string]travels{
 	"quote_mismatch":         {http.StatusUnprocessableEntity, codes.FailedPrecondition},
 	"duplicate_batch":        {http.StatusUnprocessableEntity, codes.AlreadyExists},
 
+	"screening_not_clear":   {http.StatusConflict, codes.FailedPrecondition},
+	"velocity_not_reserved": {http.StatusConflict, codes.FailedPrecondition},
+
 	"rate_limited": {http.StatusTooManyRequests, codes.ResourceExhausted},
 	"internal":     {http.StatusInternalServerError, codes.Internal},
 	"unavailable":  {http.StatusServiceUnavailable, codes.Unavailable},

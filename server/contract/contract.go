@@ -30,6 +30,9 @@ var Files = []protoreflect.FileDescriptor{
 	antonv1.File_anton_v1_merchant_proto,
 	antonv1.File_anton_v1_velocity_proto,
 	antonv1.File_anton_v1_sandbox_proto,
+	antonv1.File_anton_v1_rfis_proto,
+	antonv1.File_anton_v1_documents_proto,
+	antonv1.File_anton_v1_engine_proto,
 	opsv1.File_anton_ops_v1_merchants_proto,
 	opsv1.File_anton_ops_v1_operator_keys_proto,
 	opsv1.File_anton_ops_v1_funding_accounts_proto,
@@ -38,6 +41,9 @@ var Files = []protoreflect.FileDescriptor{
 	opsv1.File_anton_ops_v1_ledger_proto,
 	opsv1.File_anton_ops_v1_adjustments_proto,
 	opsv1.File_anton_ops_v1_screening_proto,
+	opsv1.File_anton_ops_v1_reviews_proto,
+	opsv1.File_anton_ops_v1_rfis_proto,
+	opsv1.File_anton_ops_v1_documents_proto,
 }
 
 // A Method is what the server knows of one RPC.
@@ -49,6 +55,7 @@ type Method struct {
 	Creates    bool // REST answers 201
 	Verb       string
 	Path       string // "/v1/payouts/{id}"
+	Stream     bool   // over gRPC alone
 	Descriptor protoreflect.MethodDescriptor
 	NewReply   func() proto.Message
 }
@@ -61,11 +68,13 @@ var methods = load()
 // Lookup finds a method by its gRPC name; nil when it is none of ours.
 func Lookup(name string) *Method { return methods[name] }
 
-// Methods are all methods, by name.
+// Methods are all methods of one request and one answer, by name.
 func Methods() []*Method {
 	var all []*Method
 	for _, m := range methods {
-		all = append(all, m)
+		if !m.Stream {
+			all = append(all, m)
+		}
 	}
 	slices.SortFunc(all, func(a, b *Method) int { return strings.Compare(a.Name, b.Name) })
 	return all
@@ -94,6 +103,7 @@ func method(d protoreflect.MethodDescriptor) *Method {
 		Example:    proto.GetExtension(options, antonv1.E_Example).(*antonv1.Example),
 		ReadOnly:   options.GetIdempotencyLevel() == descriptorpb.MethodOptions_NO_SIDE_EFFECTS,
 		Creates:    strings.HasPrefix(string(d.Name()), "Create"),
+		Stream:     d.IsStreamingClient() || d.IsStreamingServer(),
 		Descriptor: d,
 	}
 	if (m.Rule.GetScope() == "") == !m.ForOperators() {
@@ -115,7 +125,9 @@ func method(d protoreflect.MethodDescriptor) *Method {
 	case *annotations.HttpRule_Delete:
 		m.Verb, m.Path = "DELETE", pattern.Delete
 	default:
-		panic(m.Name + ": no HTTP binding")
+		if !m.Stream {
+			panic(m.Name + ": no HTTP binding")
+		}
 	}
 	reply, err := protoregistry.GlobalTypes.FindMessageByName(d.Output().FullName())
 	if err != nil {

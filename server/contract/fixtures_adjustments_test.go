@@ -53,11 +53,11 @@ func init() {
 		"/anton.ops.v1.AdjustmentsService/CreateAdjustment": func(tn tenant) fields {
 			return fields{"merchant_id": tn.Merchant, "type": "debit", "amount": "2.00", "currency": "USD", "reason": "Credited twice"}
 		},
-		"/anton.ops.v1.AdjustmentsService/GetAdjustment": func(tn tenant) fields { return fields{"id": tn.approving} },
+		"/anton.ops.v1.AdjustmentsService/GetAdjustment": func(tn tenant) fields { return fields{"id": tn.adjustments.approving} },
 		"/anton.ops.v1.AdjustmentsService/ListAdjustments": func(tn tenant) fields {
 			return fields{"merchant_id": tn.Merchant, "status": "pending_approval", "type": "credit", "limit": 10, "created_after": "2026-02-13T00:00:00Z"}
 		},
-		"/anton.ops.v1.AdjustmentsService/ApproveAdjustment": func(tn tenant) fields { return fields{"id": tn.approving} },
+		"/anton.ops.v1.AdjustmentsService/ApproveAdjustment": func(tn tenant) fields { return fields{"id": tn.adjustments.approving} },
 		"/anton.ops.v1.AdjustmentsService/RejectAdjustment":  func(tn tenant) fields { return fields{"id": tn.rejecting} },
 	})
 }

@@ -30,15 +30,18 @@ type tenant struct {
 	*testserver.Client
 	beneficiary, instrument, payout, event string
 	adjustments
-	returned                              string // a payout that the bank sent back
-	reviewed                              string // a payout that waits for a reviewer
-	archiving, archived, deleting, unused string // beneficiaries, and an instrument, that no payout uses
-	apiKey, rotatedKey                    string // keys that hold keys:write alone, so that a key with this scope may rotate them
-	operatorKey                           string // an operator's key that nobody uses
-	suspending                            string // a merchant that makes no calls: a suspended one could not
-	sanctionsList                         string // a version of the platform's, the same for every tenant
-	rule, globalRule                      string // velocity rules: the tenant's, and one of the operator's that nothing else uses
-	neighbour                             string // a merchant that is entitled to the engine and does nothing
+	returned                               string // a payout that the bank sent back
+	reviewed                               string // a payout that waits for a reviewer
+	archiving, archived, deleting, unused  string // beneficiaries, and an instrument, that no payout uses
+	apiKey, rotatedKey                     string // keys that hold keys:write alone, so that a key with this scope may rotate them
+	operatorKey                            string // an operator's key that nobody uses
+	suspending                             string // a merchant that makes no calls: a suspended one could not
+	sanctionsList                          string // a version of the platform's, the same for every tenant
+	rule, globalRule                       string // velocity rules: the tenant's, and one of the operator's that nothing else uses
+	neighbour                              string // a merchant that is entitled to the engine and does nothing
+	approving, cancelling, claiming        string // payouts that wait for a reviewer
+	document                               string
+	asked, resolving, reopening, escalated string // requests for information, about a beneficiary that no payout uses
 }
 
 // newTenants makes merchants with their objects. The account numbers lie apart, so that nobody's are another's.
@@ -52,6 +55,9 @@ func newTenants(t *testing.T, s *testserver.Server, count int) []tenant {
 		tn.reviewed = tn.Payout(t, tn.beneficiary, "1313.13", "review")
 		tn.returned = tn.Payout(t, tn.beneficiary, "30.00", "return")
 		tn.adjustments = newAdjustments(t, s, tn.Client)
+		for j, to := range []*string{&tn.approving, &tn.cancelling, &tn.claiming} {
+			*to = tn.Payout(t, tn.beneficiary, "1313.13", fmt.Sprint("review ", j))
+		}
 		for j, to := range []*string{&tn.archiving, &tn.archived, &tn.deleting, &tn.unused} {
 			*to = tn.Beneficiary(t, fmt.Sprint("Spare ", j), fmt.Sprint(7_100_000_001+i))
 		}
@@ -73,6 +79,14 @@ func newTenants(t *testing.T, s *testserver.Server, count int) []tenant {
 		made(t, tn.Client, "/v1/velocity/rules", rule) // so that the list has a second page
 		tn.rule = made(t, tn.Client, "/v1/velocity/rules", rule)
 		tn.globalRule = made(t, s.Ops(), "/ops/v1/velocity/rules", rule)
+		tn.document = made(t, tn.Client, "/v1/documents", `{"category":"invoice","file_name":"invoice.pdf","content":"`+smallPDF+`"}`)
+		for _, to := range []*string{&tn.asked, &tn.resolving, &tn.reopening, &tn.escalated} {
+			*to = asked(t, s, tn)
+		}
+		resolved := s.Ops().Post(t, "/ops/v1/rfis/"+tn.reopening+"/resolve", "", `{"outcome":"cleared","note":"Fine"}`)
+		if resolved.Status != http.StatusOK {
+			t.Fatalf("resolve: %d %s", resolved.Status, resolved.Raw)
+		}
 		all[i] = tn
 	}
 	s.Work() // what is made after this stays where it begins
@@ -87,6 +101,17 @@ func newTenants(t *testing.T, s *testserver.Server, count int) []tenant {
 		tn.event = events[0]["id"].(string)
 	}
 	return all
+}
+
+// asked opens a request about one of the merchant's beneficiaries.
+func asked(t *testing.T, s *testserver.Server, tn tenant) string {
+	t.Helper()
+	opened := s.Ops().Post(t, "/ops/v1/rfis", "", `{"merchant_id":"`+tn.Merchant+`","category":"identity","entity_type":"beneficiary","entity_id":"`+
+		tn.archiving+`","subject":"Who is this?","questions":[{"id":"born","prompt":"When were they born?","type":"date","required":true}]}`)
+	if opened.Status != http.StatusCreated {
+		t.Fatalf("open an RFI: %d %s", opened.Status, opened.Raw)
+	}
+	return opened.Data()["rfi"].(map[string]any)["id"].(string)
 }
 
 // made creates an object and gives its id.

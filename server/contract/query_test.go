@@ -120,6 +120,10 @@ func filterBy(fd protoreflect.FieldDescriptor) any {
 		return string(fd.Enum().Values().Get(1).Name())
 	case fd.Kind() == protoreflect.MessageKind:
 		return "2026-02-14T09:00:00Z"
+	case fd.Kind() == protoreflect.BoolKind:
+		return true
+	case strings.HasSuffix(string(fd.Name()), "_amount"):
+		return "1.00"
 	case fd.Name() == "currency":
 		return "USD"
 	case fd.Name() == "country":
@@ -133,6 +137,7 @@ func twoOfEverything(t *testing.T, tn tenant) {
 	t.Helper()
 	for i := range 2 {
 		tn.Beneficiary(t, "Second", fmt.Sprint(8_100_000_000+i))
+		made(t, tn.Client, "/v1/documents", `{"category":"other","file_name":"a.pdf","content":"`+smallPDF+`"}`)
 		got := tn.Post(t, "/v1/beneficiaries/"+tn.beneficiary+"/instruments", "", `{"currency":"EUR","bank_account":{"iban":"DE89370400440532013000"}}`)
 		if got.Status != 201 {
 			t.Fatalf("add an instrument: %d %s", got.Status, got.Raw)

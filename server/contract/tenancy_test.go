@@ -294,7 +294,8 @@ func TestAnOperatorsIdempotencyKeysAreItsOwn(t *testing.T) {
 			continue
 		}
 		got, other := call(t, first, m, fixture(t, m, tn), m.Name), call(t, second, m, fixture(t, m, tn), m.Name)
-		if got.Status >= 300 || other.Status >= 300 || other.Header.Get("X-Idempotent-Replayed") != "" || (m.Creates && string(got.Raw) == string(other.Raw)) {
+		// What can be done once is done: the other operator reads that, and no replay.
+		if got.Status >= 300 || (other.Status >= 300 && other.Code() != "state_conflict") || other.Header.Get("X-Idempotent-Replayed") != "" || (m.Creates && string(got.Raw) == string(other.Raw)) {
 			t.Errorf("%s: %d %s, then by another operator %d %s", m.Name, got.Status, got.Raw, other.Status, other.Raw)
 		}
 	}

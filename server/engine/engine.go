@@ -37,6 +37,7 @@ type Verdict struct {
 	Outcome  Outcome
 	Limit    *velocity.Hit // of a velocity block: the first rule that stops the payout
 	ResetsAt *time.Time    // of a velocity block: when there will be room again, at the latest; nil when waiting does not help
+	Review   string        // of a review: what a person has to look at, for staff
 }
 
 // Engine judges. Force, of the sandbox alone, gives certain amounts an outcome, so that integrations can be tried; it is nil in live.
@@ -78,7 +79,7 @@ func (e *Engine) Evaluate(ctx context.Context, u *unit.Unit, merchant string, pa
 	}
 	verdicts := make([]Verdict, len(judgements))
 	for i, j := range judgements {
-		verdicts[i] = Verdict{ID: ids.New(ids.Verdict, u.Now), Outcome: j.outcome()}
+		verdicts[i] = Verdict{ID: ids.New(ids.Verdict, u.Now), Outcome: j.outcome(), Review: j.toReview()}
 		if j.velocity.Blocked() {
 			verdicts[i].Limit, verdicts[i].ResetsAt = j.velocity.Blocker(), j.velocity.ResetsAt()
 		}
@@ -192,6 +193,17 @@ func (j *judgement) store(ctx context.Context, u *unit.Unit, merchant string, v 
 		MerchantID: merchant, ID: v.ID, PayoutID: j.payout.ID, Outcome: string(v.Outcome), Score: int32(j.risk.Score),
 		Stages: stages, Inputs: inputs, CreatedAt: u.Now,
 	})
+}
+
+// toReview is what a person has to look at, if anyone has to.
+func (j *judgement) toReview() string {
+	switch {
+	case j.forced == Review:
+		return "sandbox"
+	case j.velocity.Review():
+		return "velocity"
+	}
+	return "risk"
 }
 
 func payoutIDs(judgements []judgement) []string {

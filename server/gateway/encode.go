@@ -7,6 +7,7 @@ import (
 	"io"
 
 	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
+	"google.golang.org/genproto/googleapis/api/httpbody"
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
 )
@@ -22,11 +23,19 @@ var _ runtime.Marshaler = Marshaler{}
 // jsonForm is protojson's mapping with our field names. A field with presence is absent when unset; every other one is always there.
 var jsonForm = protojson.MarshalOptions{UseProtoNames: true, EmitDefaultValues: true}
 
-// ContentType is the media type of everything a Marshaler writes.
-func (Marshaler) ContentType(any) string { return "application/json" }
+// ContentType is the media type of what a Marshaler writes: JSON, but for files.
+func (Marshaler) ContentType(v any) string {
+	if file, ok := v.(*httpbody.HttpBody); ok {
+		return file.GetContentType()
+	}
+	return "application/json"
+}
 
-// Marshal writes a protobuf message. It fails on strings that are not UTF-8 and on numbers that JSON does not have.
+// Marshal writes a protobuf message, and a file as it is. It fails on strings that are not UTF-8 and on numbers that JSON does not have.
 func (Marshaler) Marshal(v any) ([]byte, error) {
+	if file, ok := v.(*httpbody.HttpBody); ok {
+		return file.GetData(), nil
+	}
 	m, ok := v.(proto.Message)
 	if !ok {
 		return nil, fmt.Errorf("marshal %T: only protobuf messages have a JSON form here", v)

@@ -12,6 +12,7 @@ import (
 
 	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
 	"go.opentelemetry.io/otel/attribute"
+	"google.golang.org/genproto/googleapis/api/httpbody"
 	"google.golang.org/grpc"
 	"google.golang.org/protobuf/proto"
 
@@ -70,6 +71,12 @@ var services = []func(*runtime.ServeMux, grpc.ClientConnInterface) error{
 	routes(opsv1.RegisterVelocityRulesServiceHandlerClient, opsv1.NewVelocityRulesServiceClient),
 	routes(opsv1.RegisterFundingAccountsServiceHandlerClient, opsv1.NewFundingAccountsServiceClient),
 	routes(opsv1.RegisterScreeningServiceHandlerClient, opsv1.NewScreeningServiceClient),
+	routes(antonv1.RegisterRfisServiceHandlerClient, antonv1.NewRfisServiceClient),
+	routes(antonv1.RegisterDocumentsServiceHandlerClient, antonv1.NewDocumentsServiceClient),
+	routes(antonv1.RegisterEngineServiceHandlerClient, antonv1.NewEngineServiceClient),
+	routes(opsv1.RegisterReviewServiceHandlerClient, opsv1.NewReviewServiceClient),
+	routes(opsv1.RegisterRfisServiceHandlerClient, opsv1.NewRfisServiceClient),
+	routes(opsv1.RegisterDocumentsServiceHandlerClient, opsv1.NewDocumentsServiceClient),
 }
 
 // routes ties a service's generated routes to its generated client.
@@ -115,6 +122,7 @@ func (g *gateway) outside(api http.Handler) http.Handler {
 	for _, path := range []string{"/docs", "/docs/", "/openapi.json", "/openapi-ops.json"} {
 		mux.Handle(path, g.Docs)
 	}
+	api = g.uploads(api)
 	mux.Handle("GET /{$}", http.RedirectHandler("/docs", http.StatusFound))
 	guarded := g.trace(g.door(api))
 	return g.identify(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -160,10 +168,8 @@ func (g *gateway) door(next http.Handler) http.Handler {
 			g.fail(w, r, apierr.New(antonv1.ErrorCode_invalid_json, "The body must be sent as it is, without a Content-Encoding."))
 			return
 		}
-		r.Header.Del("Grpc-Timeout")                     // the generated handlers would obey it; how long a call may take is ours to say
-		r.Header.Set("Content-Type", "application/json") // what it claims to be does not matter: it is read as JSON
-		w.Header().Set("Cache-Control", "no-store")      // answers hold names, amounts and sometimes account numbers
-		r.Body = http.MaxBytesReader(w, r.Body, maxBody)
+		r.Header.Del("Grpc-Timeout")                // the generated handlers would obey it; how long a call may take is ours to say
+		w.Header().Set("Cache-Control", "no-store") // answers hold names, amounts and sometimes account numbers
 		next.ServeHTTP(w, r)
 	})
 }
@@ -185,8 +191,11 @@ func (g *gateway) authorize(next runtime.HandlerFunc) runtime.HandlerFunc {
 }
 
 // finish sets what a successful answer has besides its body.
-func (g *gateway) finish(ctx context.Context, w http.ResponseWriter, _ proto.Message) error {
+func (g *gateway) finish(ctx context.Context, w http.ResponseWriter, answer proto.Message) error {
 	md, _ := runtime.ServerMetadataFromContext(ctx)
+	if _, file := answer.(*httpbody.HttpBody); file {
+		offerFile(w.Header(), md.HeaderMD)
+	}
 	if len(md.HeaderMD.Get("x-idempotent-replayed")) > 0 {
 		w.Header().Set("X-Idempotent-Replayed", "true")
 	}

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"encoding/base64"
 	"fmt"
 	"regexp"
 	"strconv"
@@ -53,10 +54,10 @@ const (
 )
 
 // formOf is the form of the field's values (of each item, of each map value). The types that no request of ours may have are
-// unreadable: floats, 64-bit integers and bytes have no form that every JSON library keeps, and the other well-known types no need.
+// unreadable: floats and 64-bit integers have no form that every JSON library keeps, and the other well-known types no need.
 func formOf(fd protoreflect.FieldDescriptor) form {
 	switch fd.Kind() {
-	case protoreflect.StringKind, protoreflect.EnumKind:
+	case protoreflect.StringKind, protoreflect.EnumKind, protoreflect.BytesKind:
 		return aString
 	case protoreflect.BoolKind:
 		return aBoolean
@@ -82,6 +83,11 @@ func fromText(fd protoreflect.FieldDescriptor, text string) (v protoreflect.Valu
 			return v, noControl
 		}
 		return protoreflect.ValueOfString(text), ""
+	case protoreflect.BytesKind:
+		// RFC 4648, section 4, with its padding: what protojson writes.
+		if content, err := base64.StdEncoding.Strict().DecodeString(text); err == nil && !strings.ContainsAny(text, "\r\n") {
+			return protoreflect.ValueOfBytes(content), ""
+		}
 	case protoreflect.EnumKind:
 		if word := fd.Enum().Values().ByName(protoreflect.Name(text)); word != nil && word.Number() != 0 {
 			return protoreflect.ValueOfEnum(word.Number()), ""
@@ -138,6 +144,8 @@ func describe(fd protoreflect.FieldDescriptor) string {
 	switch form := formOf(fd); {
 	case fd.Kind() == protoreflect.EnumKind:
 		return "one of " + words(fd.Enum())
+	case fd.Kind() == protoreflect.BytesKind:
+		return "a file in base64"
 	case fd.Kind() == protoreflect.Int32Kind:
 		return "a whole number, such as 20"
 	case fd.Kind() == protoreflect.MessageKind && form == aString:

@@ -21,7 +21,13 @@ type Config struct {
 	Keys        *crypto.Keys
 	Log         *slog.Logger
 	Environment string
+	// Prepare is what methods do before their transaction begins, by their full name.
+	Prepare map[string]Prepare
 }
+
+// A Prepare does what a call needs of the network, which must never hold a transaction open, once the request is known to be within its
+// bounds. What it finds out travels in the context.
+type Prepare func(ctx context.Context, req any) (context.Context, error)
 
 // A Chain is the interceptors with what they remember between calls.
 type Chain struct {
@@ -51,19 +57,57 @@ func (c *Chain) Unary() grpc.UnaryServerInterceptor {
 		c.recover,
 		c.auth, // and the rate limit: see Admit
 		c.validate,
+		c.prepare,
 		c.transaction,
 	}
 	return func(ctx context.Context, req any, info *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
 		if !strings.HasPrefix(info.FullMethod, "/anton.") {
 			return handler(ctx, req) // gRPC's own health service, which is nobody's data
 		}
-		next := handler
-		for _, link := range slices.Backward(links) {
-			link, inner := link, next
-			next = func(ctx context.Context, req any) (any, error) { return link(ctx, req, info, inner) }
-		}
-		return next(ctx, req)
+		return through(links, info, handler)(ctx, req)
 	}
+}
+
+// Stream is the chain for calls that stream: who calls and whether they may is known before anything is read. What a stream changes,
+// it changes by calls of its own, which pass the whole chain.
+func (c *Chain) Stream() grpc.StreamServerInterceptor {
+	links := []grpc.UnaryServerInterceptor{c.requestID, c.log, c.errors, c.recover, c.auth}
+	return func(service any, stream grpc.ServerStream, info *grpc.StreamServerInfo, handler grpc.StreamHandler) error {
+		if !strings.HasPrefix(info.FullMethod, "/anton.") {
+			return handler(service, stream) // gRPC's own health and reflection services
+		}
+		last := func(ctx context.Context, _ any) (any, error) { return nil, handler(service, admitted{stream, ctx}) }
+		_, err := through(links, &grpc.UnaryServerInfo{Server: service, FullMethod: info.FullMethod}, last)(stream.Context(), nil)
+		return err
+	}
+}
+
+// admitted is a stream whose context says who calls.
+type admitted struct {
+	grpc.ServerStream
+	ctx context.Context
+}
+
+func (a admitted) Context() context.Context { return a.ctx }
+
+// through is the handler behind the links, the first of them outermost.
+func through(links []grpc.UnaryServerInterceptor, info *grpc.UnaryServerInfo, handler grpc.UnaryHandler) grpc.UnaryHandler {
+	next := handler
+	for _, link := range slices.Backward(links) {
+		link, inner := link, next
+		next = func(ctx context.Context, req any) (any, error) { return link(ctx, req, info, inner) }
+	}
+	return next
+}
+
+func (c *Chain) prepare(ctx context.Context, req any, info *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
+	if prepare := c.Prepare[info.FullMethod]; prepare != nil {
+		var err error
+		if ctx, err = prepare(ctx, req); err != nil {
+			return nil, err
+		}
+	}
+	return next(ctx, req)
 }
 
 func (c *Chain) now() time.Time { return c.Runner.Now() }

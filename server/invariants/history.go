@@ -20,8 +20,8 @@ var history = []Invariant{
 		 where p.sent_at is not null and (i.reference is null or i.reference is distinct from p.rail_reference or i.rail <> p.rail)`,
 	},
 	{
-		"payouts_do_not_get_stuck", "a payout that waits for the engine or for its hand-over is due",
-		`select id from payouts where status in ('created', 'pending_screening', 'pending_approval', 'approved') and due_at is null`,
+		"payouts_do_not_get_stuck", "a payout that waits for the engine, for a reviewer or for its hand-over is due",
+		`select id from payouts where status in ('created', 'pending_screening', 'pending_approval', 'manual_review', 'approved') and due_at is null`,
 	},
 	{
 		"one_key_makes_one_payout", "as many payouts were created by calls as idempotency keys were used for it",

@@ -1,9 +1,11 @@
 package invariants_test
 
 import (
+	"fmt"
 	"net/http"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/antonpayments/anton/server/invariants"
 	"github.com/antonpayments/anton/server/testserver"
@@ -21,11 +23,11 @@ var damages = map[string]string{
 	"ledger_transactions_have_postings":      "update ledger_transactions set available_delta = available_delta + 1 where type = 'payout_hold'",
 	"balances_are_their_postings":            "update balances set available = available + 0.01 where currency = 'USD'",
 	"balances_follow_their_transactions":     "update balances set held = held + 0.01 where currency = 'USD'",
-	"transactions_follow_each_other":         "update ledger_transactions set sequence = sequence + 1 where type = 'payout_settlement'",
+	"transactions_follow_each_other":         "update ledger_transactions set sequence = sequence + 100 where type = 'payout_settlement'",
 	"held_is_payouts_in_progress":            "update balances set held = held + 1",
 	"payouts_are_held_once":                  "delete from ledger_postings; delete from ledger_transactions where type = 'payout_hold'",
 	"ended_payouts_let_go":                   "delete from ledger_postings; delete from ledger_transactions where type = 'payout_settlement'",
-	"payouts_stand_at_their_last_transition": "update payouts set status = 'sent', seq = 6, completed_at = null where status = 'completed'",
+	"payouts_stand_at_their_last_transition": "update payouts set status = 'sent', seq = seq - 1, completed_at = null where status = 'completed'",
 	"transitions_are_told":                   "update events set type = 'x', previous_status = 'cancelled' where type = 'payout.sent'",
 	"event_sequences_have_no_gap":            "delete from events where type = 'payout.approved'",
 	"transitions_are_audited":                "delete from audit_log where action = 'payout.transition' and detail ->> 'to' = 'sent'",
@@ -65,9 +67,16 @@ var damages = map[string]string{
 	"positions_are_sealed":             "delete from audit_positions where position = 3",
 	"sealed_rows_are_there":            "delete from audit_log where action = 'payout.create'",
 	"no_audit_row_is_left_out":         "insert into audit_log (merchant_id, id, at, actor, action) select merchant_id, 'aud_x', at - interval '2 hours', actor, action from audit_log limit 1",
+	"reviews_are_queued":               "update payout_reviews set ended_at = null",
+	"reviews_end_by_a_decision":        "update review_decisions set decided_by = (select created_by from payout_reviews limit 1)",
+	"nothing_was_approved_while_asked": "update rfi_steps set at = at + interval '1 day' where outcome = 'cleared'",
+	"rfis_stand_at_their_last_step":    "update rfi_steps set outcome = 'blocked' where outcome is not null",
+	"rfi_steps_are_told":               "update events set sequence = sequence + 7 where object_type = 'rfi'",
+	"payouts_name_their_rfis":          "update payouts set rfi_ids = '{}'",
+	"documents_have_their_file":        "delete from document_contents",
 	"default_instruments_are_there":    "update instruments set deleted_at = now()",
 	"payouts_in_progress_have_whom_to_pay": `update beneficiaries set deleted_at = now(); update instruments set deleted_at = now();
-		update payouts set status = 'sent', seq = 6, completed_at = null where status = 'completed'`,
+		update payouts set status = 'sent', seq = seq - 1, completed_at = null where status = 'completed'`,
 }
 
 // TestEveryInvariantNoticesDamage is the control of all tests that end with the invariants: a check that notices nothing proves
@@ -92,6 +101,7 @@ func TestEveryInvariantNoticesDamage(t *testing.T) {
 				t.Fatalf("%d %s", got.Status, got.Raw)
 			}
 			reverse(t, s, m)
+			reviewed(t, s, m)
 			if _, err := s.Sealer.RunOnce(t.Context()); err != nil {
 				t.Fatal(err)
 			}
@@ -115,6 +125,29 @@ func reverse(t *testing.T, s *testserver.Server, m *testserver.Client) {
 	got := s.Ops().Post(t, "/ops/v1/merchants/"+m.Merchant+"/deposits/"+deposit+"/reverse", "recall", `{"amount":"10.00","reason":"Recalled"}`)
 	if got.Status != http.StatusOK || got.Data()["status"] != "executed" {
 		t.Fatalf("reverse a deposit: %d %s", got.Status, got.Raw)
+	}
+}
+
+// reviewed adds a payout that went through a review, a request about it, and a document.
+func reviewed(t *testing.T, s *testserver.Server, m *testserver.Client) {
+	t.Helper()
+	payout := m.Payout(t, m.Beneficiary(t, "Lopez", "9876543211"), "1313.13", "reviewed")
+	s.Work()
+	opened := s.Ops().Post(t, "/ops/v1/rfis", "", `{"merchant_id":"`+m.Merchant+`","category":"other","entity_type":"payout","entity_id":"`+payout+`","subject":"Why?"}`)
+	rfi, _ := opened.Data()["rfi"].(map[string]any)
+	s.Clock.Advance(2 * time.Minute)
+	for _, step := range []testserver.Answer{
+		m.Post(t, "/v1/documents", "", `{"category":"other","file_name":"a.pdf","content":"JVBERi0xLjQKc3RhcnR4cmVmCjAKJSVFT0YK"}`),
+		s.Ops().Post(t, fmt.Sprint("/ops/v1/rfis/", rfi["id"], "/resolve"), "", `{"outcome":"cleared","note":"Fine"}`),
+		s.Ops().Post(t, "/ops/v1/reviews/"+payout+"/approve", "", `{"reason":"Fine"}`),
+	} {
+		if step.Status >= 300 {
+			t.Fatalf("%d %s, after %s", step.Status, step.Raw, opened.Raw)
+		}
+	}
+	for range 3 {
+		s.Work()
+		s.Clock.Advance(1e9)
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -14,19 +15,27 @@ import (
 )
 
 // A column is one that holds ciphertexts. Its rows are known by two columns that lead the primary key, and these, with
-// `table.name`, are the place that the ciphertexts are bound to (crypto.Place).
-type column struct{ table, merchant, object, name string }
+// `table.name`, are the place that the ciphertexts are bound to (crypto.Place). A copy of another column's ciphertexts is bound to the
+// place of the original, whose id stands before the slash in the copy's.
+type column struct{ table, merchant, object, name, copyOf string }
 
 // columns are all of them; a test holds them against the schema.
 var columns = []column{
-	{"beneficiaries", "merchant_id", "id", "private_data"},
-	{"instruments", "merchant_id", "id", "details"},
-	{"idempotency_keys", "owner_id", "key", "response"},
+	{"beneficiaries", "merchant_id", "id", "private_data", ""},
+	{"instruments", "merchant_id", "id", "details", ""},
+	{"idempotency_keys", "owner_id", "key", "response", ""},
+	{"rfis", "merchant_id", "id", "response", ""},
+	{"rfi_steps", "merchant_id", "id", "response", "rfis.response"},
+	{"document_contents", "merchant_id", "document_id", "content", ""},
 }
 
 func (c column) String() string { return c.table + "." + c.name }
 
 func (c column) place(merchant, object string) crypto.Place {
+	if c.copyOf != "" {
+		original, _, _ := strings.Cut(object, "/")
+		return crypto.Place{Merchant: merchant, Object: original, Field: c.copyOf}
+	}
 	return crypto.Place{Merchant: merchant, Object: object, Field: c.String()}
 }
 

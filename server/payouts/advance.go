@@ -41,15 +41,10 @@ func (s *Service) playReviewer(ctx context.Context, tx *unit.Unit, p *db.Payout,
 	if p.Status != db.PayoutStatusManualReview {
 		return cannotAdvance(p, outcome)
 	}
-	decision := step{payout: p, to: db.PayoutStatusCancelled, reason: reason{"review_declined", "The review ended without a release."}}
 	if outcome == antonv1.AdvanceOutcome_approved {
-		if err := s.Worker.Engine.Recheck(ctx, tx, p.MerchantID, *p); err != nil {
-			return err
-		}
-		decision = step{payout: p, to: db.PayoutStatusApproved, verdict: *p.VerdictID, due: &tx.Now}
-		tx.AfterCommit(s.Worker.Wake)
+		return s.Worker.release(ctx, tx, bySandbox, p, "Played in the sandbox.")
 	}
-	return s.Worker.mover.move(ctx, tx, p.MerchantID, bySandbox, decision)
+	return s.Worker.decline(ctx, tx, bySandbox, p, "Played in the sandbox.")
 }
 
 // railKinds are the events of a rail that an outcome stands for; `processing` is the hand-over itself.

@@ -30,6 +30,7 @@ func toProto(p db.Payout) (*antonv1.Payout, error) {
 		Reference:        p.Reference,
 		Purpose:          p.Purpose,
 		Metadata:         p.Metadata,
+		RfiIds:           p.RfiIds,
 		StatusReason:     toReason(p.ReasonCode, p.Reason),
 		EstimatedArrival: timestamppb.New(p.EstimatedArrival),
 		CreatedAt:        timestamppb.New(p.CreatedAt),

@@ -12,5 +12,5 @@ var Leads = leads
 
 // MoveOnce takes a payout along one arrow, as the service would.
 func (w *Worker) MoveOnce(ctx context.Context, u *unit.Unit, p *db.Payout, to db.PayoutStatus, verdict string) error {
-	return w.mover.move(ctx, u, p.MerchantID, byEngine, step{payout: p, to: to, verdict: verdict})
+	return w.mover.move(ctx, u, p.MerchantID, byEngine, step{payout: p, to: to, verdict: verdict, review: "risk"})
 }

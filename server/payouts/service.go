@@ -88,7 +88,7 @@ func (s *Service) CancelPayout(ctx context.Context, req *antonv1.CancelPayoutReq
 	if why.text == "" {
 		why.text = "You cancelled the payout."
 	}
-	err = s.Worker.mover.move(ctx, tx, merchant, byMerchant, step{payout: &payout, to: db.PayoutStatusCancelled, reason: why})
+	err = s.Worker.mover.move(ctx, tx, merchant, byMerchant, step{payout: &payout, to: db.PayoutStatusCancelled, reason: why, note: why.text})
 	if err != nil {
 		return nil, err
 	}

@@ -44,10 +44,11 @@ func leads(from, to db.PayoutStatus) bool { return slices.Contains(arrows[from],
 
 // Who caused a transition, as a merchant reads it in the timeline.
 const (
-	byMerchant = "merchant"
-	byEngine   = "engine"
-	byRail     = "rail"
-	bySandbox  = "sandbox"
+	byMerchant   = "merchant"
+	byEngine     = "engine"
+	byRail       = "rail"
+	byOperations = "operations"
+	bySandbox    = "sandbox"
 )
 
 // A reason is why a payout has its status, in the words a merchant may read.
@@ -61,6 +62,8 @@ type step struct {
 	verdict string         // the verdict that allows an approval
 	due     *time.Time     // when the next work on it is due; nil: none is
 	limit   engine.Verdict // of a velocity block: the verdict that names the limit
+	review  string         // into review: what a person has to look at, for staff
+	note    string         // out of review: why, in the words of who decided, for staff
 }
 
 // mover is what move needs beside the unit.
@@ -72,7 +75,7 @@ type mover struct {
 }
 
 // move is the only function that changes a payout's state. For each step, in order: the arrow is checked, the transition and the new
-// state are written from exactly the state the caller saw, the event tells the payout as it then is, the audit row says who, the
+// state are written from exactly the state the caller saw, the review queue is told, the event tells the payout as it then is, the audit row says who, the
 // ledger transaction of the arrow is booked, and what the velocity rules had reserved goes back where the payout will not be sent.
 // The payouts are changed in memory as well. All in the unit: if we stop here, none of it happened.
 func (m *mover) move(ctx context.Context, u *unit.Unit, merchant, actor string, steps ...step) error {
@@ -112,6 +115,9 @@ func (m *mover) move(ctx context.Context, u *unit.Unit, merchant, actor string, 
 			freed = append(freed, s.payout.ID)
 		}
 	}
+	if err := queueReviews(ctx, u, merchant, actor, steps, p.Froms); err != nil {
+		return err
+	}
 	if err := u.Queue(unit.Transition).PayoutMove(ctx, p); err != nil {
 		return err
 	}
@@ -145,6 +151,34 @@ func nameLimit(ctx context.Context, u *unit.Unit, s step) error {
 	return u.Queue(unit.Work).PayoutLimit(ctx, db.PayoutLimitParams{
 		RuleID: p.VelocityRuleID, ResetsAt: p.VelocityResetsAt, MerchantID: p.MerchantID, ID: p.ID,
 	})
+}
+
+// queueReviews queues what the steps mean to the review queue: a place in it, or the decision that ends it. payouts_move lets no payout
+// out of its review without one.
+func queueReviews(ctx context.Context, u *unit.Unit, merchant, actor string, steps []step, froms []string) error {
+	opened := db.ReviewOpenParams{MerchantID: merchant, EnteredAt: u.Now}
+	decided := db.ReviewDecideParams{MerchantID: merchant, DecidedBy: u.Actor, DecidedAt: u.Now}
+	if actor == bySandbox {
+		decided.DecidedBy = bySandbox // it plays a reviewer of the operator's, not the merchant that asks it to
+	}
+	for i, s := range steps {
+		switch db.PayoutStatusManualReview {
+		case s.to:
+			opened.PayoutIds, opened.Reasons = append(opened.PayoutIds, s.payout.ID), append(opened.Reasons, s.review)
+		case db.PayoutStatus(froms[i]):
+			decided.PayoutIds = append(decided.PayoutIds, s.payout.ID)
+			decided.Decisions, decided.Reasons = append(decided.Decisions, string(s.to)), append(decided.Reasons, s.note)
+		}
+	}
+	if len(opened.PayoutIds) > 0 {
+		if err := u.Queue(unit.Rows).ReviewOpen(ctx, opened); err != nil {
+			return err
+		}
+	}
+	if len(decided.PayoutIds) > 0 {
+		return u.Queue(unit.Rows).ReviewDecide(ctx, decided)
+	}
+	return nil
 }
 
 // dueText is the time as payouts_move reads it; nothing where no work is due.

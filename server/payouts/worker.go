@@ -28,6 +28,8 @@ type Worker struct {
 	Engine *engine.Engine
 	Rails  *rails.Registry
 	Log    *slog.Logger
+	// ReviewWithin is how long a payout waits in review before it is cancelled.
+	ReviewWithin time.Duration
 
 	mover  mover
 	wake   chan struct{}
@@ -36,7 +38,9 @@ type Worker struct {
 
 // NewWorker makes a worker. keepHeld says that money of payouts which sanctions screening stopped stays held until compliance decides.
 func NewWorker(runner *unit.Runner, e *engine.Engine, r *rails.Registry, keepHeld bool, log *slog.Logger) *Worker {
-	return &Worker{Runner: runner, Engine: e, Rails: r, Log: log, mover: mover{keepHeld: keepHeld, metrics: runner.Metrics}, wake: make(chan struct{}, 1)}
+	return &Worker{
+		Runner: runner, Engine: e, Rails: r, Log: log, ReviewWithin: reviewWithin, mover: mover{keepHeld: keepHeld, metrics: runner.Metrics}, wake: make(chan struct{}, 1),
+	}
 }
 
 const (
@@ -50,6 +54,8 @@ const (
 	askAfter = 5 * time.Second
 	// retryAfter is the wait after a piece of work failed; it doubles up to retryAtMost.
 	retryAfter, retryAtMost = time.Second, 5 * time.Minute
+	// reviewWithin is how long a review may take, unless the operator says otherwise.
+	reviewWithin = 7 * 24 * time.Hour
 )
 
 // Wake says that there is work now. It never blocks.
@@ -103,7 +109,7 @@ func (w *Worker) RunOnce(ctx context.Context) (int, error) {
 			ctx, span := w.Runner.Tracer.Start(ctx, "worker", trace.SpanKindInternal)
 			// Each kind of work stands for itself: a list that is missing must not keep what was sent from being followed.
 			var failed error
-			for _, stage := range []stage{{"evaluate", w.evaluate}, {"submit", w.submit}, {"ask", w.ask}} {
+			for _, stage := range []stage{{"evaluate", w.evaluate}, {"submit", w.submit}, {"ask", w.ask}, {"expire reviews", w.expireReviews}} {
 				n, err := w.run(ctx, stage, merchant)
 				done[i] += n
 				failed = errors.Join(failed, err)
@@ -204,10 +210,67 @@ func (w *Worker) evaluate(ctx context.Context, merchant string) (int, error) {
 			if err != nil {
 				return err
 			}
+			if err := reviewAsked(ctx, u, merchant, payouts, verdicts); err != nil {
+				return err
+			}
 			moving := slices.Clone(payouts) // payouts stays as it was, for postpone
 			var steps []step
 			for i := range moving {
-				steps = append(steps, verdictSteps(&moving[i], verdicts[i], u.Now)...)
+				steps = append(steps, w.verdictSteps(&moving[i], verdicts[i], u.Now)...)
+			}
+			return w.mover.move(ctx, u, merchant, byEngine, steps...)
+		})
+		return payouts, err
+	})
+}
+
+// reviewAsked sends to a person what the engine would clear while a request for information about it is not cleared. One that is opened
+// while we look is met by payouts_move, and the unit is run again.
+func reviewAsked(ctx context.Context, u *unit.Unit, merchant string, payouts []db.Payout, verdicts []engine.Verdict) error {
+	look := db.PayoutObstaclesParams{MerchantID: merchant}
+	for i, v := range verdicts {
+		if v.Outcome == engine.Clear {
+			look.PayoutIds, look.VerdictIds = append(look.PayoutIds, payouts[i].ID), append(look.VerdictIds, v.ID)
+		}
+	}
+	if len(look.PayoutIds) == 0 {
+		return nil
+	}
+	obstacles, err := u.Read().PayoutObstacles(ctx, look)
+	if err != nil {
+		return fmt.Errorf("look for requests for information: %w", err)
+	}
+	for i := range verdicts {
+		asked := slices.ContainsFunc(obstacles, func(o db.PayoutObstaclesRow) bool {
+			// That it does not count yet is no obstacle: it will be counted with this very verdict.
+			return o.PayoutID == payouts[i].ID && o.Obstacle == openRFI
+		})
+		if asked && verdicts[i].Outcome == engine.Clear {
+			verdicts[i].Outcome, verdicts[i].Review = engine.Review, "rfi"
+		}
+	}
+	return nil
+}
+
+// expireReviews cancels what nobody decided in time.
+func (w *Worker) expireReviews(ctx context.Context, merchant string) (int, error) {
+	return w.inSlices(ctx, merchant, func(ctx context.Context, limit int32) ([]db.Payout, error) {
+		var payouts []db.Payout
+		err := w.Runner.Do(ctx, unit.Who{Merchant: merchant, Actor: byEngine}, false, func(ctx context.Context, u *unit.Unit) error {
+			var err error
+			payouts, err = u.Read().PayoutsDueLock(ctx, db.PayoutsDueLockParams{
+				MerchantID: merchant, Now: u.Now, RowLimit: limit, Statuses: []string{"manual_review"},
+			})
+			if err != nil || len(payouts) == 0 {
+				return err
+			}
+			moving := slices.Clone(payouts) // payouts stays as it was, for postpone
+			var steps []step
+			for i := range moving {
+				steps = append(steps, step{
+					payout: &moving[i], to: db.PayoutStatusCancelled, note: "Nobody decided in time.",
+					reason: reason{"review_expired", "The review ended without a release."},
+				})
 			}
 			return w.mover.move(ctx, u, merchant, byEngine, steps...)
 		})
@@ -216,7 +279,7 @@ func (w *Worker) evaluate(ctx context.Context, merchant string) (int, error) {
 }
 
 // verdictSteps is the way from where a payout is to where its verdict sends it.
-func verdictSteps(p *db.Payout, v engine.Verdict, now time.Time) []step {
+func (w *Worker) verdictSteps(p *db.Payout, v engine.Verdict, now time.Time) []step {
 	way := []db.PayoutStatus{db.PayoutStatusPendingScreening, db.PayoutStatusPendingApproval}
 	last := step{verdict: v.ID}
 	switch v.Outcome {
@@ -230,6 +293,8 @@ func verdictSteps(p *db.Payout, v engine.Verdict, now time.Time) []step {
 	case engine.Review:
 		last.to = db.PayoutStatusManualReview
 		last.reason = reason{"under_review", "A person is looking at the payout. This usually takes minutes."}
+		expires := now.Add(w.ReviewWithin)
+		last.review, last.due = v.Review, &expires
 	case engine.Clear:
 		last.to, last.due = db.PayoutStatusApproved, &now
 	}

@@ -31,6 +31,12 @@ var races = map[string]bool{
 	"payout_has_one_accepted_instruction":        true,
 	"idempotency_key_is_used_once":               true,
 	"one_activation_at_a_time":                   true,
+	"approval_meets_no_obstacle":                 true,
+	"review_is_decided_once":                     true,
+	"rfi_moves_one_step_at_a_time":               true,
+	"rfi_step_starts_where_the_last_one_ended":   true,
+	"payout_has_a_hundred_rfis_at_most":          true,
+	"documents_stay_within_the_quota":            true,
 }
 
 // LostRace names the constraint by which the unit lost a race; empty when it did not.

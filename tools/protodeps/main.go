@@ -14,6 +14,7 @@ import (
 	"buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go/buf/validate"
 	"github.com/jhump/protoreflect/v2/protoprint"
 	"google.golang.org/genproto/googleapis/api/annotations"
+	"google.golang.org/genproto/googleapis/api/httpbody"
 	"google.golang.org/genproto/googleapis/rpc/code"
 	"google.golang.org/protobuf/reflect/protoreflect"
 )
@@ -21,6 +22,7 @@ import (
 // roots are the files that our .proto files import; what these import follows by itself.
 var roots = []protoreflect.FileDescriptor{
 	annotations.File_google_api_annotations_proto,
+	httpbody.File_google_api_httpbody_proto,
 	code.File_google_rpc_code_proto,
 	validate.File_buf_validate_validate_proto,
 }

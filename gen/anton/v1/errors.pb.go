@@ -86,6 +86,10 @@ const (
 	ErrorCode_unavailable ErrorCode_Value = 28
 	// The path exists, but not with this HTTP method. The `Allow` header lists those it has.
 	ErrorCode_method_not_allowed ErrorCode_Value = 29
+	// The payout's screening is not clear, so it cannot be approved. Operators alone meet this.
+	ErrorCode_screening_not_clear ErrorCode_Value = 60
+	// The payout is no longer counted against its velocity limits, so it cannot be approved. Operators alone meet this.
+	ErrorCode_velocity_not_reserved ErrorCode_Value = 61
 )
 
 // Enum value maps for ErrorCode_Value.
@@ -121,6 +125,8 @@ var (
 		27: "internal",
 		28: "unavailable",
 		29: "method_not_allowed",
+		60: "screening_not_clear",
+		61: "velocity_not_reserved",
 	}
 	ErrorCode_Value_value = map[string]int32{
 		"unspecified":             0,
@@ -153,6 +159,8 @@ var (
 		"internal":                27,
 		"unavailable":             28,
 		"method_not_allowed":      29,
+		"screening_not_clear":     60,
+		"velocity_not_reserved":   61,
 	}
 )
 
@@ -412,8 +420,8 @@ const file_anton_v1_errors_proto_rawDesc = "" +
 	"\n" +
 	"FieldError\x12\x1e\n" +
 	"\x05field\x18\x01 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x02R\x05field\x12\"\n" +
-	"\amessage\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\xf4\x03R\amessage\"\xef\a\n" +
-	"\tErrorCode\"\xe1\a\n" +
+	"\amessage\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\xf4\x03R\amessage\"\xb9\b\n" +
+	"\tErrorCode\"\xab\b\n" +
 	"\x05Value\x12\x0f\n" +
 	"\vunspecified\x10\x00\x12\x1f\n" +
 	"\x10validation_error\x10\x01\x1a\t¼\x18\x05\b\xa6\x03\x10\x03\x12\x1b\n" +
@@ -446,7 +454,9 @@ const file_anton_v1_errors_proto_rawDesc = "" +
 	"\x11payload_too_large\x10\x1a\x1a\t¼\x18\x05\b\x9d\x03\x10\b\x12\x17\n" +
 	"\binternal\x10\x1b\x1a\t¼\x18\x05\b\xf4\x03\x10\r\x12\x1a\n" +
 	"\vunavailable\x10\x1c\x1a\t¼\x18\x05\b\xf7\x03\x10\x0e\x12!\n" +
-	"\x12method_not_allowed\x10\x1d\x1a\t¼\x18\x05\b\x95\x03\x10\fB5Z3github.com/antonpayments/anton/gen/anton/v1;antonv1b\x06proto3"
+	"\x12method_not_allowed\x10\x1d\x1a\t¼\x18\x05\b\x95\x03\x10\f\x12\"\n" +
+	"\x13screening_not_clear\x10<\x1a\t¼\x18\x05\b\x99\x03\x10\t\x12$\n" +
+	"\x15velocity_not_reserved\x10=\x1a\t¼\x18\x05\b\x99\x03\x10\tB5Z3github.com/antonpayments/anton/gen/anton/v1;antonv1b\x06proto3"
 
 var (
 	file_anton_v1_errors_proto_rawDescOnce sync.Once
