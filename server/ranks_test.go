@@ -16,13 +16,13 @@ var ranks = [][]string{
 	{"gateway", "docs"},
 	{"interceptors"},
 	{"payouts"},
-	{"accounts", "balances", "beneficiaries", "merchants", "engine", "reference"},
+	{"accounts", "balances", "beneficiaries", "merchants", "engine", "reference", "webhooks"},
 	{"rails/sandbox"},
 	{"ledger", "screening", "velocity", "risk", "rails"},
 	{"events", "audit"},
 	{"page", "call", "patch"},
 	{"unit", "contract", "bankdetails", "rules", "invariants"},
-	{"apierr", "crypto", "ids", "money", "postgres", "screening/lists"},
+	{"apierr", "crypto", "ids", "money", "postgres", "screening/lists", "webhooks/verify"},
 }
 
 func TestImportsPointDown(t *testing.T) {

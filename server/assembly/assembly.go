@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"net/http"
 	"time"
 
@@ -13,6 +14,7 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/health"
 	healthpb "google.golang.org/grpc/health/grpc_health_v1"
+	"google.golang.org/grpc/keepalive"
 	"google.golang.org/grpc/reflection"
 
 	opsv1 "github.com/antonpayments/anton/gen/anton/ops/v1"
@@ -35,6 +37,7 @@ import (
 	"github.com/antonpayments/anton/server/reference"
 	"github.com/antonpayments/anton/server/screening"
 	"github.com/antonpayments/anton/server/unit"
+	"github.com/antonpayments/anton/server/webhooks"
 )
 
 // Config is what differs between servers.
@@ -47,6 +50,8 @@ type Config struct {
 	Environment string
 	// KeepHeld keeps the money of payouts that sanctions screening stopped held until compliance decides.
 	KeepHeld bool
+	// Resolver finds the addresses of webhooks; nil for the system's.
+	Resolver *net.Resolver
 }
 
 // A Server is all parts, ready to be given their listeners.
@@ -54,12 +59,15 @@ type Server struct {
 	HTTP      http.Handler
 	GRPC      *grpc.Server
 	Worker    *payouts.Worker
+	Sequencer *events.Sequencer
+	Deliverer *webhooks.Deliverer
 	Sealer    *audit.Sealer
 	Checker   *invariants.Checker
 	KeyUses   *interceptors.KeyUses
 	Runner    *unit.Runner
 	Merchants *merchants.Service
 	health    *health.Server
+	hub       *events.Hub
 }
 
 // maxMessage bounds what a gRPC call may send, as the gateway bounds a body.
@@ -86,16 +94,34 @@ func New(c Config) (*Server, error) {
 	payoutService := &payouts.Service{Rails: registry, Worker: worker}
 	merchantService := &merchants.Service{Environment: c.Environment}
 
+	hub := events.NewHub()
+	deliverer := webhooks.NewDeliverer(webhooks.DelivererConfig{
+		Runner: runner, Keys: c.Keys, Log: c.Log, Loopback: c.Environment == "test", Resolver: c.Resolver,
+	})
+	sequencer := events.NewSequencer(runner, c.Log, func(merchants []string, told []events.WebhookKey) {
+		hub.Grown(merchants)
+		deliverer.Told(told...)
+	})
+
 	chain := interceptors.New(interceptors.Config{Runner: runner, Keys: c.Keys, Log: c.Log, Environment: c.Environment})
 	s := &Server{
-		GRPC:      grpc.NewServer(grpc.UnaryInterceptor(chain.Unary()), grpc.MaxRecvMsgSize(maxMessage), grpc.ForceServerCodecV2(interceptors.Codec())),
+		GRPC: grpc.NewServer(
+			grpc.UnaryInterceptor(chain.Unary()), grpc.StreamInterceptor(chain.Stream()), grpc.MaxRecvMsgSize(maxMessage),
+			grpc.ForceServerCodecV2(interceptors.Codec()),
+			// A watcher whose machine is gone says nothing; without this its stream would stay.
+			grpc.KeepaliveParams(keepalive.ServerParameters{Time: time.Minute}),
+			grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: 10 * time.Second, PermitWithoutStream: true}),
+		),
 		Worker:    worker,
+		Sequencer: sequencer,
+		Deliverer: deliverer,
 		Sealer:    &audit.Sealer{Runner: runner, Log: c.Log},
 		Checker:   &invariants.Checker{Pool: c.Pool, Log: c.Log},
 		KeyUses:   chain.Uses,
 		Runner:    runner,
 		Merchants: merchantService,
 		health:    health.NewServer(),
+		hub:       hub,
 	}
 	conn := gateway.NewConn(chain.Unary())
 	for _, to := range []grpc.ServiceRegistrar{interceptors.Kindly(s.GRPC), conn} {
@@ -106,7 +132,8 @@ func New(c Config) (*Server, error) {
 		antonv1.RegisterMerchantServiceServer(to, &merchants.Self{Environment: c.Environment})
 		antonv1.RegisterBeneficiariesServiceServer(to, &beneficiaries.Service{Keys: c.Keys})
 		antonv1.RegisterPayoutsServiceServer(to, payoutService)
-		antonv1.RegisterEventsServiceServer(to, &events.Service{})
+		antonv1.RegisterEventsServiceServer(to, &events.Service{Told: deliverer.Told, Hub: hub})
+		antonv1.RegisterWebhooksServiceServer(to, webhooks.NewService(c.Keys, c.Environment, deliverer.Told))
 		antonv1.RegisterReferenceServiceServer(to, &reference.Service{})
 		antonv1.RegisterSandboxServiceServer(to, payoutService)
 		opsv1.RegisterMerchantsServiceServer(to, merchantService)
@@ -128,5 +155,9 @@ func New(c Config) (*Server, error) {
 	return s, nil
 }
 
-// Leave tells gRPC's health service that this server is about to go, so that balancers send no more.
-func (s *Server) Leave() { s.health.Shutdown() }
+// Leave tells gRPC's health service that this server is about to go, so that balancers send no more, and ends the streams, which would
+// not end by themselves.
+func (s *Server) Leave() {
+	s.health.Shutdown()
+	s.hub.Close()
+}

@@ -33,6 +33,7 @@ type tenant struct {
 	archiving, archived, deleting, unused  string // beneficiaries, and an instrument, that no payout uses
 	apiKey, rotatedKey                     string // keys that hold keys:write alone, so that a key with this scope may rotate them
 	operatorKey                            string // an operator's key that nobody uses
+	webhook, spareWebhook                  string
 }
 
 // newTenants makes merchants with their objects. The account numbers lie apart, so that nobody's are another's.
@@ -52,6 +53,8 @@ func newTenants(t *testing.T, s *testserver.Server, count int) []tenant {
 		tn.apiKey = made(t, tn.Client, "/v1/api-keys", `{"name":"Spare","scopes":["keys:write"]}`)
 		tn.rotatedKey = made(t, tn.Client, "/v1/api-keys", `{"name":"Rotated","scopes":["keys:write"]}`)
 		tn.operatorKey = made(t, s.Ops(), "/ops/v1/operator-keys", `{"name":"Spare","role":"viewer"}`)
+		tn.webhook = made(t, tn.Client, "/v1/webhooks", `{"url":"`+nowhere+`","events":["*"]}`)
+		tn.spareWebhook = made(t, tn.Client, "/v1/webhooks", `{"url":"`+nowhere+`","events":["*"]}`)
 		all[i] = tn
 	}
 	s.Work() // what is made after this stays where it begins

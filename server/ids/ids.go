@@ -13,6 +13,7 @@ const (
 	APIKey      = "key"
 	Audit       = "aud"
 	Beneficiary = "ben"
+	Delivery    = "dlv"
 	Event       = "evt"
 	Instrument  = "ins"
 	Merchant    = "mer"
@@ -20,6 +21,7 @@ const (
 	Request     = "req"
 	Transaction = "txn"
 	Verdict     = "ver"
+	Webhook     = "whk"
 )
 
 // New makes an id of the kind, such as pay_cng3q8s6ek9kc5qg1h2g, at the time given.

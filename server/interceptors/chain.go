@@ -33,11 +33,12 @@ type Chain struct {
 	callers *callers
 	limits  *limits
 	claims  *claims
+	streams *streams
 }
 
 // New makes a chain.
 func New(c Config) *Chain {
-	return &Chain{Config: c, Uses: newKeyUses(c), callers: newCallers(), limits: newLimits(), claims: newClaims()}
+	return &Chain{Config: c, Uses: newKeyUses(c), callers: newCallers(), limits: newLimits(), claims: newClaims(), streams: newStreams()}
 }
 
 // Unary is the whole chain for calls of one request and one answer. The order is the contract's: a caller without credentials learns
