@@ -139,7 +139,7 @@ func plain(err error) string {
 		return "the name could not be resolved"
 	case errors.As(err, &unknown), errors.As(err, &name), errors.As(err, &invalid):
 		return "the certificate is not valid for this address"
-	case errors.As(err, &alert), errors.As(err, &header):
+	case errors.As(err, &alert), errors.As(err, &header), strings.Contains(err.Error(), "HTTP response to HTTPS client"):
 		return "the TLS handshake failed"
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, os.ErrDeadlineExceeded):
 		return "no answer within 15 seconds"

@@ -1,6 +1,7 @@
 package webhooks_test
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -10,6 +11,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/antonpayments/anton/server/testserver"
 	"github.com/antonpayments/anton/server/webhooks/verify"
@@ -141,5 +143,31 @@ func verified(t *testing.T, s *testserver.Server, got received, secrets ...strin
 		if err := verify.VerifyAnton(s.Clock.Now(), got.header.Get(verify.HeaderAnton), got.body, 0, secret); err != nil {
 			t.Errorf("%s, Anton-Signature: %v", got.event.Type, err)
 		}
+	}
+}
+
+// contextOf is the test's, and ends when asked to.
+func contextOf(t *testing.T) (context.Context, context.CancelFunc) {
+	t.Helper()
+	return context.WithCancel(t.Context())
+}
+
+// place places the events that are there.
+func place(t *testing.T, s *testserver.Server) {
+	t.Helper()
+	if _, err := s.Sequencer.RunOnce(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// until waits for what must come.
+func until(t *testing.T, come func() bool) {
+	t.Helper()
+	deadline := time.Now().Add(2 * time.Minute)
+	for !come() {
+		if time.Now().After(deadline) {
+			t.Fatal("it did not come")
+		}
+		time.Sleep(10 * time.Millisecond)
 	}
 }
