@@ -21,6 +21,8 @@ type cli struct {
 	Ledger  ledgerCommand  `cmd:"" help:"Look after the ledger."`
 	Audit   auditCommand   `cmd:"" help:"Look after the audit log."`
 	Bench   benchCommand   `cmd:"" help:"Measure how payouts are created, beside the least that anybody could do for the same."`
+
+	BenchWebhooks benchWebhooksCommand `cmd:"" help:"Measure how events are delivered, with dead and slow endpoints among the others."`
 }
 
 func main() {
