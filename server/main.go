@@ -18,6 +18,8 @@ type cli struct {
 	Migrate migrateCommand `cmd:"" help:"Bring the database's schema up to date."`
 	Keys    keysCommand    `cmd:"" help:"Make, list and revoke operators' keys; the first one of a live server comes from here."`
 	Demo    demoCommand    `cmd:"" help:"Send a payout, step by step, as the guide does it."`
+	Listen  listenCommand  `cmd:"" help:"Stream your events and forward them, signed, to a program on this machine."`
+	Trigger triggerCommand `cmd:"" help:"Make an event happen in the sandbox."`
 	Ledger  ledgerCommand  `cmd:"" help:"Look after the ledger."`
 	Audit   auditCommand   `cmd:"" help:"Look after the audit log."`
 	Bench   benchCommand   `cmd:"" help:"Measure how payouts are created, beside the least that anybody could do for the same."`
