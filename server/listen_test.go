@@ -24,17 +24,17 @@ func TestListenForwardsWhatTriggerMakesHappen(t *testing.T) {
 		t.Fatal(err)
 	}
 	database := testserver.Database(t)
-	free, err := net.Listen("tcp", "127.0.0.1:0")
+	free, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	data, grpcAddr := t.TempDir(), "ANTON_GRPC_ADDR="+free.Addr().String()
-	free.Close()
+	_ = free.Close()
 	env := []string{"DATABASE_URL=" + testserver.DSN(t, "anton_app", database), "ANTON_MIGRATE_URL=" + testserver.DSN(t, "anton_owner", database), grpcAddr}
 	server := start(t, data, env...)
 	secret := make(chan string, 1)
 	types := make(chan string, 1000)
-	receiver := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	receiver := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		body, err := io.ReadAll(r.Body)
 		s := <-secret
 		secret <- s

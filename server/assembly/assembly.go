@@ -94,24 +94,11 @@ func New(c Config) (*Server, error) {
 	payoutService := &payouts.Service{Rails: registry, Worker: worker}
 	merchantService := &merchants.Service{Environment: c.Environment}
 
-	hub := events.NewHub()
-	deliverer := webhooks.NewDeliverer(webhooks.DelivererConfig{
-		Runner: runner, Keys: c.Keys, Log: c.Log, Loopback: c.Environment == "test", Resolver: c.Resolver,
-	})
-	sequencer := events.NewSequencer(runner, c.Log, func(merchants []string, told []events.WebhookKey) {
-		hub.Grown(merchants)
-		deliverer.Told(told...)
-	})
+	hub, sequencer, deliverer := telling(c, runner)
 
 	chain := interceptors.New(interceptors.Config{Runner: runner, Keys: c.Keys, Log: c.Log, Environment: c.Environment})
 	s := &Server{
-		GRPC: grpc.NewServer(
-			grpc.UnaryInterceptor(chain.Unary()), grpc.StreamInterceptor(chain.Stream()), grpc.MaxRecvMsgSize(maxMessage),
-			grpc.ForceServerCodecV2(interceptors.Codec()),
-			// A watcher whose machine is gone says nothing; without this its stream would stay.
-			grpc.KeepaliveParams(keepalive.ServerParameters{Time: time.Minute}),
-			grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: 10 * time.Second, PermitWithoutStream: true}),
-		),
+		GRPC:      newGRPC(chain),
 		Worker:    worker,
 		Sequencer: sequencer,
 		Deliverer: deliverer,
@@ -153,6 +140,29 @@ func New(c Config) (*Server, error) {
 		return nil, fmt.Errorf("assemble the gateway: %w", err)
 	}
 	return s, nil
+}
+
+// telling is what tells merchants of their events: who places them, who sends them, who is told on streams.
+func telling(c Config, runner *unit.Runner) (*events.Hub, *events.Sequencer, *webhooks.Deliverer) {
+	hub := events.NewHub()
+	deliverer := webhooks.NewDeliverer(webhooks.DelivererConfig{
+		Runner: runner, Keys: c.Keys, Log: c.Log, Loopback: c.Environment == "test", Resolver: c.Resolver,
+	})
+	sequencer := events.NewSequencer(runner, c.Log, func(merchants []string, told []events.WebhookKey) {
+		hub.Grown(merchants)
+		deliverer.Told(told...)
+	})
+	return hub, sequencer, deliverer
+}
+
+func newGRPC(chain *interceptors.Chain) *grpc.Server {
+	return grpc.NewServer(
+		grpc.UnaryInterceptor(chain.Unary()), grpc.StreamInterceptor(chain.Stream()), grpc.MaxRecvMsgSize(maxMessage),
+		grpc.ForceServerCodecV2(interceptors.Codec()),
+		// A watcher whose machine is gone says nothing; without this its stream would stay.
+		grpc.KeepaliveParams(keepalive.ServerParameters{Time: time.Minute}),
+		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: 10 * time.Second, PermitWithoutStream: true}),
+	)
 }
 
 // Leave tells gRPC's health service that this server is about to go, so that balancers send no more, and ends the streams, which would

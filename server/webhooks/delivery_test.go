@@ -361,7 +361,7 @@ func TestRetryAfterIsHonouredUpToAnHour(t *testing.T) {
 	s := testserver.New(t)
 	m, _ := payer(t, s)
 	for header, wait := range map[string]time.Duration{"600": 10 * time.Minute, "999999": time.Hour, "Sat, 14 Feb 2026 10:30:00 GMT": 0, "soon": 0} {
-		t.Run(header, func(t *testing.T) {
+		t.Run(header, func(t *testing.T) { //nolint:paralleltest // they share a clock
 			r := newReceiver(t, func(w http.ResponseWriter, _ *http.Request) {
 				w.Header().Set("Retry-After", header)
 				w.WriteHeader(http.StatusTooManyRequests)

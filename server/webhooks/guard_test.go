@@ -86,7 +86,7 @@ func TestOddSpellingsReachNothing(t *testing.T) {
 		req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+host+":"+port+"/", http.NoBody)
 		if err == nil {
 			if resp, err := client.Do(req); err == nil {
-				resp.Body.Close()
+				_ = resp.Body.Close()
 				t.Errorf("%s was reached", host)
 			}
 		}
@@ -117,7 +117,7 @@ func TestANameThatChangesItsAnswerIsRefused(t *testing.T) {
 		}
 		resp, err := client.Do(req)
 		if err == nil {
-			resp.Body.Close()
+			_ = resp.Body.Close()
 		}
 		if !errors.Is(err, errRefused) || strings.Contains(plain(err), "127.0.0.1") {
 			t.Errorf("it was let through: %v", err)
@@ -129,7 +129,7 @@ func TestANameThatChangesItsAnswerIsRefused(t *testing.T) {
 }
 
 // The environment's proxies would be asked to go where we may not.
-func TestTheEnvironmentsProxiesAreNotAsked(t *testing.T) {
+func TestTheEnvironmentsProxiesAreNotAsked(t *testing.T) { //nolint:paralleltest // it sets the environment
 	var asked atomic.Int64
 	proxy := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { asked.Add(1) }))
 	defer proxy.Close()
@@ -147,7 +147,7 @@ func TestTheEnvironmentsProxiesAreNotAsked(t *testing.T) {
 		}
 		resp, err := client.Do(req)
 		if err == nil {
-			resp.Body.Close()
+			_ = resp.Body.Close()
 		}
 		if !errors.Is(err, errRefused) {
 			t.Errorf("%s: %v", url, err)

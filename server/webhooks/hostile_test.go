@@ -58,9 +58,9 @@ func TestHostileReceiversAreFailuresAndNothingMore(t *testing.T) {
 			w.Header().Set("Content-Encoding", "gzip")
 			z := gzip.NewWriter(w)
 			_, _ = z.Write(make([]byte, 64<<20))
-			z.Close()
+			_ = z.Close()
 		}, status: "delivered"},
-		"a hang-up": {answer: func(w http.ResponseWriter, _ *http.Request) { panic(http.ErrAbortHandler) }, says: "closed before the answer"},
+		"a hang-up": {answer: func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, says: "closed before the answer"},
 		"half an answer": {answer: func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Length", "100")
 			fmt.Fprint(w, "begin")

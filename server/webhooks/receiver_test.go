@@ -137,10 +137,10 @@ func deliveries(t *testing.T, m *testserver.Client, event string) []map[string]a
 func verified(t *testing.T, s *testserver.Server, got received, secrets ...string) {
 	t.Helper()
 	for _, secret := range secrets {
-		if err := verify.VerifyAt(s.Clock.Now(), got.header, got.body, 0, secret); err != nil {
+		if err := verify.At(s.Clock.Now(), got.header, got.body, 0, secret); err != nil {
 			t.Errorf("%s: %v", got.event.Type, err)
 		}
-		if err := verify.VerifyAnton(s.Clock.Now(), got.header.Get(verify.HeaderAnton), got.body, 0, secret); err != nil {
+		if err := verify.Anton(s.Clock.Now(), got.header.Get(verify.HeaderAnton), got.body, 0, secret); err != nil {
 			t.Errorf("%s, Anton-Signature: %v", got.event.Type, err)
 		}
 	}

@@ -214,11 +214,11 @@ func (s *Service) RotateWebhookSecret(ctx context.Context, req *antonv1.RotateWe
 	}
 	tx.About(merchant, row.ID)
 	until := tx.Now.Add(secretOverlap)
-	return &antonv1.RotateWebhookSecretResponse{Data: &antonv1.RotatedSecret{
-			Id: row.ID, Secret: text, PreviousSecretWorksUntil: timestamppb.New(until),
-		}}, tx.Queue(unit.Rows).WebhookRotate(ctx, db.WebhookRotateParams{
-			Until: until, Secret: sealed, UpdatedAt: tx.Now, MerchantID: merchant, ID: row.ID,
-		})
+	err = tx.Queue(unit.Rows).WebhookRotate(ctx, db.WebhookRotateParams{
+		Until: until, Secret: sealed, UpdatedAt: tx.Now, MerchantID: merchant, ID: row.ID,
+	})
+	data := &antonv1.RotatedSecret{Id: row.ID, Secret: text, PreviousSecretWorksUntil: timestamppb.New(until)}
+	return &antonv1.RotateWebhookSecretResponse{Data: data}, err
 }
 
 // TestWebhook tells the webhook, and no other, that it is tried.

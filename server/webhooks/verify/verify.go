@@ -57,11 +57,11 @@ const maxHeader = 4096
 // one while you rotate. The timestamp may be tolerance away from now; zero means Tolerance. It returns nil, or an error that is one of
 // the above.
 func Verify(header http.Header, body []byte, tolerance time.Duration, secrets ...string) error {
-	return VerifyAt(time.Now(), header, body, tolerance, secrets...)
+	return At(time.Now(), header, body, tolerance, secrets...)
 }
 
-// VerifyAt is Verify at another time than now.
-func VerifyAt(now time.Time, header http.Header, body []byte, tolerance time.Duration, secrets ...string) error {
+// At is Verify at another time than now.
+func At(now time.Time, header http.Header, body []byte, tolerance time.Duration, secrets ...string) error {
 	keys, err := keysOf(secrets)
 	if err != nil {
 		return err
@@ -78,8 +78,8 @@ func VerifyAt(now time.Time, header http.Header, body []byte, tolerance time.Dur
 	return fmt.Errorf("%w: neither %s nor %s", ErrHeaders, HeaderSignature, HeaderAnton)
 }
 
-// VerifyAnton checks the Anton-Signature header alone.
-func VerifyAnton(now time.Time, signature string, body []byte, tolerance time.Duration, secrets ...string) error {
+// Anton checks the Anton-Signature header alone.
+func Anton(now time.Time, signature string, body []byte, tolerance time.Duration, secrets ...string) error {
 	keys, err := keysOf(secrets)
 	if err != nil {
 		return err

@@ -1,6 +1,7 @@
 package verify_test
 
 import (
+	"context"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -40,7 +41,7 @@ func TestWhatIsSignedVerifies(t *testing.T) {
 		if err := verify.Verify(header, body, verify.Tolerance, secrets...); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
-		if err := verify.VerifyAnton(now, header.Get(verify.HeaderAnton), body, 0, secrets...); err != nil {
+		if err := verify.Anton(now, header.Get(verify.HeaderAnton), body, 0, secrets...); err != nil {
 			t.Errorf("%s, Anton-Signature: %v", name, err)
 		}
 	}
@@ -116,7 +117,7 @@ func TestWhatWasTamperedWithIsRefused(t *testing.T) {
 		"an empty secret":          {good, string(body), now, []string{""}, verify.ErrSecret},
 		"an empty one and a right": {good, string(body), now, []string{secret, "whsec_"}, verify.ErrSecret},
 	} {
-		err := verify.VerifyAt(tt.at, tt.header, []byte(tt.body), verify.Tolerance, tt.secrets...)
+		err := verify.At(tt.at, tt.header, []byte(tt.body), verify.Tolerance, tt.secrets...)
 		if !errors.Is(err, tt.want) {
 			t.Errorf("%s: %v, want %v", name, err, tt.want)
 		}
@@ -141,7 +142,7 @@ func FuzzVerify(f *testing.F) {
 		header.Set(verify.HeaderTimestamp, timestamp)
 		header.Set(verify.HeaderSignature, signature)
 		header.Set(verify.HeaderAnton, anton)
-		err := verify.VerifyAt(now, header, text, 0, secret)
+		err := verify.At(now, header, text, 0, secret)
 		if err == nil && string(text) != string(body) {
 			t.Errorf("%q was let in", text)
 		}
@@ -171,7 +172,7 @@ func ExampleVerify() {
 
 	for range 2 { // events come at least once
 		event := `{"id":"evt_1","type":"payout.sent"}`
-		req, err := http.NewRequest(http.MethodPost, receiver.URL, strings.NewReader(event))
+		req, err := http.NewRequestWithContext(context.Background(), http.MethodPost, receiver.URL, strings.NewReader(event))
 		if err != nil {
 			panic(err)
 		}
@@ -182,7 +183,7 @@ func ExampleVerify() {
 		if err != nil {
 			panic(err)
 		}
-		resp.Body.Close()
+		_ = resp.Body.Close()
 		fmt.Println(resp.StatusCode)
 	}
 	// Output:
