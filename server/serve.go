@@ -108,7 +108,7 @@ func serveOn(ctx context.Context, server *assembly.Server, httpPort, grpcPort ne
 	})
 	workerCtx, stopWorker := context.WithCancel(context.Background())
 	for _, work := range []func(context.Context){
-		server.Worker.Run, server.Sequencer.Run, server.Deliverer.Run, server.Sealer.Run, server.Checker.Run, server.KeyUses.Run,
+		server.Worker.Run, server.Balances.Run, server.Sequencer.Run, server.Deliverer.Run, server.Sealer.Run, server.Checker.Run, server.KeyUses.Run,
 	} {
 		working.Go(func() { work(workerCtx) })
 	}

@@ -77,10 +77,10 @@ func (c *triggerCommand) Run(ctx context.Context) error {
 	}
 	t := &trigger{guide: &guide{ctx, c.URL, c.APIKey, io.Discard}, play: p}
 	event, err := t.run(c.Event)
-	switch {
-	case ctx.Err() != nil:
-		return nil // Ctrl-C
-	case err != nil:
+	if ctx.Err() != nil {
+		return nil //nolint:nilerr // Ctrl-C is no failure
+	}
+	if err != nil {
 		return err
 	}
 	fmt.Fprintf(os.Stdout, "%v happened to %v: %v\n", event["type"], event["object_id"], event["id"])

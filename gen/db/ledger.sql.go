@@ -13,30 +13,41 @@ import (
 )
 
 const balanceGet = `-- name: BalanceGet :one
-select currency, available, held from balances where merchant_id = $1 and currency = $2
+select b.currency, b.available, b.held, a.threshold as low_threshold from balances b
+left join balance_alerts a on a.merchant_id = b.merchant_id and a.currency = b.currency
+where b.merchant_id = $1 and b.currency = $2
 `
 
 type BalanceGetRow struct {
-	Currency  string
-	Available apd.Decimal
-	Held      apd.Decimal
+	Currency     string
+	Available    apd.Decimal
+	Held         apd.Decimal
+	LowThreshold *apd.Decimal
 }
 
 func (q *Queries) BalanceGet(ctx context.Context, merchantID string, currency string) (BalanceGetRow, error) {
 	row := q.db.QueryRow(ctx, balanceGet, merchantID, currency)
 	var i BalanceGetRow
-	err := row.Scan(&i.Currency, &i.Available, &i.Held)
+	err := row.Scan(
+		&i.Currency,
+		&i.Available,
+		&i.Held,
+		&i.LowThreshold,
+	)
 	return i, err
 }
 
 const balanceList = `-- name: BalanceList :many
-select currency, available, held from balances where merchant_id = $1 order by position, currency
+select b.currency, b.available, b.held, a.threshold as low_threshold from balances b
+left join balance_alerts a on a.merchant_id = b.merchant_id and a.currency = b.currency
+where b.merchant_id = $1 order by b.position, b.currency
 `
 
 type BalanceListRow struct {
-	Currency  string
-	Available apd.Decimal
-	Held      apd.Decimal
+	Currency     string
+	Available    apd.Decimal
+	Held         apd.Decimal
+	LowThreshold *apd.Decimal
 }
 
 func (q *Queries) BalanceList(ctx context.Context, merchantID string) ([]BalanceListRow, error) {
@@ -48,7 +59,12 @@ func (q *Queries) BalanceList(ctx context.Context, merchantID string) ([]Balance
 	items := []BalanceListRow{}
 	for rows.Next() {
 		var i BalanceListRow
-		if err := rows.Scan(&i.Currency, &i.Available, &i.Held); err != nil {
+		if err := rows.Scan(
+			&i.Currency,
+			&i.Available,
+			&i.Held,
+			&i.LowThreshold,
+		); err != nil {
 			return nil, err
 		}
 		items = append(items, i)

@@ -882,7 +882,7 @@ type Balance struct {
 type BalanceAlert struct {
 	MerchantID    string
 	Currency      string
-	Threshold     apd.Decimal
+	Threshold     *apd.Decimal
 	Low           bool
 	Watched       int64
 	EventSequence int32

@@ -59,6 +59,7 @@ type Server struct {
 	HTTP      http.Handler
 	GRPC      *grpc.Server
 	Worker    *payouts.Worker
+	Balances  *balances.Watcher
 	Sequencer *events.Sequencer
 	Deliverer *webhooks.Deliverer
 	Sealer    *audit.Sealer
@@ -100,6 +101,7 @@ func New(c Config) (*Server, error) {
 	s := &Server{
 		GRPC:      newGRPC(chain),
 		Worker:    worker,
+		Balances:  &balances.Watcher{Runner: runner, Log: c.Log},
 		Sequencer: sequencer,
 		Deliverer: deliverer,
 		Sealer:    &audit.Sealer{Runner: runner, Log: c.Log},

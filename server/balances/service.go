@@ -59,10 +59,19 @@ func toProto(row db.BalanceGetRow) (*antonv1.Balance, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &antonv1.Balance{
+	balance := &antonv1.Balance{
 		Currency:  row.Currency,
 		Available: available.String(),
 		Held:      held.String(),
 		Total:     available.Plus(held).String(),
-	}, nil
+	}
+	if row.LowThreshold != nil {
+		threshold, err := money.Of(row.Currency, *row.LowThreshold)
+		if err != nil {
+			return nil, err
+		}
+		text := threshold.String()
+		balance.LowThreshold = &text
+	}
+	return balance, nil
 }

@@ -7,6 +7,8 @@ const nowhere = "http://127.0.0.1:9/hook"
 
 func init() {
 	maps.Copy(fixtures, map[string]func(tn tenant) fields{
+		"/anton.v1.BalancesService/UpdateBalance": func(tenant) fields { return fields{"currency": "USD", "low_threshold": "10000.00"} },
+
 		"/anton.v1.EventsService/ListEventDeliveries": func(tn tenant) fields { return fields{"id": tn.event} },
 		"/anton.v1.EventsService/RedeliverEvent":      func(tn tenant) fields { return fields{"id": tn.event, "webhook_id": tn.webhook} },
 

@@ -360,8 +360,10 @@ func TestRetryAfterIsHonouredUpToAnHour(t *testing.T) {
 	t.Parallel()
 	s := testserver.New(t)
 	m, _ := payer(t, s)
-	for header, wait := range map[string]time.Duration{"600": 10 * time.Minute, "999999": time.Hour, "Sat, 14 Feb 2026 10:30:00 GMT": 0, "soon": 0} {
-		t.Run(header, func(t *testing.T) { //nolint:paralleltest // they share a clock
+	for header, wait := range map[string]time.Duration{ //nolint:paralleltest // they share a clock
+		"600": 10 * time.Minute, "999999": time.Hour, "Sat, 14 Feb 2026 10:30:00 GMT": 0, "soon": 0,
+	} {
+		t.Run(header, func(t *testing.T) {
 			r := newReceiver(t, func(w http.ResponseWriter, _ *http.Request) {
 				w.Header().Set("Retry-After", header)
 				w.WriteHeader(http.StatusTooManyRequests)

@@ -165,7 +165,7 @@ end $$;
 create table balance_alerts (
     merchant_id    text not null references merchants,
     currency       text not null constraint alert_currency_is_three_letters check (currency ~ '^[A-Z]{3}$'),
-    threshold      numeric not null constraint alert_threshold_is_positive check (threshold > 0),
+    threshold      numeric constraint alert_threshold_is_positive check (threshold > 0), -- null: nobody wants to hear
     -- Whether it was told and has not recovered since.
     low            boolean not null default false,
     -- Up to which of the balance's transactions it was watched.
@@ -184,7 +184,7 @@ grant update (url, events, description, status, disabled_reason, disabled_at, se
               failing_since, event_sequence, updated_at, deleted_at) on webhooks to anton_app;
 grant insert on webhook_deliveries to anton_app;
 grant update (status, due_at, attempts, tries, response_status, error, finished_at) on webhook_deliveries to anton_app;
-grant insert, update, delete on balance_alerts to anton_app;
+grant insert, update on balance_alerts to anton_app;
 revoke execute on function webhooks_prune from public;
 grant execute on function webhooks_prune to anton_app;
 
