@@ -174,7 +174,7 @@ func (l *listener) take(ctx context.Context, e *antonv1.Event) error {
 		fmt.Fprintf(l.out, "  → %v", err)
 		return nil
 	}
-	resp.Body.Close()
+	_ = resp.Body.Close()
 	fmt.Fprintf(l.out, "  → %d (%d ms)", resp.StatusCode, time.Since(start).Milliseconds())
 	return nil
 }

@@ -27,6 +27,9 @@ func (*Service) UpdateBalance(ctx context.Context, req *antonv1.UpdateBalanceReq
 	if err != nil {
 		return nil, err
 	}
+	if !money.Known(req.GetCurrency()) {
+		return nil, apierr.InvalidField("currency", "%v", money.ErrCurrency)
+	}
 	row, err := tx.Read().BalanceGet(ctx, merchant, req.GetCurrency())
 	if errors.Is(err, pgx.ErrNoRows) {
 		return nil, noBalance(req.GetCurrency())
