@@ -75,14 +75,28 @@ func (c *benchCommand) write(report *bench.Report) error {
 }
 
 // measure runs the bench on a database of its own, or on the one given.
-func (c *benchCommand) measure(ctx context.Context, dir string, progress func(string)) (*bench.Report, error) {
+func (c *benchCommand) measure(ctx context.Context, dir string, progress func(string)) (report *bench.Report, err error) {
+	err = onBenchDatabase(ctx, dir, c.DSN, c.MigrateDSN, progress, func(config bench.Config, self string) (err error) {
+		config.Client = []string{self, "bench", "--drive"}
+		config.Duration, config.Rounds, config.Clients, config.Merchants = c.Duration, c.Rounds, c.Clients, c.Merchants
+		config.Evaluation, config.Only, config.CPUProfile = c.Evaluation == "on", c.Only, c.CPUProfile
+		report, err = bench.Run(ctx, config)
+		return err
+	})
+	return report, err
+}
+
+// onBenchDatabase prepares a database of the bench's own, or the one given, and has measure measure on it. self is this program.
+func onBenchDatabase(
+	ctx context.Context, dir, serving, owner string, progress func(string), measure func(config bench.Config, self string) error,
+) error {
 	s := settings{LogLevel: "warn"}
-	serving, owner, admin := c.DSN, c.MigrateDSN, ""
+	admin := ""
 	if serving == "" {
 		progress("starting PostgreSQL")
 		private, err := postgres.StartPrivate(ctx, postgres.Options{Dir: dir, Log: s.logger()})
 		if err != nil {
-			return nil, err
+			return err
 		}
 		defer func() {
 			ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
@@ -96,28 +110,24 @@ func (c *benchCommand) measure(ctx context.Context, dir string, progress func(st
 	}
 	pool, err := migrateAndOpen(ctx, serving, owner, "test", s.logger(), nil)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer pool.Close()
 	if err := assembly.Claim(ctx, pool, "test", time.Now()); err != nil {
-		return nil, err
+		return err
 	}
 	keys, err := assembly.SandboxKeys(ctx, pool)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if err := assembly.ClaimKeyset(ctx, pool, keys); err != nil {
-		return nil, err
+		return err
 	}
 	self, err := os.Executable()
 	if err != nil {
-		return nil, fmt.Errorf("find this program: %w", err)
+		return fmt.Errorf("find this program: %w", err)
 	}
-	return bench.Run(ctx, bench.Config{
-		Pool: pool, Keys: keys, Owner: owner, Admin: admin, Dir: dir, Client: []string{self, "bench", "--drive"},
-		Duration: c.Duration, Rounds: c.Rounds, Clients: c.Clients, Merchants: c.Merchants,
-		Evaluation: c.Evaluation == "on", Only: c.Only, CPUProfile: c.CPUProfile, Progress: progress,
-	})
+	return measure(bench.Config{Pool: pool, Keys: keys, Owner: owner, Admin: admin, Dir: dir, Progress: progress}, self)
 }
 
 // warmStart starts `anton serve` on the data that the bench left and gives the milliseconds to its first answer.

@@ -157,6 +157,17 @@ func (g *guide) fetch(method, path, key string, body any, show bool) (map[string
 			return nil, err
 		}
 	}
+	data, err := g.request(method, path, key, text, show)
+	object, _ := data.(map[string]any)
+	return object, err
+}
+
+// send makes a request without showing it, and gives the answer's data.
+func (g *guide) send(method, path string, body []byte) (any, error) {
+	return g.request(method, path, "", body, false)
+}
+
+func (g *guide) request(method, path, key string, text []byte, show bool) (any, error) {
 	req, err := http.NewRequestWithContext(g.ctx, method, g.url+path, bytes.NewReader(text))
 	if err != nil {
 		return nil, err
@@ -184,8 +195,7 @@ func (g *guide) fetch(method, path, key string, body any, show bool) (map[string
 	if err := json.Unmarshal(answer, &envelope); err != nil {
 		return nil, fmt.Errorf("%s %s: %w", method, path, err)
 	}
-	data, _ := envelope.Data.(map[string]any)
-	return data, nil
+	return envelope.Data, nil
 }
 
 func (g *guide) show(req *http.Request, key string, body []byte, resp *http.Response, answer []byte) {

@@ -19,10 +19,14 @@ type cli struct {
 	Keys    keysCommand    `cmd:"" help:"Make, list and revoke operators' keys; the first one of a live server comes from here."`
 	Keyset  keysetCommand  `cmd:"" help:"Make, rotate and retire the encryption keys, and re-encrypt what the old ones encrypted."`
 	Demo    demoCommand    `cmd:"" help:"Send a payout, step by step, as the guide does it."`
+	Listen  listenCommand  `cmd:"" help:"Stream your events and forward them, signed, to a program on this machine."`
+	Trigger triggerCommand `cmd:"" help:"Make an event happen in the sandbox."`
 	Ledger  ledgerCommand  `cmd:"" help:"Look after the ledger."`
 	Audit   auditCommand   `cmd:"" help:"Look after the audit log."`
 	Lists   listsCommand   `cmd:"" help:"Look after the sanctions lists: refresh, status, diff, check."`
 	Bench   benchCommand   `cmd:"" help:"Measure how payouts are created, beside the least that anybody could do for the same."`
+
+	BenchWebhooks benchWebhooksCommand `cmd:"" help:"Measure how events are delivered, with dead and slow endpoints among the others."`
 }
 
 func main() {

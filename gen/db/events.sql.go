@@ -11,7 +11,7 @@ import (
 )
 
 const eventGet = `-- name: EventGet :one
-select merchant_id, id, type, object_type, object_id, sequence, previous_status, data, created_at from events where merchant_id = $1 and id = $2
+select merchant_id, id, type, object_type, object_id, sequence, previous_status, data, created_at, xid from events where merchant_id = $1 and id = $2
 `
 
 func (q *Queries) EventGet(ctx context.Context, merchantID string, iD string) (Event, error) {
@@ -27,6 +27,7 @@ func (q *Queries) EventGet(ctx context.Context, merchantID string, iD string) (E
 		&i.PreviousStatus,
 		&i.Data,
 		&i.CreatedAt,
+		&i.Xid,
 	)
 	return i, err
 }
@@ -64,7 +65,7 @@ func (q *Queries) EventInsert(ctx context.Context, arg EventInsertParams) error 
 }
 
 const eventList = `-- name: EventList :many
-select merchant_id, id, type, object_type, object_id, sequence, previous_status, data, created_at from events
+select merchant_id, id, type, object_type, object_id, sequence, previous_status, data, created_at, xid from events
 where merchant_id = $1
   and ($2::text is null or type = $2::text)
   and ($3::text is null or object_id = $3::text)
@@ -114,6 +115,7 @@ func (q *Queries) EventList(ctx context.Context, arg EventListParams) ([]Event, 
 			&i.PreviousStatus,
 			&i.Data,
 			&i.CreatedAt,
+			&i.Xid,
 		); err != nil {
 			return nil, err
 		}

@@ -13,14 +13,17 @@ import (
 )
 
 const balanceGet = `-- name: BalanceGet :one
-select currency, available, held, receivable from balances where merchant_id = $1 and currency = $2
+select b.currency, b.available, b.held, b.receivable, a.threshold as low_threshold from balances b
+left join balance_alerts a on a.merchant_id = b.merchant_id and a.currency = b.currency
+where b.merchant_id = $1 and b.currency = $2
 `
 
 type BalanceGetRow struct {
-	Currency   string
-	Available  apd.Decimal
-	Held       apd.Decimal
-	Receivable apd.Decimal
+	Currency     string
+	Available    apd.Decimal
+	Held         apd.Decimal
+	Receivable   apd.Decimal
+	LowThreshold *apd.Decimal
 }
 
 func (q *Queries) BalanceGet(ctx context.Context, merchantID string, currency string) (BalanceGetRow, error) {
@@ -31,19 +34,23 @@ func (q *Queries) BalanceGet(ctx context.Context, merchantID string, currency st
 		&i.Available,
 		&i.Held,
 		&i.Receivable,
+		&i.LowThreshold,
 	)
 	return i, err
 }
 
 const balanceList = `-- name: BalanceList :many
-select currency, available, held, receivable from balances where merchant_id = $1 order by position, currency
+select b.currency, b.available, b.held, b.receivable, a.threshold as low_threshold from balances b
+left join balance_alerts a on a.merchant_id = b.merchant_id and a.currency = b.currency
+where b.merchant_id = $1 order by b.position, b.currency
 `
 
 type BalanceListRow struct {
-	Currency   string
-	Available  apd.Decimal
-	Held       apd.Decimal
-	Receivable apd.Decimal
+	Currency     string
+	Available    apd.Decimal
+	Held         apd.Decimal
+	Receivable   apd.Decimal
+	LowThreshold *apd.Decimal
 }
 
 func (q *Queries) BalanceList(ctx context.Context, merchantID string) ([]BalanceListRow, error) {
@@ -60,6 +67,7 @@ func (q *Queries) BalanceList(ctx context.Context, merchantID string) ([]Balance
 			&i.Available,
 			&i.Held,
 			&i.Receivable,
+			&i.LowThreshold,
 		); err != nil {
 			return nil, err
 		}

@@ -1420,6 +1420,157 @@ func AllVelocityWindowValues() []VelocityWindow {
 	}
 }
 
+type WebhookDeliveryStatus string
+
+const (
+	WebhookDeliveryStatusPending   WebhookDeliveryStatus = "pending"
+	WebhookDeliveryStatusDelivered WebhookDeliveryStatus = "delivered"
+	WebhookDeliveryStatusFailed    WebhookDeliveryStatus = "failed"
+)
+
+func (e *WebhookDeliveryStatus) Scan(src interface{}) error {
+	switch s := src.(type) {
+	case []byte:
+		*e = WebhookDeliveryStatus(s)
+	case string:
+		*e = WebhookDeliveryStatus(s)
+	default:
+		return fmt.Errorf("unsupported scan type for WebhookDeliveryStatus: %T", src)
+	}
+	return nil
+}
+
+type NullWebhookDeliveryStatus struct {
+	WebhookDeliveryStatus WebhookDeliveryStatus
+	Valid                 bool // Valid is true if WebhookDeliveryStatus is not NULL
+}
+
+// Scan implements the Scanner interface.
+func (ns *NullWebhookDeliveryStatus) Scan(value interface{}) error {
+	if value == nil {
+		ns.WebhookDeliveryStatus, ns.Valid = "", false
+		return nil
+	}
+	ns.Valid = true
+	return ns.WebhookDeliveryStatus.Scan(value)
+}
+
+// Value implements the driver Valuer interface.
+func (ns NullWebhookDeliveryStatus) Value() (driver.Value, error) {
+	if !ns.Valid {
+		return nil, nil
+	}
+	return string(ns.WebhookDeliveryStatus), nil
+}
+
+func AllWebhookDeliveryStatusValues() []WebhookDeliveryStatus {
+	return []WebhookDeliveryStatus{
+		WebhookDeliveryStatusPending,
+		WebhookDeliveryStatusDelivered,
+		WebhookDeliveryStatusFailed,
+	}
+}
+
+type WebhookDisabledReason string
+
+const (
+	WebhookDisabledReasonMerchant WebhookDisabledReason = "merchant"
+	WebhookDisabledReasonGone     WebhookDisabledReason = "gone"
+	WebhookDisabledReasonFailing  WebhookDisabledReason = "failing"
+)
+
+func (e *WebhookDisabledReason) Scan(src interface{}) error {
+	switch s := src.(type) {
+	case []byte:
+		*e = WebhookDisabledReason(s)
+	case string:
+		*e = WebhookDisabledReason(s)
+	default:
+		return fmt.Errorf("unsupported scan type for WebhookDisabledReason: %T", src)
+	}
+	return nil
+}
+
+type NullWebhookDisabledReason struct {
+	WebhookDisabledReason WebhookDisabledReason
+	Valid                 bool // Valid is true if WebhookDisabledReason is not NULL
+}
+
+// Scan implements the Scanner interface.
+func (ns *NullWebhookDisabledReason) Scan(value interface{}) error {
+	if value == nil {
+		ns.WebhookDisabledReason, ns.Valid = "", false
+		return nil
+	}
+	ns.Valid = true
+	return ns.WebhookDisabledReason.Scan(value)
+}
+
+// Value implements the driver Valuer interface.
+func (ns NullWebhookDisabledReason) Value() (driver.Value, error) {
+	if !ns.Valid {
+		return nil, nil
+	}
+	return string(ns.WebhookDisabledReason), nil
+}
+
+func AllWebhookDisabledReasonValues() []WebhookDisabledReason {
+	return []WebhookDisabledReason{
+		WebhookDisabledReasonMerchant,
+		WebhookDisabledReasonGone,
+		WebhookDisabledReasonFailing,
+	}
+}
+
+type WebhookStatus string
+
+const (
+	WebhookStatusActive   WebhookStatus = "active"
+	WebhookStatusDisabled WebhookStatus = "disabled"
+)
+
+func (e *WebhookStatus) Scan(src interface{}) error {
+	switch s := src.(type) {
+	case []byte:
+		*e = WebhookStatus(s)
+	case string:
+		*e = WebhookStatus(s)
+	default:
+		return fmt.Errorf("unsupported scan type for WebhookStatus: %T", src)
+	}
+	return nil
+}
+
+type NullWebhookStatus struct {
+	WebhookStatus WebhookStatus
+	Valid         bool // Valid is true if WebhookStatus is not NULL
+}
+
+// Scan implements the Scanner interface.
+func (ns *NullWebhookStatus) Scan(value interface{}) error {
+	if value == nil {
+		ns.WebhookStatus, ns.Valid = "", false
+		return nil
+	}
+	ns.Valid = true
+	return ns.WebhookStatus.Scan(value)
+}
+
+// Value implements the driver Valuer interface.
+func (ns NullWebhookStatus) Value() (driver.Value, error) {
+	if !ns.Valid {
+		return nil, nil
+	}
+	return string(ns.WebhookStatus), nil
+}
+
+func AllWebhookStatusValues() []WebhookStatus {
+	return []WebhookStatus{
+		WebhookStatusActive,
+		WebhookStatusDisabled,
+	}
+}
+
 type Adjustment struct {
 	MerchantID    string
 	ID            string
@@ -1494,6 +1645,16 @@ type Balance struct {
 	Receivable apd.Decimal
 }
 
+type BalanceAlert struct {
+	MerchantID    string
+	Currency      string
+	Threshold     *apd.Decimal
+	Low           bool
+	Watched       int64
+	EventSequence int32
+	UpdatedAt     time.Time
+}
+
 type Beneficiary struct {
 	MerchantID          string
 	ID                  string
@@ -1559,6 +1720,20 @@ type Event struct {
 	PreviousStatus *string
 	Data           []byte
 	CreatedAt      time.Time
+	Xid            int64
+}
+
+type EventFeed struct {
+	MerchantID     string
+	LastPosition   int64
+	PrunedPosition int64
+	PrunedBefore   *time.Time
+}
+
+type EventPosition struct {
+	MerchantID string
+	Position   int64
+	EventID    string
 }
 
 type FundingAccount struct {
@@ -1985,4 +2160,51 @@ type Verdict struct {
 	Stages     []byte
 	Inputs     []byte
 	CreatedAt  time.Time
+}
+
+type Webhook struct {
+	MerchantID          string
+	ID                  string
+	Url                 string
+	Events              []string
+	Description         string
+	Status              WebhookStatus
+	DisabledReason      *WebhookDisabledReason
+	DisabledAt          *time.Time
+	Secret              []byte
+	PreviousSecret      []byte
+	PreviousSecretUntil *time.Time
+	FailingSince        *time.Time
+	EventSequence       int32
+	CreatedAt           time.Time
+	UpdatedAt           time.Time
+	DeletedAt           *time.Time
+}
+
+type WebhookAttempt struct {
+	MerchantID     string
+	DeliveryID     string
+	Number         int32
+	At             time.Time
+	DurationMs     int32
+	ResponseStatus *int32
+	ResponseBody   string
+	Error          string
+}
+
+type WebhookDelivery struct {
+	MerchantID     string
+	ID             string
+	WebhookID      string
+	EventID        string
+	ObjectID       string
+	Sequence       int32
+	Status         WebhookDeliveryStatus
+	DueAt          *time.Time
+	Attempts       int32
+	Tries          int32
+	ResponseStatus *int32
+	Error          string
+	CreatedAt      time.Time
+	FinishedAt     *time.Time
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"net/http"
 	"time"
 
@@ -13,6 +14,7 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/health"
 	healthpb "google.golang.org/grpc/health/grpc_health_v1"
+	"google.golang.org/grpc/keepalive"
 	"google.golang.org/grpc/reflection"
 
 	opsv1 "github.com/antonpayments/anton/gen/anton/ops/v1"
@@ -40,6 +42,7 @@ import (
 	"github.com/antonpayments/anton/server/screening"
 	"github.com/antonpayments/anton/server/screening/lists"
 	"github.com/antonpayments/anton/server/unit"
+	"github.com/antonpayments/anton/server/webhooks"
 )
 
 // Config is what differs between servers.
@@ -67,6 +70,8 @@ type Config struct {
 	ReviewWithin time.Duration
 	// Scanner is the address of the clamd that looks at uploads; empty where there is none.
 	Scanner string
+	// Resolver finds the addresses of webhooks; nil for the system's.
+	Resolver *net.Resolver
 }
 
 // A Server is all parts, ready to be given their listeners.
@@ -74,6 +79,9 @@ type Server struct {
 	HTTP      http.Handler
 	GRPC      *grpc.Server
 	Worker    *payouts.Worker
+	Balances  *balances.Watcher
+	Sequencer *events.Sequencer
+	Deliverer *webhooks.Deliverer
 	Sealer    *audit.Sealer
 	Checker   *invariants.Checker
 	Watcher   *payouts.Watcher
@@ -88,6 +96,7 @@ type Server struct {
 	Sanctions *sanctions.Watcher
 	Refresher *sanctions.Refresher // nil when the server does not refresh by itself
 	health    *health.Server
+	hub       *events.Hub
 }
 
 // ErrSandboxKeyset says that a live server was given keys that lay open.
@@ -123,6 +132,7 @@ func New(c Config) (*Server, error) {
 	payoutService := &payouts.Service{Rails: registry, Worker: worker}
 	merchantService := &merchants.Service{Environment: c.Environment}
 
+	hub, sequencer, deliverer := telling(c, runner)
 	documentService := &documents.Service{Keys: c.Keys, Log: c.Log, Scanner: c.Scanner}
 
 	chain := interceptors.New(interceptors.Config{
@@ -130,8 +140,11 @@ func New(c Config) (*Server, error) {
 		Prepare: map[string]interceptors.Prepare{antonv1.DocumentsService_CreateDocument_FullMethodName: documentService.Examine},
 	})
 	s := &Server{
-		GRPC:      grpc.NewServer(grpc.UnaryInterceptor(chain.Unary()), grpc.StreamInterceptor(chain.Stream()), grpc.ForceServerCodecV2(interceptors.Codec())),
+		GRPC:      newGRPC(chain),
 		Worker:    worker,
+		Balances:  &balances.Watcher{Runner: runner, Log: c.Log},
+		Sequencer: sequencer,
+		Deliverer: deliverer,
 		Sealer:    &audit.Sealer{Runner: runner, Log: c.Log},
 		Checker:   &invariants.Checker{Pool: c.Pool, Log: c.Log, Metrics: metrics},
 		Watcher:   &payouts.Watcher{Runner: runner, Log: c.Log},
@@ -145,6 +158,7 @@ func New(c Config) (*Server, error) {
 		Sanctions: watcher,
 		Refresher: newRefresher(c, runner, watcher.Required),
 		health:    health.NewServer(),
+		hub:       hub,
 	}
 	s.observe(c.Pool, judge)
 	conn := gateway.NewConn(chain.Unary())
@@ -157,7 +171,8 @@ func New(c Config) (*Server, error) {
 		antonv1.RegisterMerchantServiceServer(to, &merchants.Self{Environment: c.Environment})
 		antonv1.RegisterBeneficiariesServiceServer(to, &beneficiaries.Service{Keys: c.Keys})
 		antonv1.RegisterPayoutsServiceServer(to, payoutService)
-		antonv1.RegisterEventsServiceServer(to, &events.Service{})
+		antonv1.RegisterEventsServiceServer(to, &events.Service{Told: deliverer.Told, Hub: hub})
+		antonv1.RegisterWebhooksServiceServer(to, webhooks.NewService(c.Keys, c.Environment, deliverer.Told))
 		antonv1.RegisterReferenceServiceServer(to, &reference.Service{})
 		antonv1.RegisterSandboxServiceServer(to, payoutService)
 		antonv1.RegisterVelocityServiceServer(to, &engine.Velocity{Clock: c.Clock})
@@ -222,8 +237,33 @@ func (s *Server) observe(pool *pgxpool.Pool, judge *engine.Engine) {
 	}
 }
 
-// Leave makes the server unready, over REST, gRPC and the admin's address, so that balancers send no more.
+// Leave makes the server unready, over REST, gRPC and the admin's address, so that balancers send no more, and ends the streams, which
+// would not end by themselves.
 func (s *Server) Leave() {
 	s.Ready.Leave()
 	s.health.Shutdown()
+	s.hub.Close()
+}
+
+// telling is what tells merchants of their events: who places them, who sends them, who is told on streams.
+func telling(c Config, runner *unit.Runner) (*events.Hub, *events.Sequencer, *webhooks.Deliverer) {
+	hub := events.NewHub()
+	deliverer := webhooks.NewDeliverer(webhooks.DelivererConfig{
+		Runner: runner, Keys: c.Keys, Log: c.Log, Loopback: c.Environment == "test", Resolver: c.Resolver,
+	})
+	sequencer := events.NewSequencer(runner, c.Log, func(merchants []string, told []events.WebhookKey) {
+		hub.Grown(merchants)
+		deliverer.Told(told...)
+	})
+	return hub, sequencer, deliverer
+}
+
+func newGRPC(chain *interceptors.Chain) *grpc.Server {
+	return grpc.NewServer(
+		grpc.UnaryInterceptor(chain.Unary()), grpc.StreamInterceptor(chain.Stream()),
+		grpc.ForceServerCodecV2(interceptors.Codec()),
+		// A watcher whose machine is gone says nothing; without this its stream would stay.
+		grpc.KeepaliveParams(keepalive.ServerParameters{Time: time.Minute}),
+		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: 10 * time.Second, PermitWithoutStream: true}),
+	)
 }

@@ -73,5 +73,13 @@ func toProto(row db.BalanceGetRow) (*antonv1.Balance, error) {
 		text := receivable.String()
 		balance.Receivable = &text
 	}
+	if row.LowThreshold != nil {
+		threshold, err := money.Of(row.Currency, *row.LowThreshold)
+		if err != nil {
+			return nil, err
+		}
+		text := threshold.String()
+		balance.LowThreshold = &text
+	}
 	return balance, nil
 }

@@ -23,6 +23,7 @@ var Files = []protoreflect.FileDescriptor{
 	antonv1.File_anton_v1_beneficiaries_proto,
 	antonv1.File_anton_v1_payouts_proto,
 	antonv1.File_anton_v1_events_proto,
+	antonv1.File_anton_v1_webhooks_proto,
 	antonv1.File_anton_v1_reference_proto,
 	antonv1.File_anton_v1_transactions_proto,
 	antonv1.File_anton_v1_accounts_proto,
@@ -51,11 +52,11 @@ type Method struct {
 	Name       string // "/anton.v1.PayoutsService/CreatePayout"
 	Rule       *antonv1.Rule
 	Example    *antonv1.Example
-	ReadOnly   bool // declared NO_SIDE_EFFECTS
-	Creates    bool // REST answers 201
-	Verb       string
+	ReadOnly   bool   // declared NO_SIDE_EFFECTS
+	Creates    bool   // REST answers 201
+	Verb       string // empty for a stream, which REST has not
 	Path       string // "/v1/payouts/{id}"
-	Stream     bool   // over gRPC alone
+	Streams    bool
 	Descriptor protoreflect.MethodDescriptor
 	NewReply   func() proto.Message
 }
@@ -69,10 +70,15 @@ var methods = load()
 func Lookup(name string) *Method { return methods[name] }
 
 // Methods are all methods of one request and one answer, by name.
-func Methods() []*Method {
+func Methods() []*Method { return those(false) }
+
+// Streams are the methods that stream, over gRPC alone, by name.
+func Streams() []*Method { return those(true) }
+
+func those(stream bool) []*Method {
 	var all []*Method
 	for _, m := range methods {
-		if !m.Stream {
+		if m.Streams == stream {
 			all = append(all, m)
 		}
 	}
@@ -103,8 +109,8 @@ func method(d protoreflect.MethodDescriptor) *Method {
 		Example:    proto.GetExtension(options, antonv1.E_Example).(*antonv1.Example),
 		ReadOnly:   options.GetIdempotencyLevel() == descriptorpb.MethodOptions_NO_SIDE_EFFECTS,
 		Creates:    strings.HasPrefix(string(d.Name()), "Create"),
-		Stream:     d.IsStreamingClient() || d.IsStreamingServer(),
 		Descriptor: d,
+		Streams:    d.IsStreamingServer() || d.IsStreamingClient(),
 	}
 	if (m.Rule.GetScope() == "") == !m.ForOperators() {
 		panic(m.Name + ": the rule must name either a scope or a role")
@@ -125,7 +131,7 @@ func method(d protoreflect.MethodDescriptor) *Method {
 	case *annotations.HttpRule_Delete:
 		m.Verb, m.Path = "DELETE", pattern.Delete
 	default:
-		if !m.Stream {
+		if !m.Streams {
 			panic(m.Name + ": no HTTP binding")
 		}
 	}

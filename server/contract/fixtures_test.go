@@ -42,6 +42,7 @@ type tenant struct {
 	approving, cancelling, claiming        string // payouts that wait for a reviewer
 	document                               string
 	asked, resolving, reopening, escalated string // requests for information, about a beneficiary that no payout uses
+	webhook, spareWebhook                  string
 }
 
 // newTenants makes merchants with their objects. The account numbers lie apart, so that nobody's are another's.
@@ -87,6 +88,8 @@ func newTenants(t *testing.T, s *testserver.Server, count int) []tenant {
 		if resolved.Status != http.StatusOK {
 			t.Fatalf("resolve: %d %s", resolved.Status, resolved.Raw)
 		}
+		tn.webhook = made(t, tn.Client, "/v1/webhooks", `{"url":"`+nowhere+`","events":["*"]}`)
+		tn.spareWebhook = made(t, tn.Client, "/v1/webhooks", `{"url":"`+nowhere+`","events":["*"]}`)
 		all[i] = tn
 	}
 	s.Work() // what is made after this stays where it begins

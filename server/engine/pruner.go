@@ -37,7 +37,7 @@ func (p *Pruner) Run(ctx context.Context) {
 		case <-wait.C:
 		}
 		if _, err := p.RunOnce(ctx); err != nil && ctx.Err() == nil {
-			p.Log.Error("prune the velocity buckets", slog.String("cause", err.Error()))
+			p.Log.Error("prune the velocity buckets", slog.Any("cause", err))
 		}
 	}
 }

@@ -87,7 +87,7 @@ func TestTheEngineMustBeGranted(t *testing.T) {
 	if got := again.Do(t, "PATCH", "/v1/velocity/rules/vr_00000000000000000001", nil, `{"enabled":false}`); got.Status != http.StatusNotFound {
 		t.Errorf("a merchant changes the operator's rule: %d %s", got.Status, got.Raw)
 	}
-	revoked := s.Ops().Do(t, "DELETE", "/ops/v1/merchants/"+m.Merchant+"/entitlements/engine", nil, "")
+	revoked := s.Ops().Post(t, "/ops/v1/merchants/"+m.Merchant+"/entitlements/revoke", "", `{"entitlement":"engine"}`)
 	if revoked.Status != http.StatusOK || fmt.Sprint(revoked.Data()["entitlements"]) != "[]" {
 		t.Errorf("revoked: %d %s", revoked.Status, revoked.Raw)
 	}

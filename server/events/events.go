@@ -5,10 +5,12 @@ package events
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
 
+	antonv1 "github.com/antonpayments/anton/gen/anton/v1"
 	"github.com/antonpayments/anton/gen/db"
 	"github.com/antonpayments/anton/server/ids"
 	"github.com/antonpayments/anton/server/unit"
@@ -31,12 +33,32 @@ var form = protojson.MarshalOptions{UseProtoNames: true, EmitDefaultValues: true
 
 // Emit queues the event.
 func Emit(ctx context.Context, u *unit.Unit, e Event) error {
-	data, err := form.Marshal(e.Object)
-	if err != nil {
-		return fmt.Errorf("write event %s of %s: %w", e.Type, e.ObjectID, err)
-	}
 	if e.ID == "" {
 		e.ID = ids.New(ids.Event, u.Now)
+	}
+	row, err := e.row(u.Now)
+	if err != nil {
+		return err
+	}
+	return u.Queue(unit.Event).EventInsert(ctx, row)
+}
+
+// Proto is the event as the API shows it, at the time of its unit. The event must have its id.
+func (e Event) Proto(at time.Time) (*antonv1.Event, error) {
+	row, err := e.row(at)
+	if err != nil {
+		return nil, err
+	}
+	return toProto(db.Event{
+		ID: row.ID, Type: row.Type, CreatedAt: row.CreatedAt, Sequence: row.Sequence, ObjectType: row.ObjectType, ObjectID: row.ObjectID,
+		Data: row.Data, PreviousStatus: row.PreviousStatus,
+	})
+}
+
+func (e Event) row(at time.Time) (db.EventInsertParams, error) {
+	data, err := form.Marshal(e.Object)
+	if err != nil {
+		return db.EventInsertParams{}, fmt.Errorf("write event %s of %s: %w", e.Type, e.ObjectID, err)
 	}
 	row := db.EventInsertParams{
 		MerchantID: e.Merchant,
@@ -46,10 +68,10 @@ func Emit(ctx context.Context, u *unit.Unit, e Event) error {
 		ObjectID:   e.ObjectID,
 		Sequence:   e.Sequence,
 		Data:       data,
-		CreatedAt:  u.Now,
+		CreatedAt:  at,
 	}
 	if e.PreviousStatus != "" {
 		row.PreviousStatus = &e.PreviousStatus
 	}
-	return u.Queue(unit.Event).EventInsert(ctx, row)
+	return row, nil
 }

@@ -2,24 +2,26 @@ package events
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
-	"github.com/jackc/pgx/v5"
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/types/known/structpb"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	antonv1 "github.com/antonpayments/anton/gen/anton/v1"
 	"github.com/antonpayments/anton/gen/db"
-	"github.com/antonpayments/anton/server/apierr"
 	"github.com/antonpayments/anton/server/call"
 	"github.com/antonpayments/anton/server/page"
 )
 
 // Service is anton.v1.EventsService.
-type Service struct{}
+type Service struct {
+	// Told hears which webhooks have something due.
+	Told func(...WebhookKey)
+	// Hub tells streams that their feed has grown.
+	Hub *Hub
+}
 
 // ListEvents lists the caller's events, newest first.
 func (*Service) ListEvents(ctx context.Context, req *antonv1.ListEventsRequest) (*antonv1.ListEventsResponse, error) {
@@ -55,12 +57,9 @@ func (*Service) ListEvents(ctx context.Context, req *antonv1.ListEventsRequest) 
 
 // GetEvent shows one of the caller's events.
 func (*Service) GetEvent(ctx context.Context, req *antonv1.GetEventRequest) (*antonv1.GetEventResponse, error) {
-	row, err := call.Reads(ctx).EventGet(ctx, call.Merchant(ctx), req.GetId())
-	if errors.Is(err, pgx.ErrNoRows) {
-		return nil, apierr.NotFound("event", req.GetId())
-	}
+	row, err := find(ctx, call.Reads(ctx), call.Merchant(ctx), req.GetId())
 	if err != nil {
-		return nil, fmt.Errorf("read event: %w", err)
+		return nil, err
 	}
 	event, err := toProto(row)
 	if err != nil {

@@ -56,6 +56,7 @@ var services = []func(*runtime.ServeMux, grpc.ClientConnInterface) error{
 	routes(antonv1.RegisterBeneficiariesServiceHandlerClient, antonv1.NewBeneficiariesServiceClient),
 	routes(antonv1.RegisterPayoutsServiceHandlerClient, antonv1.NewPayoutsServiceClient),
 	routes(antonv1.RegisterEventsServiceHandlerClient, antonv1.NewEventsServiceClient),
+	routes(antonv1.RegisterWebhooksServiceHandlerClient, antonv1.NewWebhooksServiceClient),
 	routes(antonv1.RegisterReferenceServiceHandlerClient, antonv1.NewReferenceServiceClient),
 	routes(antonv1.RegisterSandboxServiceHandlerClient, antonv1.NewSandboxServiceClient),
 	routes(opsv1.RegisterMerchantsServiceHandlerClient, opsv1.NewMerchantsServiceClient),

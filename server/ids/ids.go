@@ -14,6 +14,7 @@ const (
 	APIKey       = "key"
 	Audit        = "aud"
 	Beneficiary  = "ben"
+	Delivery     = "dlv"
 	Document     = "doc"
 	Event        = "evt"
 	Instrument   = "ins"
@@ -24,6 +25,7 @@ const (
 	Transaction  = "txn"
 	VelocityRule = "vr"
 	Verdict      = "ver"
+	Webhook      = "whk"
 )
 
 // New makes an id of the kind, such as pay_cng3q8s6ek9kc5qg1h2g, at the time given.

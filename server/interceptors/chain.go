@@ -39,11 +39,12 @@ type Chain struct {
 	callers *callers
 	limits  *limits
 	claims  *claims
+	streams *streams
 }
 
 // New makes a chain.
 func New(c Config) *Chain {
-	return &Chain{Config: c, Uses: newKeyUses(c), callers: newCallers(), limits: newLimits(), claims: newClaims()}
+	return &Chain{Config: c, Uses: newKeyUses(c), callers: newCallers(), limits: newLimits(), claims: newClaims(), streams: newStreams()}
 }
 
 // Unary is the whole chain for calls of one request and one answer. The order is the contract's: a caller without credentials learns
@@ -76,7 +77,12 @@ func (c *Chain) Stream() grpc.StreamServerInterceptor {
 		if !strings.HasPrefix(info.FullMethod, "/anton.") {
 			return handler(service, stream) // gRPC's own health and reflection services
 		}
-		last := func(ctx context.Context, _ any) (any, error) { return nil, handler(service, admitted{stream, ctx}) }
+		last := func(ctx context.Context, _ any) (any, error) {
+			if info.IsServerStream {
+				return nil, c.watched(ctx, service, stream, info, handler)
+			}
+			return nil, handler(service, admitted{stream, ctx})
+		}
 		_, err := through(links, &grpc.UnaryServerInfo{Server: service, FullMethod: info.FullMethod}, last)(stream.Context(), nil)
 		return err
 	}

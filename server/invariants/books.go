@@ -47,7 +47,10 @@ var books = []Invariant{
 	{
 		"returns_are_credited_once", "a returned payout was given back once, a completed one at most once and then told as payout.late_return, and no other payout was",
 		`select p.id from payouts p
-		 where (select count(*) from ledger_transactions t where t.merchant_id = p.merchant_id and t.payout_id = p.id and t.type = 'return')
+		 where (select count(*) from ledger_transactions t
+		        left join event_feeds f on f.merchant_id = t.merchant_id
+		        where t.merchant_id = p.merchant_id and t.payout_id = p.id and t.type = 'return'
+		          and (p.status = 'returned' or f.pruned_before is null or t.created_at > f.pruned_before)) -- its event may have been removed
 		    <> (p.status = 'returned' or exists (
 		        select from events e
 		        where e.merchant_id = p.merchant_id and e.object_id = p.id and e.type = 'payout.late_return' and p.status = 'completed'
@@ -55,7 +58,8 @@ var books = []Invariant{
 	},
 	{
 		"history_cannot_be_rewritten", "the role that serves has no right to alter or remove history, nor to write money past ledger_post",
-		`select name from unnest(array['events', 'audit_log', 'audit_positions', 'audit_seals', 'verdicts', 'velocity_rule_versions', 'payout_transitions',
+		`select name from unnest(array['events', 'event_positions', 'webhook_attempts', 'audit_log', 'audit_positions', 'audit_seals', 'verdicts',
+		                               'velocity_rule_versions', 'payout_transitions',
 		                               'rail_instructions', 'rail_events', 'balances', 'ledger_transactions', 'ledger_postings']) tables(name)
 		 where has_table_privilege('anton_app', name, 'delete, truncate') or has_any_column_privilege('anton_app', name, 'update')
 		    or (name in ('balances', 'ledger_transactions', 'ledger_postings') and has_any_column_privilege('anton_app', name, 'insert'))`,

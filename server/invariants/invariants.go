@@ -28,7 +28,7 @@ type Breach struct {
 func (b Breach) String() string { return b.Invariant.Name + ": " + b.Invariant.Says + ": " + b.Row }
 
 // All are the invariants, the ledger's first.
-var All = slices.Concat(core, books, receivables, history, limits, compliance)
+var All = slices.Concat(core, books, receivables, history, limits, compliance, feed)
 
 // core are the rules that tie payouts to money and to what is told about them.
 var core = []Invariant{
@@ -110,15 +110,18 @@ var core = []Invariant{
 		 where last.seq is distinct from p.seq or last.to_status is distinct from p.status`,
 	},
 	{
-		"transitions_are_told", "a transition has its event, with its own number and the state before it",
+		"transitions_are_told", "a transition has its event, with its own number and the state before it, for as long as events are kept",
 		`select t.payout_id || ' ' || t.seq from payout_transitions t
 		 left join events e on e.merchant_id = t.merchant_id and e.id = t.event_id
-		 where e.id is null or e.object_id <> t.payout_id or e.sequence <> t.seq
-		    or e.previous_status is distinct from t.from_status::text or e.data ->> 'status' <> t.to_status::text`,
+		 where (e.id is null and not exists (select from event_feeds f where f.merchant_id = t.merchant_id and t.at <= f.pruned_before))
+		    or (e.id is not null and (e.object_id <> t.payout_id or e.sequence <> t.seq
+		        or e.previous_status is distinct from t.from_status::text or e.data ->> 'status' <> t.to_status::text))`,
 	},
 	{
-		"event_sequences_have_no_gap", "the events of an object are numbered from 1 without gaps",
-		`select object_id from events group by merchant_id, object_id having count(*) <> max(sequence) or min(sequence) <> 1`,
+		"event_sequences_have_no_gap", "the events of an object are numbered without gaps, and from 1 where none was removed for its age",
+		`select object_id from events e group by merchant_id, object_id
+		 having count(*) <> max(sequence) - min(sequence) + 1
+		     or (min(sequence) <> 1 and not exists (select from event_feeds f where f.merchant_id = e.merchant_id and f.pruned_position > 0))`,
 	},
 	{
 		"transitions_are_audited", "a transition has exactly one audit row",

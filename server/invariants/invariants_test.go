@@ -18,6 +18,11 @@ const unguarded = `alter table payouts drop constraint payout_status_is_its_last
 	alter table payout_transitions drop constraint transition_starts_where_the_last_one_ended;
 	alter table payout_transitions drop constraint arrow_exists;`
 
+// unheard makes a webhook that has listened for days and was told nothing.
+const unheard = `insert into webhooks (merchant_id, id, url, events, secret, created_at, updated_at)
+	select merchant_id, 'whk_x', 'https://example.com', '{payout.*}', '', created_at - interval '2 days', created_at - interval '2 days'
+	from events where type = 'payout.created' limit 1`
+
 // damages break each invariant, as only the owner of the schema could.
 var damages = map[string]string{
 	"ledger_transactions_have_postings":      "update ledger_transactions set available_delta = available_delta + 1 where type = 'payout_hold'",
@@ -48,33 +53,40 @@ var damages = map[string]string{
 	"returns_are_credited_once":          "update ledger_transactions set type = 'return' where type = 'payout_settlement'",
 	"history_cannot_be_rewritten":        "grant update (detail) on audit_log to anton_app",
 
-	"receivables_are_their_postings":   "update balances set available = 0, held = 0, receivable = 7 where currency = 'USD'",
-	"receivable_is_repaid_first":       "alter table balances drop constraint receivable_is_repaid_first; update balances set receivable = 1 where currency = 'USD'",
-	"receivables_follow_each_other":    "update ledger_transactions set receivable_delta = 1 where type = 'payout_hold'",
-	"what_is_owed_is_repaid_at_once":   "update ledger_transactions set receivable_after = 1 where type = 'payout_hold'",
-	"reversals_are_booked":             "update reversals set reversed = reversed - 1",
-	"reversals_take_what_was_credited": "update reversals set credited = credited + 1",
-	"adjustments_are_booked":           "update adjustments set amount = amount + 1",
-	"live_adjustments_had_four_eyes":   "alter table adjustments drop constraint adjustments_environment_fkey; update deployment set environment = 'live'",
-	"histories_have_no_gap":            unguarded + "delete from payout_transitions where seq = 3",
-	"payouts_end_once":                 unguarded + "update payout_transitions set from_status = 'cancelled' where to_status = 'sent'",
-	"sent_payouts_have_an_instruction": "delete from rail_instructions",
-	"payouts_do_not_get_stuck":         unguarded + "update payouts set status = 'approved', completed_at = null",
-	"one_key_makes_one_payout":         "delete from idempotency_keys",
-	"beneficiaries_told_all":           "update beneficiaries set event_sequence = 7",
-	"what_exists_was_audited":          "delete from audit_log where action = 'beneficiary.create'",
-	"seals_continue_each_other":        "alter table audit_seals drop constraint seal_counts_its_rows; update audit_seals set row_count = row_count + 1",
-	"positions_are_sealed":             "delete from audit_positions where position = 3",
-	"sealed_rows_are_there":            "delete from audit_log where action = 'payout.create'",
-	"no_audit_row_is_left_out":         "insert into audit_log (merchant_id, id, at, actor, action) select merchant_id, 'aud_x', at - interval '2 hours', actor, action from audit_log limit 1",
-	"reviews_are_queued":               "update payout_reviews set ended_at = null",
-	"reviews_end_by_a_decision":        "update review_decisions set decided_by = (select created_by from payout_reviews limit 1)",
-	"nothing_was_approved_while_asked": "update rfi_steps set at = at + interval '1 day' where outcome = 'cleared'",
-	"rfis_stand_at_their_last_step":    "update rfi_steps set outcome = 'blocked' where outcome is not null",
-	"rfi_steps_are_told":               "update events set sequence = sequence + 7 where object_type = 'rfi'",
-	"payouts_name_their_rfis":          "update payouts set rfi_ids = '{}'",
-	"documents_have_their_file":        "delete from document_contents",
-	"default_instruments_are_there":    "update instruments set deleted_at = now()",
+	"receivables_are_their_postings":          "update balances set available = 0, held = 0, receivable = 7 where currency = 'USD'",
+	"receivable_is_repaid_first":              "alter table balances drop constraint receivable_is_repaid_first; update balances set receivable = 1 where currency = 'USD'",
+	"receivables_follow_each_other":           "update ledger_transactions set receivable_delta = 1 where type = 'payout_hold'",
+	"what_is_owed_is_repaid_at_once":          "update ledger_transactions set receivable_after = 1 where type = 'payout_hold'",
+	"reversals_are_booked":                    "update reversals set reversed = reversed - 1",
+	"reversals_take_what_was_credited":        "update reversals set credited = credited + 1",
+	"adjustments_are_booked":                  "update adjustments set amount = amount + 1",
+	"live_adjustments_had_four_eyes":          "alter table adjustments drop constraint adjustments_environment_fkey; update deployment set environment = 'live'",
+	"histories_have_no_gap":                   unguarded + "delete from payout_transitions where seq = 3",
+	"payouts_end_once":                        unguarded + "update payout_transitions set from_status = 'cancelled' where to_status = 'sent'",
+	"sent_payouts_have_an_instruction":        "delete from rail_instructions",
+	"payouts_do_not_get_stuck":                unguarded + "update payouts set status = 'approved', completed_at = null",
+	"one_key_makes_one_payout":                "delete from idempotency_keys",
+	"beneficiaries_told_all":                  "update beneficiaries set event_sequence = 7",
+	"what_exists_was_audited":                 "delete from audit_log where action = 'beneficiary.create'",
+	"seals_continue_each_other":               "alter table audit_seals drop constraint seal_counts_its_rows; update audit_seals set row_count = row_count + 1",
+	"positions_are_sealed":                    "delete from audit_positions where position = 3",
+	"sealed_rows_are_there":                   "delete from audit_log where action = 'payout.create'",
+	"no_audit_row_is_left_out":                "insert into audit_log (merchant_id, id, at, actor, action) select merchant_id, 'aud_x', at - interval '2 hours', actor, action from audit_log limit 1",
+	"reviews_are_queued":                      "update payout_reviews set ended_at = null",
+	"reviews_end_by_a_decision":               "update review_decisions set decided_by = (select created_by from payout_reviews limit 1)",
+	"nothing_was_approved_while_asked":        "update rfi_steps set at = at + interval '1 day' where outcome = 'cleared'",
+	"rfis_stand_at_their_last_step":           "update rfi_steps set outcome = 'blocked' where outcome is not null",
+	"rfi_steps_are_told":                      "update events set sequence = sequence + 7 where object_type = 'rfi'",
+	"payouts_name_their_rfis":                 "update payouts set rfi_ids = '{}'",
+	"documents_have_their_file":               "delete from document_contents",
+	"default_instruments_are_there":           "update instruments set deleted_at = now()",
+	"feeds_have_no_gap":                       "delete from event_positions where position = 3",
+	"placed_events_are_there":                 "delete from events where type = 'payout.completed'",
+	"no_event_is_left_out":                    "insert into events (merchant_id, id, type, object_type, object_id, sequence, data, created_at) select merchant_id, 'evt_x', type, object_type, 'pay_x', 1, data, created_at - interval '2 hours' from events where type = 'payout.created' limit 1",
+	"feeds_keep_the_order_of_objects":         "update event_positions set position = -position + 1000",
+	"events_are_delivered":                    unheard,
+	"deliveries_are_of_an_event_to_a_webhook": "insert into webhook_deliveries (merchant_id, id, webhook_id, event_id, object_id, sequence, created_at, due_at) select merchant_id, 'dlv_x', 'whk_x', id, object_id, sequence, created_at, created_at from events where type = 'payout.sent' limit 1",
+	"first_pending_deliveries_are_due":        "insert into webhook_deliveries (merchant_id, id, webhook_id, event_id, object_id, sequence, created_at) select merchant_id, 'dlv_x', 'whk_x', id, object_id, sequence, created_at from events where type = 'payout.sent' limit 1",
 	"payouts_in_progress_have_whom_to_pay": `update beneficiaries set deleted_at = now(); update instruments set deleted_at = now();
 		update payouts set status = 'sent', seq = seq - 1, completed_at = null where status = 'completed'`,
 }
@@ -103,6 +115,9 @@ func TestEveryInvariantNoticesDamage(t *testing.T) {
 			reverse(t, s, m)
 			reviewed(t, s, m)
 			if _, err := s.Sealer.RunOnce(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := s.Sequencer.RunOnce(t.Context()); err != nil {
 				t.Fatal(err)
 			}
 			if breaches := check(t, s); len(breaches) > 0 {

@@ -27,6 +27,8 @@ var columns = []column{
 	{"rfis", "merchant_id", "id", "response", ""},
 	{"rfi_steps", "merchant_id", "id", "response", "rfis.response"},
 	{"document_contents", "merchant_id", "document_id", "content", ""},
+	{"webhooks", "merchant_id", "id", "secret", ""},
+	{"webhooks", "merchant_id", "id", "previous_secret", "webhooks.secret"},
 }
 
 func (c column) String() string { return c.table + "." + c.name }

@@ -31,7 +31,7 @@ func (a *Alarm) Run(ctx context.Context) {
 	defer tick.Stop()
 	for {
 		if _, err := a.RunOnce(ctx); err != nil && ctx.Err() == nil {
-			a.Log.Error("look for late RFIs", slog.String("cause", err.Error()))
+			a.Log.Error("look for late RFIs", slog.Any("cause", err))
 		}
 		select {
 		case <-ctx.Done():

@@ -157,6 +157,26 @@ func (s *Server) Work() {
 	}
 }
 
+// Deliver places all events in their feeds and makes all attempts to deliver them that are due at the clock's time, until none is. It
+// returns how many attempts it made.
+func (s *Server) Deliver() (attempts int) {
+	s.t.Helper()
+	for {
+		placed, err := s.Sequencer.RunOnce(context.Background())
+		if err != nil {
+			s.t.Fatalf("sequencer: %v", err)
+		}
+		made, err := s.Deliverer.RunOnce(context.Background())
+		if err != nil {
+			s.t.Fatalf("deliverer: %v", err)
+		}
+		attempts += made
+		if placed+made == 0 {
+			return attempts
+		}
+	}
+}
+
 // CheckInvariants fails the test with every row that breaks one.
 func (s *Server) CheckInvariants(t testing.TB) {
 	t.Helper()

@@ -1,8 +1,12 @@
 -- name: BalanceGet :one
-select currency, available, held, receivable from balances where merchant_id = @merchant_id and currency = @currency;
+select b.currency, b.available, b.held, b.receivable, a.threshold as low_threshold from balances b
+left join balance_alerts a on a.merchant_id = b.merchant_id and a.currency = b.currency
+where b.merchant_id = @merchant_id and b.currency = @currency;
 
 -- name: BalanceList :many
-select currency, available, held, receivable from balances where merchant_id = @merchant_id order by position, currency;
+select b.currency, b.available, b.held, b.receivable, a.threshold as low_threshold from balances b
+left join balance_alerts a on a.merchant_id = b.merchant_id and a.currency = b.currency
+where b.merchant_id = @merchant_id order by b.position, b.currency;
 
 -- name: LedgerPost :exec
 select ledger_post(@merchant_id, @at::timestamptz, @ids::text[], @types::text[], @currencies::text[], @payout_ids::text[],

@@ -11,6 +11,7 @@ import (
 	_ "google.golang.org/genproto/googleapis/api/annotations"
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
+	fieldmaskpb "google.golang.org/protobuf/types/known/fieldmaskpb"
 	timestamppb "google.golang.org/protobuf/types/known/timestamppb"
 	reflect "reflect"
 	sync "sync"
@@ -102,7 +103,9 @@ type Balance struct {
 	Total string `protobuf:"bytes,4,opt,name=total,proto3" json:"total,omitempty"`
 	// What you owe because money was taken back after you had spent it; absent when you owe nothing. While you owe, `available` is zero:
 	// what comes in repays this first. It is not part of `total`.
-	Receivable    *string `protobuf:"bytes,5,opt,name=receivable,proto3,oneof" json:"receivable,omitempty"`
+	Receivable *string `protobuf:"bytes,5,opt,name=receivable,proto3,oneof" json:"receivable,omitempty"`
+	// You are told by `balance.low` when `available` falls below this; absent when you are not.
+	LowThreshold  *string `protobuf:"bytes,6,opt,name=low_threshold,json=lowThreshold,proto3,oneof" json:"low_threshold,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -168,6 +171,13 @@ func (x *Balance) GetTotal() string {
 func (x *Balance) GetReceivable() string {
 	if x != nil && x.Receivable != nil {
 		return *x.Receivable
+	}
+	return ""
+}
+
+func (x *Balance) GetLowThreshold() string {
+	if x != nil && x.LowThreshold != nil {
+		return *x.LowThreshold
 	}
 	return ""
 }
@@ -499,11 +509,120 @@ func (x *GetBalanceResponse) GetData() *Balance {
 	return nil
 }
 
+type UpdateBalanceRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// ISO 4217 code in capitals, such as `USD`.
+	Currency string `protobuf:"bytes,1,opt,name=currency,proto3" json:"currency,omitempty"`
+	// The amount, at the currency's own scale; null for none.
+	LowThreshold *string `protobuf:"bytes,2,opt,name=low_threshold,json=lowThreshold,proto3,oneof" json:"low_threshold,omitempty"`
+	// Over gRPC, which fields change: a field that is named and not set is cleared. When the mask is absent, the fields that are set change.
+	// Over REST, the fields in the body change.
+	UpdateMask    *fieldmaskpb.FieldMask `protobuf:"bytes,3,opt,name=update_mask,json=updateMask,proto3" json:"update_mask,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *UpdateBalanceRequest) Reset() {
+	*x = UpdateBalanceRequest{}
+	mi := &file_anton_v1_balances_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UpdateBalanceRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UpdateBalanceRequest) ProtoMessage() {}
+
+func (x *UpdateBalanceRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_anton_v1_balances_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UpdateBalanceRequest.ProtoReflect.Descriptor instead.
+func (*UpdateBalanceRequest) Descriptor() ([]byte, []int) {
+	return file_anton_v1_balances_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *UpdateBalanceRequest) GetCurrency() string {
+	if x != nil {
+		return x.Currency
+	}
+	return ""
+}
+
+func (x *UpdateBalanceRequest) GetLowThreshold() string {
+	if x != nil && x.LowThreshold != nil {
+		return *x.LowThreshold
+	}
+	return ""
+}
+
+func (x *UpdateBalanceRequest) GetUpdateMask() *fieldmaskpb.FieldMask {
+	if x != nil {
+		return x.UpdateMask
+	}
+	return nil
+}
+
+type UpdateBalanceResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The balance.
+	Data          *Balance `protobuf:"bytes,1,opt,name=data,proto3" json:"data,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *UpdateBalanceResponse) Reset() {
+	*x = UpdateBalanceResponse{}
+	mi := &file_anton_v1_balances_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UpdateBalanceResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UpdateBalanceResponse) ProtoMessage() {}
+
+func (x *UpdateBalanceResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_anton_v1_balances_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UpdateBalanceResponse.ProtoReflect.Descriptor instead.
+func (*UpdateBalanceResponse) Descriptor() ([]byte, []int) {
+	return file_anton_v1_balances_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *UpdateBalanceResponse) GetData() *Balance {
+	if x != nil {
+		return x.Data
+	}
+	return nil
+}
+
 var File_anton_v1_balances_proto protoreflect.FileDescriptor
 
 const file_anton_v1_balances_proto_rawDesc = "" +
 	"\n" +
-	"\x17anton/v1/balances.proto\x12\banton.v1\x1a\x16anton/v1/options.proto\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xcf\x01\n" +
+	"\x17anton/v1/balances.proto\x12\banton.v1\x1a\x16anton/v1/options.proto\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x94\x02\n" +
 	"\aBalance\x12$\n" +
 	"\bcurrency\x18\x01 \x01(\tB\b\xbaH\x05r\x03\x98\x01\x03R\bcurrency\x12%\n" +
 	"\tavailable\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x18 R\tavailable\x12\x1b\n" +
@@ -511,8 +630,10 @@ const file_anton_v1_balances_proto_rawDesc = "" +
 	"\x05total\x18\x04 \x01(\tB\a\xbaH\x04r\x02\x18 R\x05total\x12,\n" +
 	"\n" +
 	"receivable\x18\x05 \x01(\tB\a\xbaH\x04r\x02\x18 H\x00R\n" +
-	"receivable\x88\x01\x01B\r\n" +
-	"\v_receivable\"y\n" +
+	"receivable\x88\x01\x01\x121\n" +
+	"\rlow_threshold\x18\x06 \x01(\tB\a\xbaH\x04r\x02\x18 H\x01R\flowThreshold\x88\x01\x01B\r\n" +
+	"\v_receivableB\x10\n" +
+	"\x0e_low_threshold\"y\n" +
 	"\x0eAdjustmentType\"g\n" +
 	"\x05Value\x12\x0f\n" +
 	"\vunspecified\x10\x00\x12\v\n" +
@@ -545,7 +666,16 @@ const file_anton_v1_balances_proto_rawDesc = "" +
 	"\bcurrency\x18\x01 \x01(\tB>\xbaH\x0er\f2\n" +
 	"^[A-Z]{3}$\xfa\xbb\x18)an ISO 4217 code in capitals, such as USDR\bcurrency\";\n" +
 	"\x12GetBalanceResponse\x12%\n" +
-	"\x04data\x18\x01 \x01(\v2\x11.anton.v1.BalanceR\x04data2\xfd\x04\n" +
+	"\x04data\x18\x01 \x01(\v2\x11.anton.v1.BalanceR\x04data\"\xe1\x02\n" +
+	"\x14UpdateBalanceRequest\x12Z\n" +
+	"\bcurrency\x18\x01 \x01(\tB>\xbaH\x0er\f2\n" +
+	"^[A-Z]{3}$\xfa\xbb\x18)an ISO 4217 code in capitals, such as USDR\bcurrency\x12\x9d\x01\n" +
+	"\rlow_threshold\x18\x02 \x01(\tBs\xbaH#r!2\x1f^([0-9]{1,12}(\\.[0-9]{1,8})?)?$\xfa\xbb\x18Ia decimal string such as \"2500.00\", with up to 12 digits before the pointH\x00R\flowThreshold\x88\x01\x01\x12;\n" +
+	"\vupdate_mask\x18\x03 \x01(\v2\x1a.google.protobuf.FieldMaskR\n" +
+	"updateMaskB\x10\n" +
+	"\x0e_low_threshold\">\n" +
+	"\x15UpdateBalanceResponse\x12%\n" +
+	"\x04data\x18\x01 \x01(\v2\x11.anton.v1.BalanceR\x04data2\xc0\a\n" +
 	"\x0fBalancesService\x12\xf7\x02\n" +
 	"\fListBalances\x12\x1d.anton.v1.ListBalancesRequest\x1a\x1e.anton.v1.ListBalancesResponse\"\xa7\x02\xa2\xbb\x18\x0f\n" +
 	"\rbalances:read\xaa\xbb\x18\xf8\x01\n" +
@@ -553,7 +683,10 @@ const file_anton_v1_balances_proto_rawDesc = "" +
 	"\n" +
 	"GetBalance\x12\x1b.anton.v1.GetBalanceRequest\x1a\x1c.anton.v1.GetBalanceResponse\"\xa5\x01\xa2\xbb\x18\x0f\n" +
 	"\rbalances:read\xaa\xbb\x18l\n" +
-	"\x12{\"currency\":\"USD\"}\x12V{\"data\":{\"currency\":\"USD\",\"available\":\"50000.00\",\"held\":\"2000.00\",\"total\":\"52000.00\"}}\x82\xd3\xe4\x93\x02\x19\x12\x17/v1/balances/{currency}\x90\x02\x01B5Z3github.com/antonpayments/anton/gen/anton/v1;antonv1b\x06proto3"
+	"\x12{\"currency\":\"USD\"}\x12V{\"data\":{\"currency\":\"USD\",\"available\":\"50000.00\",\"held\":\"2000.00\",\"total\":\"52000.00\"}}\x82\xd3\xe4\x93\x02\x19\x12\x17/v1/balances/{currency}\x90\x02\x01\x12\xc0\x02\n" +
+	"\rUpdateBalance\x12\x1e.anton.v1.UpdateBalanceRequest\x1a\x1f.anton.v1.UpdateBalanceResponse\"\xed\x01\xa2\xbb\x18 \n" +
+	"\x0ewebhooks:write\x1a\x0ebalance.update\xaa\xbb\x18\xa2\x01\n" +
+	"-{\"currency\":\"USD\",\"low_threshold\":\"10000.00\"}\x12q{\"data\":{\"currency\":\"USD\",\"available\":\"50000.00\",\"held\":\"2000.00\",\"total\":\"52000.00\",\"low_threshold\":\"10000.00\"}}\x82\xd3\xe4\x93\x02\x1c:\x01*2\x17/v1/balances/{currency}B5Z3github.com/antonpayments/anton/gen/anton/v1;antonv1b\x06proto3"
 
 var (
 	file_anton_v1_balances_proto_rawDescOnce sync.Once
@@ -568,7 +701,7 @@ func file_anton_v1_balances_proto_rawDescGZIP() []byte {
 }
 
 var file_anton_v1_balances_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_anton_v1_balances_proto_msgTypes = make([]protoimpl.MessageInfo, 7)
+var file_anton_v1_balances_proto_msgTypes = make([]protoimpl.MessageInfo, 9)
 var file_anton_v1_balances_proto_goTypes = []any{
 	(AdjustmentType_Value)(0),     // 0: anton.v1.AdjustmentType.Value
 	(*Balance)(nil),               // 1: anton.v1.Balance
@@ -578,22 +711,29 @@ var file_anton_v1_balances_proto_goTypes = []any{
 	(*ListBalancesResponse)(nil),  // 5: anton.v1.ListBalancesResponse
 	(*GetBalanceRequest)(nil),     // 6: anton.v1.GetBalanceRequest
 	(*GetBalanceResponse)(nil),    // 7: anton.v1.GetBalanceResponse
-	(*timestamppb.Timestamp)(nil), // 8: google.protobuf.Timestamp
+	(*UpdateBalanceRequest)(nil),  // 8: anton.v1.UpdateBalanceRequest
+	(*UpdateBalanceResponse)(nil), // 9: anton.v1.UpdateBalanceResponse
+	(*timestamppb.Timestamp)(nil), // 10: google.protobuf.Timestamp
+	(*fieldmaskpb.FieldMask)(nil), // 11: google.protobuf.FieldMask
 }
 var file_anton_v1_balances_proto_depIdxs = []int32{
-	0, // 0: anton.v1.Adjustment.type:type_name -> anton.v1.AdjustmentType.Value
-	8, // 1: anton.v1.Adjustment.created_at:type_name -> google.protobuf.Timestamp
-	1, // 2: anton.v1.ListBalancesResponse.data:type_name -> anton.v1.Balance
-	1, // 3: anton.v1.GetBalanceResponse.data:type_name -> anton.v1.Balance
-	4, // 4: anton.v1.BalancesService.ListBalances:input_type -> anton.v1.ListBalancesRequest
-	6, // 5: anton.v1.BalancesService.GetBalance:input_type -> anton.v1.GetBalanceRequest
-	5, // 6: anton.v1.BalancesService.ListBalances:output_type -> anton.v1.ListBalancesResponse
-	7, // 7: anton.v1.BalancesService.GetBalance:output_type -> anton.v1.GetBalanceResponse
-	6, // [6:8] is the sub-list for method output_type
-	4, // [4:6] is the sub-list for method input_type
-	4, // [4:4] is the sub-list for extension type_name
-	4, // [4:4] is the sub-list for extension extendee
-	0, // [0:4] is the sub-list for field type_name
+	0,  // 0: anton.v1.Adjustment.type:type_name -> anton.v1.AdjustmentType.Value
+	10, // 1: anton.v1.Adjustment.created_at:type_name -> google.protobuf.Timestamp
+	1,  // 2: anton.v1.ListBalancesResponse.data:type_name -> anton.v1.Balance
+	1,  // 3: anton.v1.GetBalanceResponse.data:type_name -> anton.v1.Balance
+	11, // 4: anton.v1.UpdateBalanceRequest.update_mask:type_name -> google.protobuf.FieldMask
+	1,  // 5: anton.v1.UpdateBalanceResponse.data:type_name -> anton.v1.Balance
+	4,  // 6: anton.v1.BalancesService.ListBalances:input_type -> anton.v1.ListBalancesRequest
+	6,  // 7: anton.v1.BalancesService.GetBalance:input_type -> anton.v1.GetBalanceRequest
+	8,  // 8: anton.v1.BalancesService.UpdateBalance:input_type -> anton.v1.UpdateBalanceRequest
+	5,  // 9: anton.v1.BalancesService.ListBalances:output_type -> anton.v1.ListBalancesResponse
+	7,  // 10: anton.v1.BalancesService.GetBalance:output_type -> anton.v1.GetBalanceResponse
+	9,  // 11: anton.v1.BalancesService.UpdateBalance:output_type -> anton.v1.UpdateBalanceResponse
+	9,  // [9:12] is the sub-list for method output_type
+	6,  // [6:9] is the sub-list for method input_type
+	6,  // [6:6] is the sub-list for extension type_name
+	6,  // [6:6] is the sub-list for extension extendee
+	0,  // [0:6] is the sub-list for field type_name
 }
 
 func init() { file_anton_v1_balances_proto_init() }
@@ -604,13 +744,14 @@ func file_anton_v1_balances_proto_init() {
 	file_anton_v1_options_proto_init()
 	file_anton_v1_balances_proto_msgTypes[0].OneofWrappers = []any{}
 	file_anton_v1_balances_proto_msgTypes[2].OneofWrappers = []any{}
+	file_anton_v1_balances_proto_msgTypes[7].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_anton_v1_balances_proto_rawDesc), len(file_anton_v1_balances_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   7,
+			NumMessages:   9,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

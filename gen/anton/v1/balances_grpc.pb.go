@@ -19,8 +19,9 @@ import (
 const _ = grpc.SupportPackageIsVersion9
 
 const (
-	BalancesService_ListBalances_FullMethodName = "/anton.v1.BalancesService/ListBalances"
-	BalancesService_GetBalance_FullMethodName   = "/anton.v1.BalancesService/GetBalance"
+	BalancesService_ListBalances_FullMethodName  = "/anton.v1.BalancesService/ListBalances"
+	BalancesService_GetBalance_FullMethodName    = "/anton.v1.BalancesService/GetBalance"
+	BalancesService_UpdateBalance_FullMethodName = "/anton.v1.BalancesService/UpdateBalance"
 )
 
 // BalancesServiceClient is the client API for BalancesService service.
@@ -47,6 +48,9 @@ type BalancesServiceClient interface {
 	//
 	// Check it before you send a payout: `available` must cover the amount and any fee.
 	GetBalance(ctx context.Context, in *GetBalanceRequest, opts ...grpc.CallOption) (*GetBalanceResponse, error)
+	// Sets the amount below which you want to hear of it: when `available` falls below it, the event `balance.low` tells you, once, and
+	// again after it has recovered. Null has you told no more. A balance that is below the amount when you set it counts as having fallen.
+	UpdateBalance(ctx context.Context, in *UpdateBalanceRequest, opts ...grpc.CallOption) (*UpdateBalanceResponse, error)
 }
 
 type balancesServiceClient struct {
@@ -77,6 +81,16 @@ func (c *balancesServiceClient) GetBalance(ctx context.Context, in *GetBalanceRe
 	return out, nil
 }
 
+func (c *balancesServiceClient) UpdateBalance(ctx context.Context, in *UpdateBalanceRequest, opts ...grpc.CallOption) (*UpdateBalanceResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(UpdateBalanceResponse)
+	err := c.cc.Invoke(ctx, BalancesService_UpdateBalance_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // BalancesServiceServer is the server API for BalancesService service.
 // All implementations should embed UnimplementedBalancesServiceServer
 // for forward compatibility.
@@ -101,6 +115,9 @@ type BalancesServiceServer interface {
 	//
 	// Check it before you send a payout: `available` must cover the amount and any fee.
 	GetBalance(context.Context, *GetBalanceRequest) (*GetBalanceResponse, error)
+	// Sets the amount below which you want to hear of it: when `available` falls below it, the event `balance.low` tells you, once, and
+	// again after it has recovered. Null has you told no more. A balance that is below the amount when you set it counts as having fallen.
+	UpdateBalance(context.Context, *UpdateBalanceRequest) (*UpdateBalanceResponse, error)
 }
 
 // UnimplementedBalancesServiceServer should be embedded to have
@@ -115,6 +132,9 @@ func (UnimplementedBalancesServiceServer) ListBalances(context.Context, *ListBal
 }
 func (UnimplementedBalancesServiceServer) GetBalance(context.Context, *GetBalanceRequest) (*GetBalanceResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method GetBalance not implemented")
+}
+func (UnimplementedBalancesServiceServer) UpdateBalance(context.Context, *UpdateBalanceRequest) (*UpdateBalanceResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method UpdateBalance not implemented")
 }
 func (UnimplementedBalancesServiceServer) testEmbeddedByValue() {}
 
@@ -172,6 +192,24 @@ func _BalancesService_GetBalance_Handler(srv interface{}, ctx context.Context, d
 	return interceptor(ctx, in, info, handler)
 }
 
+func _BalancesService_UpdateBalance_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(UpdateBalanceRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(BalancesServiceServer).UpdateBalance(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: BalancesService_UpdateBalance_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(BalancesServiceServer).UpdateBalance(ctx, req.(*UpdateBalanceRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // BalancesService_ServiceDesc is the grpc.ServiceDesc for BalancesService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -186,6 +224,10 @@ var BalancesService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "GetBalance",
 			Handler:    _BalancesService_GetBalance_Handler,
+		},
+		{
+			MethodName: "UpdateBalance",
+			Handler:    _BalancesService_UpdateBalance_Handler,
 		},
 	},
 	Streams:  []grpc.StreamDesc{},

@@ -25,6 +25,63 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// The statuses.
+type DeliveryStatus_Value int32
+
+const (
+	// Never used.
+	DeliveryStatus_unspecified DeliveryStatus_Value = 0
+	// It waits for its next attempt, or for an earlier event of the same object.
+	DeliveryStatus_pending DeliveryStatus_Value = 1
+	// The webhook took it.
+	DeliveryStatus_delivered DeliveryStatus_Value = 2
+	// It was given up: every retry failed, or the webhook was disabled.
+	DeliveryStatus_failed DeliveryStatus_Value = 3
+)
+
+// Enum value maps for DeliveryStatus_Value.
+var (
+	DeliveryStatus_Value_name = map[int32]string{
+		0: "unspecified",
+		1: "pending",
+		2: "delivered",
+		3: "failed",
+	}
+	DeliveryStatus_Value_value = map[string]int32{
+		"unspecified": 0,
+		"pending":     1,
+		"delivered":   2,
+		"failed":      3,
+	}
+)
+
+func (x DeliveryStatus_Value) Enum() *DeliveryStatus_Value {
+	p := new(DeliveryStatus_Value)
+	*p = x
+	return p
+}
+
+func (x DeliveryStatus_Value) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (DeliveryStatus_Value) Descriptor() protoreflect.EnumDescriptor {
+	return file_anton_v1_events_proto_enumTypes[0].Descriptor()
+}
+
+func (DeliveryStatus_Value) Type() protoreflect.EnumType {
+	return &file_anton_v1_events_proto_enumTypes[0]
+}
+
+func (x DeliveryStatus_Value) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use DeliveryStatus_Value.Descriptor instead.
+func (DeliveryStatus_Value) EnumDescriptor() ([]byte, []int) {
+	return file_anton_v1_events_proto_rawDescGZIP(), []int{7, 0}
+}
+
 // One thing that happened to one object.
 type Event struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -380,6 +437,631 @@ func (x *GetEventResponse) GetData() *Event {
 	return nil
 }
 
+type ListEventDeliveriesRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The event's id.
+	Id            string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListEventDeliveriesRequest) Reset() {
+	*x = ListEventDeliveriesRequest{}
+	mi := &file_anton_v1_events_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListEventDeliveriesRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListEventDeliveriesRequest) ProtoMessage() {}
+
+func (x *ListEventDeliveriesRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_anton_v1_events_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListEventDeliveriesRequest.ProtoReflect.Descriptor instead.
+func (*ListEventDeliveriesRequest) Descriptor() ([]byte, []int) {
+	return file_anton_v1_events_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *ListEventDeliveriesRequest) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+type ListEventDeliveriesResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// One for each webhook that was told.
+	Data          []*Delivery `protobuf:"bytes,1,rep,name=data,proto3" json:"data,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListEventDeliveriesResponse) Reset() {
+	*x = ListEventDeliveriesResponse{}
+	mi := &file_anton_v1_events_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListEventDeliveriesResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListEventDeliveriesResponse) ProtoMessage() {}
+
+func (x *ListEventDeliveriesResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_anton_v1_events_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListEventDeliveriesResponse.ProtoReflect.Descriptor instead.
+func (*ListEventDeliveriesResponse) Descriptor() ([]byte, []int) {
+	return file_anton_v1_events_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *ListEventDeliveriesResponse) GetData() []*Delivery {
+	if x != nil {
+		return x.Data
+	}
+	return nil
+}
+
+// What becomes of a delivery.
+type DeliveryStatus struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DeliveryStatus) Reset() {
+	*x = DeliveryStatus{}
+	mi := &file_anton_v1_events_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DeliveryStatus) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DeliveryStatus) ProtoMessage() {}
+
+func (x *DeliveryStatus) ProtoReflect() protoreflect.Message {
+	mi := &file_anton_v1_events_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DeliveryStatus.ProtoReflect.Descriptor instead.
+func (*DeliveryStatus) Descriptor() ([]byte, []int) {
+	return file_anton_v1_events_proto_rawDescGZIP(), []int{7}
+}
+
+// An event on its way to a webhook.
+type Delivery struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The delivery's id, `dlv_…`.
+	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// The webhook, `whk_…`.
+	WebhookId string `protobuf:"bytes,2,opt,name=webhook_id,json=webhookId,proto3" json:"webhook_id,omitempty"`
+	// The event, `evt_…`.
+	EventId string `protobuf:"bytes,3,opt,name=event_id,json=eventId,proto3" json:"event_id,omitempty"`
+	// What became of it.
+	Status DeliveryStatus_Value `protobuf:"varint,4,opt,name=status,proto3,enum=anton.v1.DeliveryStatus_Value" json:"status,omitempty"`
+	// How many attempts were made.
+	AttemptsMade int32 `protobuf:"varint,5,opt,name=attempts_made,json=attemptsMade,proto3" json:"attempts_made,omitempty"`
+	// When the next attempt is due; absent when none is, or while an earlier event of the object is on its way.
+	NextAttemptAt *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=next_attempt_at,json=nextAttemptAt,proto3,oneof" json:"next_attempt_at,omitempty"`
+	// The status of the last answer; absent when there was none.
+	ResponseStatus *int32 `protobuf:"varint,7,opt,name=response_status,json=responseStatus,proto3,oneof" json:"response_status,omitempty"`
+	// What was wrong with the last attempt; empty when nothing was.
+	Error string `protobuf:"bytes,8,opt,name=error,proto3" json:"error,omitempty"`
+	// When it was made.
+	CreatedAt *timestamppb.Timestamp `protobuf:"bytes,9,opt,name=created_at,json=createdAt,proto3" json:"created_at,omitempty"`
+	// When it was delivered or given up; absent while it is pending.
+	FinishedAt *timestamppb.Timestamp `protobuf:"bytes,10,opt,name=finished_at,json=finishedAt,proto3,oneof" json:"finished_at,omitempty"`
+	// Its last attempts, oldest first. They are kept for 30 days.
+	Attempts      []*DeliveryAttempt `protobuf:"bytes,11,rep,name=attempts,proto3" json:"attempts,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Delivery) Reset() {
+	*x = Delivery{}
+	mi := &file_anton_v1_events_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Delivery) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Delivery) ProtoMessage() {}
+
+func (x *Delivery) ProtoReflect() protoreflect.Message {
+	mi := &file_anton_v1_events_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Delivery.ProtoReflect.Descriptor instead.
+func (*Delivery) Descriptor() ([]byte, []int) {
+	return file_anton_v1_events_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *Delivery) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *Delivery) GetWebhookId() string {
+	if x != nil {
+		return x.WebhookId
+	}
+	return ""
+}
+
+func (x *Delivery) GetEventId() string {
+	if x != nil {
+		return x.EventId
+	}
+	return ""
+}
+
+func (x *Delivery) GetStatus() DeliveryStatus_Value {
+	if x != nil {
+		return x.Status
+	}
+	return DeliveryStatus_unspecified
+}
+
+func (x *Delivery) GetAttemptsMade() int32 {
+	if x != nil {
+		return x.AttemptsMade
+	}
+	return 0
+}
+
+func (x *Delivery) GetNextAttemptAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.NextAttemptAt
+	}
+	return nil
+}
+
+func (x *Delivery) GetResponseStatus() int32 {
+	if x != nil && x.ResponseStatus != nil {
+		return *x.ResponseStatus
+	}
+	return 0
+}
+
+func (x *Delivery) GetError() string {
+	if x != nil {
+		return x.Error
+	}
+	return ""
+}
+
+func (x *Delivery) GetCreatedAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.CreatedAt
+	}
+	return nil
+}
+
+func (x *Delivery) GetFinishedAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.FinishedAt
+	}
+	return nil
+}
+
+func (x *Delivery) GetAttempts() []*DeliveryAttempt {
+	if x != nil {
+		return x.Attempts
+	}
+	return nil
+}
+
+// One attempt to deliver an event.
+type DeliveryAttempt struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Its number among the delivery's attempts, from 1. One that is missing was begun by a server that did not live to see its end.
+	Number int32 `protobuf:"varint,1,opt,name=number,proto3" json:"number,omitempty"`
+	// When it began.
+	At *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=at,proto3" json:"at,omitempty"`
+	// How long it took, in milliseconds.
+	DurationMs int32 `protobuf:"varint,3,opt,name=duration_ms,json=durationMs,proto3" json:"duration_ms,omitempty"`
+	// The status of the answer; absent when there was none.
+	ResponseStatus *int32 `protobuf:"varint,4,opt,name=response_status,json=responseStatus,proto3,oneof" json:"response_status,omitempty"`
+	// How the answer began: up to 1,024 characters of it.
+	ResponseBody string `protobuf:"bytes,5,opt,name=response_body,json=responseBody,proto3" json:"response_body,omitempty"`
+	// What was wrong; empty when nothing was.
+	Error         string `protobuf:"bytes,6,opt,name=error,proto3" json:"error,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DeliveryAttempt) Reset() {
+	*x = DeliveryAttempt{}
+	mi := &file_anton_v1_events_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DeliveryAttempt) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DeliveryAttempt) ProtoMessage() {}
+
+func (x *DeliveryAttempt) ProtoReflect() protoreflect.Message {
+	mi := &file_anton_v1_events_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DeliveryAttempt.ProtoReflect.Descriptor instead.
+func (*DeliveryAttempt) Descriptor() ([]byte, []int) {
+	return file_anton_v1_events_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *DeliveryAttempt) GetNumber() int32 {
+	if x != nil {
+		return x.Number
+	}
+	return 0
+}
+
+func (x *DeliveryAttempt) GetAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.At
+	}
+	return nil
+}
+
+func (x *DeliveryAttempt) GetDurationMs() int32 {
+	if x != nil {
+		return x.DurationMs
+	}
+	return 0
+}
+
+func (x *DeliveryAttempt) GetResponseStatus() int32 {
+	if x != nil && x.ResponseStatus != nil {
+		return *x.ResponseStatus
+	}
+	return 0
+}
+
+func (x *DeliveryAttempt) GetResponseBody() string {
+	if x != nil {
+		return x.ResponseBody
+	}
+	return ""
+}
+
+func (x *DeliveryAttempt) GetError() string {
+	if x != nil {
+		return x.Error
+	}
+	return ""
+}
+
+type RedeliverEventRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The event's id.
+	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// The webhook to send it to. When absent, every active webhook that was told of it.
+	WebhookId     string `protobuf:"bytes,2,opt,name=webhook_id,json=webhookId,proto3" json:"webhook_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RedeliverEventRequest) Reset() {
+	*x = RedeliverEventRequest{}
+	mi := &file_anton_v1_events_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RedeliverEventRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RedeliverEventRequest) ProtoMessage() {}
+
+func (x *RedeliverEventRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_anton_v1_events_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RedeliverEventRequest.ProtoReflect.Descriptor instead.
+func (*RedeliverEventRequest) Descriptor() ([]byte, []int) {
+	return file_anton_v1_events_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *RedeliverEventRequest) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *RedeliverEventRequest) GetWebhookId() string {
+	if x != nil {
+		return x.WebhookId
+	}
+	return ""
+}
+
+type RedeliverEventResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Where the event is being sent.
+	Data          *Redelivery `protobuf:"bytes,1,opt,name=data,proto3" json:"data,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RedeliverEventResponse) Reset() {
+	*x = RedeliverEventResponse{}
+	mi := &file_anton_v1_events_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RedeliverEventResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RedeliverEventResponse) ProtoMessage() {}
+
+func (x *RedeliverEventResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_anton_v1_events_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RedeliverEventResponse.ProtoReflect.Descriptor instead.
+func (*RedeliverEventResponse) Descriptor() ([]byte, []int) {
+	return file_anton_v1_events_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *RedeliverEventResponse) GetData() *Redelivery {
+	if x != nil {
+		return x.Data
+	}
+	return nil
+}
+
+// An event that is being sent again.
+type Redelivery struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The event's id, `evt_…`.
+	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// The webhooks it is sent to.
+	WebhookIds    []string `protobuf:"bytes,2,rep,name=webhook_ids,json=webhookIds,proto3" json:"webhook_ids,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Redelivery) Reset() {
+	*x = Redelivery{}
+	mi := &file_anton_v1_events_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Redelivery) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Redelivery) ProtoMessage() {}
+
+func (x *Redelivery) ProtoReflect() protoreflect.Message {
+	mi := &file_anton_v1_events_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Redelivery.ProtoReflect.Descriptor instead.
+func (*Redelivery) Descriptor() ([]byte, []int) {
+	return file_anton_v1_events_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *Redelivery) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *Redelivery) GetWebhookIds() []string {
+	if x != nil {
+		return x.WebhookIds
+	}
+	return nil
+}
+
+type WatchEventsRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Begin with what happens from now on. Exactly one of `from_now` and `cursor` must be given.
+	FromNow bool `protobuf:"varint,1,opt,name=from_now,json=fromNow,proto3" json:"from_now,omitempty"`
+	// Begin after the message that carried this cursor.
+	Cursor string `protobuf:"bytes,2,opt,name=cursor,proto3" json:"cursor,omitempty"`
+	// Only these: types such as `payout.sent`, families such as `payout.*`. Everything when empty.
+	Types         []string `protobuf:"bytes,3,rep,name=types,proto3" json:"types,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WatchEventsRequest) Reset() {
+	*x = WatchEventsRequest{}
+	mi := &file_anton_v1_events_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WatchEventsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WatchEventsRequest) ProtoMessage() {}
+
+func (x *WatchEventsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_anton_v1_events_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WatchEventsRequest.ProtoReflect.Descriptor instead.
+func (*WatchEventsRequest) Descriptor() ([]byte, []int) {
+	return file_anton_v1_events_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *WatchEventsRequest) GetFromNow() bool {
+	if x != nil {
+		return x.FromNow
+	}
+	return false
+}
+
+func (x *WatchEventsRequest) GetCursor() string {
+	if x != nil {
+		return x.Cursor
+	}
+	return ""
+}
+
+func (x *WatchEventsRequest) GetTypes() []string {
+	if x != nil {
+		return x.Types
+	}
+	return nil
+}
+
+type WatchEventsResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Where the stream is after this message. Send it as `cursor` to go on from here.
+	Cursor string `protobuf:"bytes,1,opt,name=cursor,proto3" json:"cursor,omitempty"`
+	// What happened; absent in a heartbeat.
+	Data          *Event `protobuf:"bytes,2,opt,name=data,proto3,oneof" json:"data,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WatchEventsResponse) Reset() {
+	*x = WatchEventsResponse{}
+	mi := &file_anton_v1_events_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WatchEventsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WatchEventsResponse) ProtoMessage() {}
+
+func (x *WatchEventsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_anton_v1_events_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WatchEventsResponse.ProtoReflect.Descriptor instead.
+func (*WatchEventsResponse) Descriptor() ([]byte, []int) {
+	return file_anton_v1_events_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *WatchEventsResponse) GetCursor() string {
+	if x != nil {
+		return x.Cursor
+	}
+	return ""
+}
+
+func (x *WatchEventsResponse) GetData() *Event {
+	if x != nil {
+		return x.Data
+	}
+	return nil
+}
+
 var File_anton_v1_events_proto protoreflect.FileDescriptor
 
 const file_anton_v1_events_proto_rawDesc = "" +
@@ -414,7 +1096,65 @@ const file_anton_v1_events_proto_rawDesc = "" +
 	"\x0fGetEventRequest\x12\x19\n" +
 	"\x02id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\x02id\"7\n" +
 	"\x10GetEventResponse\x12#\n" +
-	"\x04data\x18\x01 \x01(\v2\x0f.anton.v1.EventR\x04data2\x8c\b\n" +
+	"\x04data\x18\x01 \x01(\v2\x0f.anton.v1.EventR\x04data\"7\n" +
+	"\x1aListEventDeliveriesRequest\x12\x19\n" +
+	"\x02id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\x02id\"P\n" +
+	"\x1bListEventDeliveriesResponse\x121\n" +
+	"\x04data\x18\x01 \x03(\v2\x12.anton.v1.DeliveryB\t\xbaH\x06\x92\x01\x03\x10\xe8\aR\x04data\"R\n" +
+	"\x0eDeliveryStatus\"@\n" +
+	"\x05Value\x12\x0f\n" +
+	"\vunspecified\x10\x00\x12\v\n" +
+	"\apending\x10\x01\x12\r\n" +
+	"\tdelivered\x10\x02\x12\n" +
+	"\n" +
+	"\x06failed\x10\x03\"\xd9\x04\n" +
+	"\bDelivery\x12\x17\n" +
+	"\x02id\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x18@R\x02id\x12&\n" +
+	"\n" +
+	"webhook_id\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x18@R\twebhookId\x12\"\n" +
+	"\bevent_id\x18\x03 \x01(\tB\a\xbaH\x04r\x02\x18@R\aeventId\x126\n" +
+	"\x06status\x18\x04 \x01(\x0e2\x1e.anton.v1.DeliveryStatus.ValueR\x06status\x12#\n" +
+	"\rattempts_made\x18\x05 \x01(\x05R\fattemptsMade\x12G\n" +
+	"\x0fnext_attempt_at\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampH\x00R\rnextAttemptAt\x88\x01\x01\x12,\n" +
+	"\x0fresponse_status\x18\a \x01(\x05H\x01R\x0eresponseStatus\x88\x01\x01\x12\x1e\n" +
+	"\x05error\x18\b \x01(\tB\b\xbaH\x05r\x03\x18\xf4\x03R\x05error\x129\n" +
+	"\n" +
+	"created_at\x18\t \x01(\v2\x1a.google.protobuf.TimestampR\tcreatedAt\x12@\n" +
+	"\vfinished_at\x18\n" +
+	" \x01(\v2\x1a.google.protobuf.TimestampH\x02R\n" +
+	"finishedAt\x88\x01\x01\x12?\n" +
+	"\battempts\x18\v \x03(\v2\x19.anton.v1.DeliveryAttemptB\b\xbaH\x05\x92\x01\x02\x10\x19R\battemptsB\x12\n" +
+	"\x10_next_attempt_atB\x12\n" +
+	"\x10_response_statusB\x0e\n" +
+	"\f_finished_at\"\x87\x02\n" +
+	"\x0fDeliveryAttempt\x12\x16\n" +
+	"\x06number\x18\x01 \x01(\x05R\x06number\x12*\n" +
+	"\x02at\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x02at\x12\x1f\n" +
+	"\vduration_ms\x18\x03 \x01(\x05R\n" +
+	"durationMs\x12,\n" +
+	"\x0fresponse_status\x18\x04 \x01(\x05H\x00R\x0eresponseStatus\x88\x01\x01\x12-\n" +
+	"\rresponse_body\x18\x05 \x01(\tB\b\xbaH\x05r\x03\x18\x80\bR\fresponseBody\x12\x1e\n" +
+	"\x05error\x18\x06 \x01(\tB\b\xbaH\x05r\x03\x18\xf4\x03R\x05errorB\x12\n" +
+	"\x10_response_status\"Z\n" +
+	"\x15RedeliverEventRequest\x12\x19\n" +
+	"\x02id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\x02id\x12&\n" +
+	"\n" +
+	"webhook_id\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x18@R\twebhookId\"B\n" +
+	"\x16RedeliverEventResponse\x12(\n" +
+	"\x04data\x18\x01 \x01(\v2\x14.anton.v1.RedeliveryR\x04data\"P\n" +
+	"\n" +
+	"Redelivery\x12\x17\n" +
+	"\x02id\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x18@R\x02id\x12)\n" +
+	"\vwebhook_ids\x18\x02 \x03(\tB\b\xbaH\x05\x92\x01\x02\x10dR\n" +
+	"webhookIds\"{\n" +
+	"\x12WatchEventsRequest\x12\x19\n" +
+	"\bfrom_now\x18\x01 \x01(\bR\afromNow\x12 \n" +
+	"\x06cursor\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x04R\x06cursor\x12(\n" +
+	"\x05types\x18\x03 \x03(\tB\x12\xbaH\x0f\x92\x01\f\x10d\x18\x01\"\x06r\x04\x10\x01\x18@R\x05types\"j\n" +
+	"\x13WatchEventsResponse\x12 \n" +
+	"\x06cursor\x18\x01 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x04R\x06cursor\x12(\n" +
+	"\x04data\x18\x02 \x01(\v2\x0f.anton.v1.EventH\x00R\x04data\x88\x01\x01B\a\n" +
+	"\x05_data2\xfb\x12\n" +
 	"\rEventsService\x12\x9a\x04\n" +
 	"\n" +
 	"ListEvents\x12\x1b.anton.v1.ListEventsRequest\x1a\x1c.anton.v1.ListEventsResponse\"\xd0\x03\xa2\xbb\x18\x0f\n" +
@@ -423,7 +1163,16 @@ const file_anton_v1_events_proto_rawDesc = "" +
 	"/v1/events\x90\x02\x01\x12\xdd\x03\n" +
 	"\bGetEvent\x12\x19.anton.v1.GetEventRequest\x1a\x1a.anton.v1.GetEventResponse\"\x99\x03\xa2\xbb\x18\x0f\n" +
 	"\rwebhooks:read\xaa\xbb\x18\xe7\x02\n" +
-	"!{\"id\":\"evt_cng3q8s6ek9kc5qg1h5g\"}\x12\xc1\x02{\"data\":{\"id\":\"evt_cng3q8s6ek9kc5qg1h5g\",\"type\":\"payout.sent\",\"created_at\":\"2026-02-14T10:00:01Z\",\"sequence\":6,\"object_type\":\"payout\",\"object_id\":\"pay_cng3q8s6ek9kc5qg1h2g\",\"data\":{\"id\":\"pay_cng3q8s6ek9kc5qg1h2g\",\"status\":\"sent\",\"amount\":\"2500.00\",\"currency\":\"USD\",\"reference\":\"INV-1042\"},\"previous_status\":\"processing\"}}\x82\xd3\xe4\x93\x02\x11\x12\x0f/v1/events/{id}\x90\x02\x01B5Z3github.com/antonpayments/anton/gen/anton/v1;antonv1b\x06proto3"
+	"!{\"id\":\"evt_cng3q8s6ek9kc5qg1h5g\"}\x12\xc1\x02{\"data\":{\"id\":\"evt_cng3q8s6ek9kc5qg1h5g\",\"type\":\"payout.sent\",\"created_at\":\"2026-02-14T10:00:01Z\",\"sequence\":6,\"object_type\":\"payout\",\"object_id\":\"pay_cng3q8s6ek9kc5qg1h2g\",\"data\":{\"id\":\"pay_cng3q8s6ek9kc5qg1h2g\",\"status\":\"sent\",\"amount\":\"2500.00\",\"currency\":\"USD\",\"reference\":\"INV-1042\"},\"previous_status\":\"processing\"}}\x82\xd3\xe4\x93\x02\x11\x12\x0f/v1/events/{id}\x90\x02\x01\x12\xf1\x04\n" +
+	"\x13ListEventDeliveries\x12$.anton.v1.ListEventDeliveriesRequest\x1a%.anton.v1.ListEventDeliveriesResponse\"\x8c\x04\xa2\xbb\x18\x0f\n" +
+	"\rwebhooks:read\xaa\xbb\x18\xcf\x03\n" +
+	"!{\"id\":\"evt_cng3q8s6ek9kc5qg1h5g\"}\x12\xa9\x03{\"data\":[{\"id\":\"dlv_cng3q8s6ek9kc5qg1h80\",\"webhook_id\":\"whk_cng3q8s6ek9kc5qg1h70\",\"event_id\":\"evt_cng3q8s6ek9kc5qg1h5g\",\"status\":\"pending\",\"attempts_made\":1,\"next_attempt_at\":\"2026-02-14T10:00:06Z\",\"response_status\":503,\"error\":\"answered 503\",\"created_at\":\"2026-02-14T10:00:01Z\",\"attempts\":[{\"number\":1,\"at\":\"2026-02-14T10:00:01Z\",\"duration_ms\":41,\"response_status\":503,\"response_body\":\"try later\",\"error\":\"answered 503\"}]}]}\x82\xd3\xe4\x93\x02\x1c\x12\x1a/v1/events/{id}/deliveries\x90\x02\x01\x12\xc6\x02\n" +
+	"\x0eRedeliverEvent\x12\x1f.anton.v1.RedeliverEventRequest\x1a .anton.v1.RedeliverEventResponse\"\xf0\x01\xa2\xbb\x18!\n" +
+	"\x0ewebhooks:write\x1a\x0fevent.redeliver\xaa\xbb\x18\xa2\x01\n" +
+	"I{\"id\":\"evt_cng3q8s6ek9kc5qg1h5g\",\"webhook_id\":\"whk_cng3q8s6ek9kc5qg1h70\"}\x12U{\"data\":{\"id\":\"evt_cng3q8s6ek9kc5qg1h5g\",\"webhook_ids\":[\"whk_cng3q8s6ek9kc5qg1h70\"]}}\x82\xd3\xe4\x93\x02\x1e:\x01*\"\x19/v1/events/{id}/redeliver\x12\xaf\x03\n" +
+	"\vWatchEvents\x12\x1c.anton.v1.WatchEventsRequest\x1a\x1d.anton.v1.WatchEventsResponse\"\xe0\x02\xa2\xbb\x18\x0f\n" +
+	"\rwebhooks:read\xaa\xbb\x18\xc5\x02\n" +
+	"&{\"from_now\":true,\"types\":[\"payout.*\"]}\x12\x9a\x02{\"cursor\":\"b3BhcXVl\",\"data\":{\"id\":\"evt_cng3q8s6ek9kc5qg1h5g\",\"type\":\"payout.sent\",\"created_at\":\"2026-02-14T10:00:01Z\",\"sequence\":6,\"object_type\":\"payout\",\"object_id\":\"pay_cng3q8s6ek9kc5qg1h2g\",\"data\":{\"id\":\"pay_cng3q8s6ek9kc5qg1h2g\",\"status\":\"sent\"},\"previous_status\":\"processing\"}}\x90\x02\x010\x01B5Z3github.com/antonpayments/anton/gen/anton/v1;antonv1b\x06proto3"
 
 var (
 	file_anton_v1_events_proto_rawDescOnce sync.Once
@@ -437,32 +1186,59 @@ func file_anton_v1_events_proto_rawDescGZIP() []byte {
 	return file_anton_v1_events_proto_rawDescData
 }
 
-var file_anton_v1_events_proto_msgTypes = make([]protoimpl.MessageInfo, 5)
+var file_anton_v1_events_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
+var file_anton_v1_events_proto_msgTypes = make([]protoimpl.MessageInfo, 15)
 var file_anton_v1_events_proto_goTypes = []any{
-	(*Event)(nil),                 // 0: anton.v1.Event
-	(*ListEventsRequest)(nil),     // 1: anton.v1.ListEventsRequest
-	(*ListEventsResponse)(nil),    // 2: anton.v1.ListEventsResponse
-	(*GetEventRequest)(nil),       // 3: anton.v1.GetEventRequest
-	(*GetEventResponse)(nil),      // 4: anton.v1.GetEventResponse
-	(*timestamppb.Timestamp)(nil), // 5: google.protobuf.Timestamp
-	(*structpb.Struct)(nil),       // 6: google.protobuf.Struct
+	(DeliveryStatus_Value)(0),           // 0: anton.v1.DeliveryStatus.Value
+	(*Event)(nil),                       // 1: anton.v1.Event
+	(*ListEventsRequest)(nil),           // 2: anton.v1.ListEventsRequest
+	(*ListEventsResponse)(nil),          // 3: anton.v1.ListEventsResponse
+	(*GetEventRequest)(nil),             // 4: anton.v1.GetEventRequest
+	(*GetEventResponse)(nil),            // 5: anton.v1.GetEventResponse
+	(*ListEventDeliveriesRequest)(nil),  // 6: anton.v1.ListEventDeliveriesRequest
+	(*ListEventDeliveriesResponse)(nil), // 7: anton.v1.ListEventDeliveriesResponse
+	(*DeliveryStatus)(nil),              // 8: anton.v1.DeliveryStatus
+	(*Delivery)(nil),                    // 9: anton.v1.Delivery
+	(*DeliveryAttempt)(nil),             // 10: anton.v1.DeliveryAttempt
+	(*RedeliverEventRequest)(nil),       // 11: anton.v1.RedeliverEventRequest
+	(*RedeliverEventResponse)(nil),      // 12: anton.v1.RedeliverEventResponse
+	(*Redelivery)(nil),                  // 13: anton.v1.Redelivery
+	(*WatchEventsRequest)(nil),          // 14: anton.v1.WatchEventsRequest
+	(*WatchEventsResponse)(nil),         // 15: anton.v1.WatchEventsResponse
+	(*timestamppb.Timestamp)(nil),       // 16: google.protobuf.Timestamp
+	(*structpb.Struct)(nil),             // 17: google.protobuf.Struct
 }
 var file_anton_v1_events_proto_depIdxs = []int32{
-	5, // 0: anton.v1.Event.created_at:type_name -> google.protobuf.Timestamp
-	6, // 1: anton.v1.Event.data:type_name -> google.protobuf.Struct
-	5, // 2: anton.v1.ListEventsRequest.created_after:type_name -> google.protobuf.Timestamp
-	5, // 3: anton.v1.ListEventsRequest.created_before:type_name -> google.protobuf.Timestamp
-	0, // 4: anton.v1.ListEventsResponse.data:type_name -> anton.v1.Event
-	0, // 5: anton.v1.GetEventResponse.data:type_name -> anton.v1.Event
-	1, // 6: anton.v1.EventsService.ListEvents:input_type -> anton.v1.ListEventsRequest
-	3, // 7: anton.v1.EventsService.GetEvent:input_type -> anton.v1.GetEventRequest
-	2, // 8: anton.v1.EventsService.ListEvents:output_type -> anton.v1.ListEventsResponse
-	4, // 9: anton.v1.EventsService.GetEvent:output_type -> anton.v1.GetEventResponse
-	8, // [8:10] is the sub-list for method output_type
-	6, // [6:8] is the sub-list for method input_type
-	6, // [6:6] is the sub-list for extension type_name
-	6, // [6:6] is the sub-list for extension extendee
-	0, // [0:6] is the sub-list for field type_name
+	16, // 0: anton.v1.Event.created_at:type_name -> google.protobuf.Timestamp
+	17, // 1: anton.v1.Event.data:type_name -> google.protobuf.Struct
+	16, // 2: anton.v1.ListEventsRequest.created_after:type_name -> google.protobuf.Timestamp
+	16, // 3: anton.v1.ListEventsRequest.created_before:type_name -> google.protobuf.Timestamp
+	1,  // 4: anton.v1.ListEventsResponse.data:type_name -> anton.v1.Event
+	1,  // 5: anton.v1.GetEventResponse.data:type_name -> anton.v1.Event
+	9,  // 6: anton.v1.ListEventDeliveriesResponse.data:type_name -> anton.v1.Delivery
+	0,  // 7: anton.v1.Delivery.status:type_name -> anton.v1.DeliveryStatus.Value
+	16, // 8: anton.v1.Delivery.next_attempt_at:type_name -> google.protobuf.Timestamp
+	16, // 9: anton.v1.Delivery.created_at:type_name -> google.protobuf.Timestamp
+	16, // 10: anton.v1.Delivery.finished_at:type_name -> google.protobuf.Timestamp
+	10, // 11: anton.v1.Delivery.attempts:type_name -> anton.v1.DeliveryAttempt
+	16, // 12: anton.v1.DeliveryAttempt.at:type_name -> google.protobuf.Timestamp
+	13, // 13: anton.v1.RedeliverEventResponse.data:type_name -> anton.v1.Redelivery
+	1,  // 14: anton.v1.WatchEventsResponse.data:type_name -> anton.v1.Event
+	2,  // 15: anton.v1.EventsService.ListEvents:input_type -> anton.v1.ListEventsRequest
+	4,  // 16: anton.v1.EventsService.GetEvent:input_type -> anton.v1.GetEventRequest
+	6,  // 17: anton.v1.EventsService.ListEventDeliveries:input_type -> anton.v1.ListEventDeliveriesRequest
+	11, // 18: anton.v1.EventsService.RedeliverEvent:input_type -> anton.v1.RedeliverEventRequest
+	14, // 19: anton.v1.EventsService.WatchEvents:input_type -> anton.v1.WatchEventsRequest
+	3,  // 20: anton.v1.EventsService.ListEvents:output_type -> anton.v1.ListEventsResponse
+	5,  // 21: anton.v1.EventsService.GetEvent:output_type -> anton.v1.GetEventResponse
+	7,  // 22: anton.v1.EventsService.ListEventDeliveries:output_type -> anton.v1.ListEventDeliveriesResponse
+	12, // 23: anton.v1.EventsService.RedeliverEvent:output_type -> anton.v1.RedeliverEventResponse
+	15, // 24: anton.v1.EventsService.WatchEvents:output_type -> anton.v1.WatchEventsResponse
+	20, // [20:25] is the sub-list for method output_type
+	15, // [15:20] is the sub-list for method input_type
+	15, // [15:15] is the sub-list for extension type_name
+	15, // [15:15] is the sub-list for extension extendee
+	0,  // [0:15] is the sub-list for field type_name
 }
 
 func init() { file_anton_v1_events_proto_init() }
@@ -474,18 +1250,22 @@ func file_anton_v1_events_proto_init() {
 	file_anton_v1_events_proto_msgTypes[0].OneofWrappers = []any{}
 	file_anton_v1_events_proto_msgTypes[1].OneofWrappers = []any{}
 	file_anton_v1_events_proto_msgTypes[2].OneofWrappers = []any{}
+	file_anton_v1_events_proto_msgTypes[8].OneofWrappers = []any{}
+	file_anton_v1_events_proto_msgTypes[9].OneofWrappers = []any{}
+	file_anton_v1_events_proto_msgTypes[14].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_anton_v1_events_proto_rawDesc), len(file_anton_v1_events_proto_rawDesc)),
-			NumEnums:      0,
-			NumMessages:   5,
+			NumEnums:      1,
+			NumMessages:   15,
 			NumExtensions: 0,
 			NumServices:   1,
 		},
 		GoTypes:           file_anton_v1_events_proto_goTypes,
 		DependencyIndexes: file_anton_v1_events_proto_depIdxs,
+		EnumInfos:         file_anton_v1_events_proto_enumTypes,
 		MessageInfos:      file_anton_v1_events_proto_msgTypes,
 	}.Build()
 	File_anton_v1_events_proto = out.File

@@ -19,20 +19,37 @@ import (
 const _ = grpc.SupportPackageIsVersion9
 
 const (
-	EventsService_ListEvents_FullMethodName = "/anton.v1.EventsService/ListEvents"
-	EventsService_GetEvent_FullMethodName   = "/anton.v1.EventsService/GetEvent"
+	EventsService_ListEvents_FullMethodName          = "/anton.v1.EventsService/ListEvents"
+	EventsService_GetEvent_FullMethodName            = "/anton.v1.EventsService/GetEvent"
+	EventsService_ListEventDeliveries_FullMethodName = "/anton.v1.EventsService/ListEventDeliveries"
+	EventsService_RedeliverEvent_FullMethodName      = "/anton.v1.EventsService/RedeliverEvent"
+	EventsService_WatchEvents_FullMethodName         = "/anton.v1.EventsService/WatchEvents"
 )
 
 // EventsServiceClient is the client API for EventsService service.
 //
 // For semantics around ctx use and closing/ending streaming RPCs, please refer to https://pkg.go.dev/google.golang.org/grpc/?tab=doc#ClientConn.NewStream.
 //
-// Events tell what happened to your objects, one event a change, written together with the change itself.
+// Events tell what happened to your objects, one event a change, written together with the change itself. They are kept for 90 days.
+//
+// Webhooks send them to you; over gRPC, `WatchEvents` streams them from wherever you were.
 type EventsServiceClient interface {
 	// Lists your events, newest first.
 	ListEvents(ctx context.Context, in *ListEventsRequest, opts ...grpc.CallOption) (*ListEventsResponse, error)
 	// Shows one event.
 	GetEvent(ctx context.Context, in *GetEventRequest, opts ...grpc.CallOption) (*GetEventResponse, error)
+	// Lists where an event was sent and what came of it: one delivery for each webhook that was told, with its last attempts.
+	ListEventDeliveries(ctx context.Context, in *ListEventDeliveriesRequest, opts ...grpc.CallOption) (*ListEventDeliveriesResponse, error)
+	// Sends an event again: to every webhook that was told of it, or to the one given, even if it was not told before.
+	RedeliverEvent(ctx context.Context, in *RedeliverEventRequest, opts ...grpc.CallOption) (*RedeliverEventResponse, error)
+	// Streams your events in the order of your feed, as they happen. gRPC only.
+	//
+	// Say where to begin: `from_now` for what happens from now on, or `cursor` for everything after the message that you had it from. Every
+	// message carries the cursor of its place; keep the last one, and nothing is lost or repeated when you come back, whatever broke the
+	// stream. A message without an event is a heartbeat; one comes at once and then every 15 seconds when nothing happens. The stream ends
+	// with `unavailable` when the server stops (come back with your cursor), and with `unauthenticated` within seconds of the key's end.
+	// A merchant may have 10 streams at a time.
+	WatchEvents(ctx context.Context, in *WatchEventsRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[WatchEventsResponse], error)
 }
 
 type eventsServiceClient struct {
@@ -63,16 +80,69 @@ func (c *eventsServiceClient) GetEvent(ctx context.Context, in *GetEventRequest,
 	return out, nil
 }
 
+func (c *eventsServiceClient) ListEventDeliveries(ctx context.Context, in *ListEventDeliveriesRequest, opts ...grpc.CallOption) (*ListEventDeliveriesResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListEventDeliveriesResponse)
+	err := c.cc.Invoke(ctx, EventsService_ListEventDeliveries_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *eventsServiceClient) RedeliverEvent(ctx context.Context, in *RedeliverEventRequest, opts ...grpc.CallOption) (*RedeliverEventResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(RedeliverEventResponse)
+	err := c.cc.Invoke(ctx, EventsService_RedeliverEvent_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *eventsServiceClient) WatchEvents(ctx context.Context, in *WatchEventsRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[WatchEventsResponse], error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	stream, err := c.cc.NewStream(ctx, &EventsService_ServiceDesc.Streams[0], EventsService_WatchEvents_FullMethodName, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	x := &grpc.GenericClientStream[WatchEventsRequest, WatchEventsResponse]{ClientStream: stream}
+	if err := x.ClientStream.SendMsg(in); err != nil {
+		return nil, err
+	}
+	if err := x.ClientStream.CloseSend(); err != nil {
+		return nil, err
+	}
+	return x, nil
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type EventsService_WatchEventsClient = grpc.ServerStreamingClient[WatchEventsResponse]
+
 // EventsServiceServer is the server API for EventsService service.
 // All implementations should embed UnimplementedEventsServiceServer
 // for forward compatibility.
 //
-// Events tell what happened to your objects, one event a change, written together with the change itself.
+// Events tell what happened to your objects, one event a change, written together with the change itself. They are kept for 90 days.
+//
+// Webhooks send them to you; over gRPC, `WatchEvents` streams them from wherever you were.
 type EventsServiceServer interface {
 	// Lists your events, newest first.
 	ListEvents(context.Context, *ListEventsRequest) (*ListEventsResponse, error)
 	// Shows one event.
 	GetEvent(context.Context, *GetEventRequest) (*GetEventResponse, error)
+	// Lists where an event was sent and what came of it: one delivery for each webhook that was told, with its last attempts.
+	ListEventDeliveries(context.Context, *ListEventDeliveriesRequest) (*ListEventDeliveriesResponse, error)
+	// Sends an event again: to every webhook that was told of it, or to the one given, even if it was not told before.
+	RedeliverEvent(context.Context, *RedeliverEventRequest) (*RedeliverEventResponse, error)
+	// Streams your events in the order of your feed, as they happen. gRPC only.
+	//
+	// Say where to begin: `from_now` for what happens from now on, or `cursor` for everything after the message that you had it from. Every
+	// message carries the cursor of its place; keep the last one, and nothing is lost or repeated when you come back, whatever broke the
+	// stream. A message without an event is a heartbeat; one comes at once and then every 15 seconds when nothing happens. The stream ends
+	// with `unavailable` when the server stops (come back with your cursor), and with `unauthenticated` within seconds of the key's end.
+	// A merchant may have 10 streams at a time.
+	WatchEvents(*WatchEventsRequest, grpc.ServerStreamingServer[WatchEventsResponse]) error
 }
 
 // UnimplementedEventsServiceServer should be embedded to have
@@ -87,6 +157,15 @@ func (UnimplementedEventsServiceServer) ListEvents(context.Context, *ListEventsR
 }
 func (UnimplementedEventsServiceServer) GetEvent(context.Context, *GetEventRequest) (*GetEventResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method GetEvent not implemented")
+}
+func (UnimplementedEventsServiceServer) ListEventDeliveries(context.Context, *ListEventDeliveriesRequest) (*ListEventDeliveriesResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListEventDeliveries not implemented")
+}
+func (UnimplementedEventsServiceServer) RedeliverEvent(context.Context, *RedeliverEventRequest) (*RedeliverEventResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method RedeliverEvent not implemented")
+}
+func (UnimplementedEventsServiceServer) WatchEvents(*WatchEventsRequest, grpc.ServerStreamingServer[WatchEventsResponse]) error {
+	return status.Error(codes.Unimplemented, "method WatchEvents not implemented")
 }
 func (UnimplementedEventsServiceServer) testEmbeddedByValue() {}
 
@@ -144,6 +223,53 @@ func _EventsService_GetEvent_Handler(srv interface{}, ctx context.Context, dec f
 	return interceptor(ctx, in, info, handler)
 }
 
+func _EventsService_ListEventDeliveries_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListEventDeliveriesRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(EventsServiceServer).ListEventDeliveries(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: EventsService_ListEventDeliveries_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(EventsServiceServer).ListEventDeliveries(ctx, req.(*ListEventDeliveriesRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _EventsService_RedeliverEvent_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(RedeliverEventRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(EventsServiceServer).RedeliverEvent(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: EventsService_RedeliverEvent_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(EventsServiceServer).RedeliverEvent(ctx, req.(*RedeliverEventRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _EventsService_WatchEvents_Handler(srv interface{}, stream grpc.ServerStream) error {
+	m := new(WatchEventsRequest)
+	if err := stream.RecvMsg(m); err != nil {
+		return err
+	}
+	return srv.(EventsServiceServer).WatchEvents(m, &grpc.GenericServerStream[WatchEventsRequest, WatchEventsResponse]{ServerStream: stream})
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type EventsService_WatchEventsServer = grpc.ServerStreamingServer[WatchEventsResponse]
+
 // EventsService_ServiceDesc is the grpc.ServiceDesc for EventsService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -159,7 +285,21 @@ var EventsService_ServiceDesc = grpc.ServiceDesc{
 			MethodName: "GetEvent",
 			Handler:    _EventsService_GetEvent_Handler,
 		},
+		{
+			MethodName: "ListEventDeliveries",
+			Handler:    _EventsService_ListEventDeliveries_Handler,
+		},
+		{
+			MethodName: "RedeliverEvent",
+			Handler:    _EventsService_RedeliverEvent_Handler,
+		},
 	},
-	Streams:  []grpc.StreamDesc{},
+	Streams: []grpc.StreamDesc{
+		{
+			StreamName:    "WatchEvents",
+			Handler:       _EventsService_WatchEvents_Handler,
+			ServerStreams: true,
+		},
+	},
 	Metadata: "anton/v1/events.proto",
 }

@@ -320,9 +320,11 @@ func request_MerchantsService_RevokeEntitlement_0(ctx context.Context, marshaler
 	var (
 		protoReq RevokeEntitlementRequest
 		metadata runtime.ServerMetadata
-		e        int32
 		err      error
 	)
+	if err := marshaler.NewDecoder(req.Body).Decode(&protoReq); err != nil && !errors.Is(err, io.EOF) {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "%v", err)
+	}
 	val, ok := pathParams["id"]
 	if !ok {
 		return nil, metadata, status.Errorf(codes.InvalidArgument, "missing parameter %s", "id")
@@ -331,15 +333,6 @@ func request_MerchantsService_RevokeEntitlement_0(ctx context.Context, marshaler
 	if err != nil {
 		return nil, metadata, status.Errorf(codes.InvalidArgument, "type mismatch, parameter: %s, error: %v", "id", err)
 	}
-	val, ok = pathParams["entitlement"]
-	if !ok {
-		return nil, metadata, status.Errorf(codes.InvalidArgument, "missing parameter %s", "entitlement")
-	}
-	e, err = runtime.Enum(val, Entitlement_Value_value)
-	if err != nil {
-		return nil, metadata, status.Errorf(codes.InvalidArgument, "type mismatch, parameter: %s, error: %v", "entitlement", err)
-	}
-	protoReq.Entitlement = Entitlement_Value(e)
 	if req.Body != nil {
 		_, _ = io.Copy(io.Discard, req.Body)
 	}
@@ -351,9 +344,11 @@ func local_request_MerchantsService_RevokeEntitlement_0(ctx context.Context, mar
 	var (
 		protoReq RevokeEntitlementRequest
 		metadata runtime.ServerMetadata
-		e        int32
 		err      error
 	)
+	if err := marshaler.NewDecoder(req.Body).Decode(&protoReq); err != nil && !errors.Is(err, io.EOF) {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "%v", err)
+	}
 	val, ok := pathParams["id"]
 	if !ok {
 		return nil, metadata, status.Errorf(codes.InvalidArgument, "missing parameter %s", "id")
@@ -362,15 +357,6 @@ func local_request_MerchantsService_RevokeEntitlement_0(ctx context.Context, mar
 	if err != nil {
 		return nil, metadata, status.Errorf(codes.InvalidArgument, "type mismatch, parameter: %s, error: %v", "id", err)
 	}
-	val, ok = pathParams["entitlement"]
-	if !ok {
-		return nil, metadata, status.Errorf(codes.InvalidArgument, "missing parameter %s", "entitlement")
-	}
-	e, err = runtime.Enum(val, Entitlement_Value_value)
-	if err != nil {
-		return nil, metadata, status.Errorf(codes.InvalidArgument, "type mismatch, parameter: %s, error: %v", "entitlement", err)
-	}
-	protoReq.Entitlement = Entitlement_Value(e)
 	msg, err := server.RevokeEntitlement(ctx, &protoReq)
 	return msg, metadata, err
 }
@@ -611,13 +597,13 @@ func RegisterMerchantsServiceHandlerServer(ctx context.Context, mux *runtime.Ser
 		}
 		forward_MerchantsService_GrantEntitlement_0(annotatedContext, mux, outboundMarshaler, w, req, resp, mux.GetForwardResponseOptions()...)
 	})
-	mux.Handle(http.MethodDelete, pattern_MerchantsService_RevokeEntitlement_0, func(w http.ResponseWriter, req *http.Request, pathParams map[string]string) {
+	mux.Handle(http.MethodPost, pattern_MerchantsService_RevokeEntitlement_0, func(w http.ResponseWriter, req *http.Request, pathParams map[string]string) {
 		ctx, cancel := context.WithCancel(req.Context())
 		defer cancel()
 		var stream runtime.ServerTransportStream
 		ctx = grpc.NewContextWithServerTransportStream(ctx, &stream)
 		inboundMarshaler, outboundMarshaler := runtime.MarshalerForRequest(mux, req)
-		annotatedContext, err := runtime.AnnotateIncomingContext(ctx, mux, req, "/anton.ops.v1.MerchantsService/RevokeEntitlement", runtime.WithHTTPPathPattern("/ops/v1/merchants/{id}/entitlements/{entitlement}"))
+		annotatedContext, err := runtime.AnnotateIncomingContext(ctx, mux, req, "/anton.ops.v1.MerchantsService/RevokeEntitlement", runtime.WithHTTPPathPattern("/ops/v1/merchants/{id}/entitlements/revoke"))
 		if err != nil {
 			runtime.HTTPError(ctx, mux, outboundMarshaler, w, req, err)
 			return
@@ -830,11 +816,11 @@ func RegisterMerchantsServiceHandlerClient(ctx context.Context, mux *runtime.Ser
 		}
 		forward_MerchantsService_GrantEntitlement_0(annotatedContext, mux, outboundMarshaler, w, req, resp, mux.GetForwardResponseOptions()...)
 	})
-	mux.Handle(http.MethodDelete, pattern_MerchantsService_RevokeEntitlement_0, func(w http.ResponseWriter, req *http.Request, pathParams map[string]string) {
+	mux.Handle(http.MethodPost, pattern_MerchantsService_RevokeEntitlement_0, func(w http.ResponseWriter, req *http.Request, pathParams map[string]string) {
 		ctx, cancel := context.WithCancel(req.Context())
 		defer cancel()
 		inboundMarshaler, outboundMarshaler := runtime.MarshalerForRequest(mux, req)
-		annotatedContext, err := runtime.AnnotateContext(ctx, mux, req, "/anton.ops.v1.MerchantsService/RevokeEntitlement", runtime.WithHTTPPathPattern("/ops/v1/merchants/{id}/entitlements/{entitlement}"))
+		annotatedContext, err := runtime.AnnotateContext(ctx, mux, req, "/anton.ops.v1.MerchantsService/RevokeEntitlement", runtime.WithHTTPPathPattern("/ops/v1/merchants/{id}/entitlements/revoke"))
 		if err != nil {
 			runtime.HTTPError(ctx, mux, outboundMarshaler, w, req, err)
 			return
@@ -892,7 +878,7 @@ var (
 	pattern_MerchantsService_SuspendMerchant_0   = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 2, 2, 1, 0, 4, 1, 5, 3, 2, 4}, []string{"ops", "v1", "merchants", "id", "suspend"}, ""))
 	pattern_MerchantsService_ActivateMerchant_0  = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 2, 2, 1, 0, 4, 1, 5, 3, 2, 4}, []string{"ops", "v1", "merchants", "id", "activate"}, ""))
 	pattern_MerchantsService_GrantEntitlement_0  = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 2, 2, 1, 0, 4, 1, 5, 3, 2, 4}, []string{"ops", "v1", "merchants", "id", "entitlements"}, ""))
-	pattern_MerchantsService_RevokeEntitlement_0 = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 2, 2, 1, 0, 4, 1, 5, 3, 2, 4, 1, 0, 4, 1, 5, 5}, []string{"ops", "v1", "merchants", "id", "entitlements", "entitlement"}, ""))
+	pattern_MerchantsService_RevokeEntitlement_0 = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 2, 2, 1, 0, 4, 1, 5, 3, 2, 4, 2, 5}, []string{"ops", "v1", "merchants", "id", "entitlements", "revoke"}, ""))
 	pattern_MerchantsService_CreateApiKey_0      = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 2, 2, 1, 0, 4, 1, 5, 3, 2, 4}, []string{"ops", "v1", "merchants", "merchant_id", "api-keys"}, ""))
 	pattern_MerchantsService_CreateDeposit_0     = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 2, 2, 1, 0, 4, 1, 5, 3, 2, 4}, []string{"ops", "v1", "merchants", "merchant_id", "deposits"}, ""))
 )
