@@ -77,23 +77,21 @@ select p.id as payout_id,
            select from payouts o
            where o.merchant_id = p.merchant_id and o.beneficiary_id = p.beneficiary_id and o.status = 'returned' limit 100
         ) returned)::bigint as returned_before,
-       (select count(*) from (
-           select from payouts o
-           where o.merchant_id = p.merchant_id and o.created_at > $2::timestamptz limit 1000
-        ) recent)::bigint as created_last_minute,
-       coalesce((select percentile_disc(0.5) within group (order by last.source_amount) from (
-           select o.source_amount from payouts o
-           where o.merchant_id = p.merchant_id and o.source_currency = p.source_currency and o.sent_at is not null
-           order by o.created_at desc limit 100
-        ) last), 0)::numeric as median_amount
+       coalesce(last.median, 0)::numeric as median_amount, last.n as median_of
 from payouts p
 join beneficiaries b on b.merchant_id = p.merchant_id and b.id = p.beneficiary_id
-where p.merchant_id = $3 and p.id = any($4::text[])
+cross join lateral (
+    select percentile_disc(0.5) within group (order by l.source_amount) as median, count(*) as n from (
+        select o.source_amount from payouts o
+        where o.merchant_id = p.merchant_id and o.source_currency = p.source_currency and o.sent_at is not null
+        order by o.created_at desc limit 100
+    ) l
+) last
+where p.merchant_id = $2 and p.id = any($3::text[])
 `
 
 type EngineRiskFactsParams struct {
 	Now        time.Time
-	MinuteAgo  time.Time
 	MerchantID string
 	PayoutIds  []string
 }
@@ -103,19 +101,14 @@ type EngineRiskFactsRow struct {
 	BeneficiaryAgeSeconds int64
 	CompletedBefore       int64
 	ReturnedBefore        int64
-	CreatedLastMinute     int64
 	MedianAmount          apd.Decimal
+	MedianOf              int64
 }
 
 // What the merchant's own history says about the payouts. Amounts are compared within one currency; the median is over the last 100
 // payouts that left, and counts stop at a hundred: more would change no score, and counting it would cost ever more.
 func (q *Queries) EngineRiskFacts(ctx context.Context, arg EngineRiskFactsParams) ([]EngineRiskFactsRow, error) {
-	rows, err := q.db.Query(ctx, engineRiskFacts,
-		arg.Now,
-		arg.MinuteAgo,
-		arg.MerchantID,
-		arg.PayoutIds,
-	)
+	rows, err := q.db.Query(ctx, engineRiskFacts, arg.Now, arg.MerchantID, arg.PayoutIds)
 	if err != nil {
 		return nil, err
 	}
@@ -128,8 +121,8 @@ func (q *Queries) EngineRiskFacts(ctx context.Context, arg EngineRiskFactsParams
 			&i.BeneficiaryAgeSeconds,
 			&i.CompletedBefore,
 			&i.ReturnedBefore,
-			&i.CreatedLastMinute,
 			&i.MedianAmount,
+			&i.MedianOf,
 		); err != nil {
 			return nil, err
 		}

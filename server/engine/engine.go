@@ -195,26 +195,30 @@ func lockUsage(ctx context.Context, u *unit.Unit, merchant string, rules []db.Ve
 
 func (e *Engine) scoreRisk(ctx context.Context, u *unit.Unit, merchant string, judgements []judgement) error {
 	rows, err := u.Read().EngineRiskFacts(ctx, db.EngineRiskFactsParams{
-		MerchantID: merchant, PayoutIds: payoutIDs(judgements), Now: u.Now, MinuteAgo: u.Now.Add(-time.Minute),
+		MerchantID: merchant, PayoutIds: payoutIDs(judgements), Now: u.Now,
 	})
 	if err != nil {
 		return fmt.Errorf("read the risk facts: %w", err)
 	}
 	facts := map[string]risk.Facts{}
 	for _, row := range rows {
+		median, err := row.MedianAmount.Float64()
+		if err != nil {
+			return fmt.Errorf("read the median of %s: %w", row.PayoutID, err)
+		}
 		facts[row.PayoutID] = risk.Facts{
-			BeneficiaryAge:    time.Duration(row.BeneficiaryAgeSeconds) * time.Second,
-			CompletedBefore:   row.CompletedBefore,
-			ReturnedBefore:    row.ReturnedBefore,
-			CreatedLastMinute: row.CreatedLastMinute,
-			MedianAmount:      row.MedianAmount,
+			Own:         risk.OwnFacts{Amounts: risk.Spread{Count: row.MedianOf, Median: median, High: 5 * median}},
+			Beneficiary: risk.BeneficiaryFacts{Age: row.BeneficiaryAgeSeconds, Completed: row.CompletedBefore, Returned: row.ReturnedBefore},
 		}
 	}
 	for i := range judgements {
 		j := &judgements[i]
 		j.facts = facts[j.payout.ID]
-		j.facts.Amount = j.payout.SourceAmount
-		j.risk = risk.Score(j.facts)
+		if j.facts.Amount, err = j.payout.SourceAmount.Float64(); err != nil {
+			return fmt.Errorf("read the amount of %s: %w", j.payout.ID, err)
+		}
+		j.facts.Currency, j.facts.Hour = j.payout.SourceCurrency, u.Now.Hour()
+		j.risk = risk.Score(risk.Latest(), j.facts)
 	}
 	return nil
 }

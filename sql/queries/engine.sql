@@ -20,17 +20,16 @@ select p.id as payout_id,
            select from payouts o
            where o.merchant_id = p.merchant_id and o.beneficiary_id = p.beneficiary_id and o.status = 'returned' limit 100
         ) returned)::bigint as returned_before,
-       (select count(*) from (
-           select from payouts o
-           where o.merchant_id = p.merchant_id and o.created_at > @minute_ago::timestamptz limit 1000
-        ) recent)::bigint as created_last_minute,
-       coalesce((select percentile_disc(0.5) within group (order by last.source_amount) from (
-           select o.source_amount from payouts o
-           where o.merchant_id = p.merchant_id and o.source_currency = p.source_currency and o.sent_at is not null
-           order by o.created_at desc limit 100
-        ) last), 0)::numeric as median_amount
+       coalesce(last.median, 0)::numeric as median_amount, last.n as median_of
 from payouts p
 join beneficiaries b on b.merchant_id = p.merchant_id and b.id = p.beneficiary_id
+cross join lateral (
+    select percentile_disc(0.5) within group (order by l.source_amount) as median, count(*) as n from (
+        select o.source_amount from payouts o
+        where o.merchant_id = p.merchant_id and o.source_currency = p.source_currency and o.sent_at is not null
+        order by o.created_at desc limit 100
+    ) l
+) last
 where p.merchant_id = @merchant_id and p.id = any(@payout_ids::text[]);
 
 -- name: VelocityRules :many
