@@ -38,6 +38,18 @@ test: ## Run all tests, on a real PostgreSQL.
 race: ## Run all tests with the race detector (needs a C compiler).
 	CGO_ENABLED=1 go test -race ./...
 
+# How long make fuzz tries each parser.
+FUZZTIME ?= 10s
+
+.PHONY: fuzz
+fuzz: ## Try every parser with input that nobody would write, FUZZTIME (10s) each.
+	@for package in $$(grep -rl --include='*_test.go' '^func Fuzz' server tools | xargs -n1 dirname | sort -u); do \
+		for target in $$(grep -h -o '^func Fuzz[A-Za-z0-9]*' $$package/*_test.go | cut -c6-); do \
+			echo "$$package $$target"; \
+			go test ./$$package -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME); \
+		done; \
+	done
+
 .PHONY: check
 check: check-gen lint breaking ## Everything a change must pass besides its tests.
 

@@ -106,6 +106,9 @@ func (c *benchCommand) measure(ctx context.Context, dir string, progress func(st
 	if err != nil {
 		return nil, err
 	}
+	if err := assembly.ClaimKeyset(ctx, pool, keys); err != nil {
+		return nil, err
+	}
 	self, err := os.Executable()
 	if err != nil {
 		return nil, fmt.Errorf("find this program: %w", err)

@@ -25,6 +25,7 @@ type settings struct {
 	HTTPAddr    string `name:"http-addr" help:"Address of REST and the documentation; 127.0.0.1:8080 when absent." default:"127.0.0.1:8080" env:"ANTON_HTTP_ADDR" placeholder:"ADDR"`
 	GRPCAddr    string `name:"grpc-addr" help:"Address of gRPC; 127.0.0.1:9090 when absent." default:"127.0.0.1:9090" env:"ANTON_GRPC_ADDR" placeholder:"ADDR"`
 	Keyset      string `help:"File with the encryption keys; required in live." env:"ANTON_KEYSET" type:"path" placeholder:"FILE"`
+	KeysetKMS   string `name:"keyset-kms-uri" help:"Key of a Vault (or OpenBao) that encrypts the file of --keyset, such as hcvault://vault.example.com:8200/transit/keys/anton; the file is in the clear when absent." env:"ANTON_KEYSET_KMS_URI" placeholder:"URI"`
 	HitFunds    string `name:"screening-hit-funds" help:"What happens to the money of a payout that sanctions screening stopped: release or keep_held. Live must choose; test releases." enum:",release,keep_held" default:"" env:"ANTON_SCREENING_HIT_FUNDS" placeholder:"POLICY"`
 	LogFormat   string `help:"text for people, json for machines; text on a terminal when absent." enum:",text,json" default:"" env:"ANTON_LOG_FORMAT"`
 	LogLevel    string `help:"Least level that is logged." enum:"debug,info,warn,error" default:"info" env:"ANTON_LOG_LEVEL"`

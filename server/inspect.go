@@ -17,14 +17,27 @@ import (
 // openToInspect gives a pool on a database that is looked at and not changed: unlike openDatabase it does not migrate. It works beside
 // a running server, also on the private PostgreSQL of its data directory.
 func openToInspect(ctx context.Context, d database) (*pgxpool.Pool, func(), error) {
+	return openAs(ctx, d, "anton_app", d.DSN)
+}
+
+// openAsOwner gives a pool on a database as openToInspect does, as the role that owns the schema.
+func openAsOwner(ctx context.Context, d database) (*pgxpool.Pool, func(), error) {
+	if d.MigrateDSN != "" {
+		return openAs(ctx, d, "", d.MigrateDSN)
+	}
+	return openAs(ctx, d, "anton_owner", d.DSN)
+}
+
+// openAs gives a pool on the database of the DSN, or without one on the private PostgreSQL of the data directory as the role.
+func openAs(ctx context.Context, d database, role, dsn string) (*pgxpool.Pool, func(), error) {
 	log := (&settings{LogLevel: "warn"}).logger()
-	dsn, stop := d.DSN, func() {}
+	stop := func() {}
 	if dsn == "" {
 		private, err := postgres.StartPrivate(ctx, postgres.Options{Dir: d.Data, Log: log})
 		if err != nil {
 			return nil, nil, err
 		}
-		dsn = private.DSN("anton_app", "anton")
+		dsn = private.DSN(role, "anton")
 		stop = func() { _ = private.Stop(context.WithoutCancel(ctx)) } // nothing was written that could be lost
 	}
 	pending, err := postgres.Pending(ctx, dsn)

@@ -17,6 +17,7 @@ type cli struct {
 	Serve   serveCommand   `cmd:"" help:"Run the server." default:"withargs"`
 	Migrate migrateCommand `cmd:"" help:"Bring the database's schema up to date."`
 	Keys    keysCommand    `cmd:"" help:"Make, list and revoke operators' keys; the first one of a live server comes from here."`
+	Keyset  keysetCommand  `cmd:"" help:"Make, rotate and retire the encryption keys, and re-encrypt what the old ones encrypted."`
 	Demo    demoCommand    `cmd:"" help:"Send a payout, step by step, as the guide does it."`
 	Ledger  ledgerCommand  `cmd:"" help:"Look after the ledger."`
 	Audit   auditCommand   `cmd:"" help:"Look after the audit log."`

@@ -18,10 +18,11 @@ var ranks = [][]string{
 	{"payouts"},
 	{"accounts", "balances", "beneficiaries", "merchants", "engine", "reference"},
 	{"rails/sandbox"},
-	{"ledger", "screening", "velocity", "risk", "rails"},
+	{"ledger", "screening", "velocity", "risk", "rails", "keysets"},
 	{"events", "audit"},
 	{"page", "call", "patch"},
-	{"unit", "contract", "bankdetails", "rules", "invariants"},
+	{"unit", "contract", "bankdetails", "invariants"},
+	{"rules"},
 	{"apierr", "crypto", "ids", "money", "postgres", "screening/lists"},
 }
 

@@ -13,7 +13,6 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/jackc/pgx/v5/pgxpool"
 	"google.golang.org/grpc"
 
 	"github.com/antonpayments/anton/server/assembly"
@@ -56,10 +55,11 @@ func serve(ctx context.Context, s *settings, out io.Writer, ready func(*sandboxF
 	if err := assembly.Claim(ctx, pool, s.Environment, time.Now()); err != nil {
 		return err
 	}
-	keys, err := loadKeys(ctx, s, pool)
+	keys, err := loadKeys(ctx, s, pool, log)
 	if err != nil {
 		return err
 	}
+	defer renewOnHangup(ctx, keys, func() (*crypto.Keyset, error) { return readKeyset(ctx, s, pool, log) }, log)()
 	server, err := assembly.New(assembly.Config{
 		Pool: pool, Keys: keys, Clock: time.Now, Log: log, Environment: s.Environment, KeepHeld: s.HitFunds == "keep_held",
 	})
@@ -150,16 +150,4 @@ func listen(ctx context.Context, addr, setting string) (net.Listener, error) {
 		return nil, fmt.Errorf("listen on %s, see %s: %w", addr, setting, err)
 	}
 	return l, nil
-}
-
-// loadKeys reads the encryption keys: from the file, or, in the sandbox without one, from the database.
-func loadKeys(ctx context.Context, s *settings, pool *pgxpool.Pool) (*crypto.Keys, error) {
-	if s.Keyset == "" {
-		return assembly.SandboxKeys(ctx, pool)
-	}
-	text, err := os.ReadFile(s.Keyset)
-	if err != nil {
-		return nil, fmt.Errorf("read the keyset: %w", err)
-	}
-	return crypto.Load(text)
 }

@@ -12,6 +12,112 @@ import (
 	apd "github.com/cockroachdb/apd/v3"
 )
 
+type AdjustmentStatus string
+
+const (
+	AdjustmentStatusPendingApproval AdjustmentStatus = "pending_approval"
+	AdjustmentStatusExecuted        AdjustmentStatus = "executed"
+	AdjustmentStatusRejected        AdjustmentStatus = "rejected"
+)
+
+func (e *AdjustmentStatus) Scan(src interface{}) error {
+	switch s := src.(type) {
+	case []byte:
+		*e = AdjustmentStatus(s)
+	case string:
+		*e = AdjustmentStatus(s)
+	default:
+		return fmt.Errorf("unsupported scan type for AdjustmentStatus: %T", src)
+	}
+	return nil
+}
+
+type NullAdjustmentStatus struct {
+	AdjustmentStatus AdjustmentStatus
+	Valid            bool // Valid is true if AdjustmentStatus is not NULL
+}
+
+// Scan implements the Scanner interface.
+func (ns *NullAdjustmentStatus) Scan(value interface{}) error {
+	if value == nil {
+		ns.AdjustmentStatus, ns.Valid = "", false
+		return nil
+	}
+	ns.Valid = true
+	return ns.AdjustmentStatus.Scan(value)
+}
+
+// Value implements the driver Valuer interface.
+func (ns NullAdjustmentStatus) Value() (driver.Value, error) {
+	if !ns.Valid {
+		return nil, nil
+	}
+	return string(ns.AdjustmentStatus), nil
+}
+
+func AllAdjustmentStatusValues() []AdjustmentStatus {
+	return []AdjustmentStatus{
+		AdjustmentStatusPendingApproval,
+		AdjustmentStatusExecuted,
+		AdjustmentStatusRejected,
+	}
+}
+
+type AdjustmentType string
+
+const (
+	AdjustmentTypeDeposit         AdjustmentType = "deposit"
+	AdjustmentTypeDepositReversal AdjustmentType = "deposit_reversal"
+	AdjustmentTypeReturnReversal  AdjustmentType = "return_reversal"
+	AdjustmentTypeCredit          AdjustmentType = "credit"
+	AdjustmentTypeDebit           AdjustmentType = "debit"
+)
+
+func (e *AdjustmentType) Scan(src interface{}) error {
+	switch s := src.(type) {
+	case []byte:
+		*e = AdjustmentType(s)
+	case string:
+		*e = AdjustmentType(s)
+	default:
+		return fmt.Errorf("unsupported scan type for AdjustmentType: %T", src)
+	}
+	return nil
+}
+
+type NullAdjustmentType struct {
+	AdjustmentType AdjustmentType
+	Valid          bool // Valid is true if AdjustmentType is not NULL
+}
+
+// Scan implements the Scanner interface.
+func (ns *NullAdjustmentType) Scan(value interface{}) error {
+	if value == nil {
+		ns.AdjustmentType, ns.Valid = "", false
+		return nil
+	}
+	ns.Valid = true
+	return ns.AdjustmentType.Scan(value)
+}
+
+// Value implements the driver Valuer interface.
+func (ns NullAdjustmentType) Value() (driver.Value, error) {
+	if !ns.Valid {
+		return nil, nil
+	}
+	return string(ns.AdjustmentType), nil
+}
+
+func AllAdjustmentTypeValues() []AdjustmentType {
+	return []AdjustmentType{
+		AdjustmentTypeDeposit,
+		AdjustmentTypeDepositReversal,
+		AdjustmentTypeReturnReversal,
+		AdjustmentTypeCredit,
+		AdjustmentTypeDebit,
+	}
+}
+
 type BeneficiaryStatus string
 
 const (
@@ -282,14 +388,17 @@ func AllLedgerAccountValues() []LedgerAccount {
 type LedgerTransactionType string
 
 const (
-	LedgerTransactionTypeDeposit          LedgerTransactionType = "deposit"
-	LedgerTransactionTypePayoutHold       LedgerTransactionType = "payout_hold"
-	LedgerTransactionTypePayoutRelease    LedgerTransactionType = "payout_release"
-	LedgerTransactionTypePayoutSettlement LedgerTransactionType = "payout_settlement"
-	LedgerTransactionTypeFee              LedgerTransactionType = "fee"
-	LedgerTransactionTypeFxExchange       LedgerTransactionType = "fx_exchange"
-	LedgerTransactionTypeReturn           LedgerTransactionType = "return"
-	LedgerTransactionTypeAdjustment       LedgerTransactionType = "adjustment"
+	LedgerTransactionTypeDeposit             LedgerTransactionType = "deposit"
+	LedgerTransactionTypePayoutHold          LedgerTransactionType = "payout_hold"
+	LedgerTransactionTypePayoutRelease       LedgerTransactionType = "payout_release"
+	LedgerTransactionTypePayoutSettlement    LedgerTransactionType = "payout_settlement"
+	LedgerTransactionTypeFee                 LedgerTransactionType = "fee"
+	LedgerTransactionTypeFxExchange          LedgerTransactionType = "fx_exchange"
+	LedgerTransactionTypeReturn              LedgerTransactionType = "return"
+	LedgerTransactionTypeAdjustment          LedgerTransactionType = "adjustment"
+	LedgerTransactionTypeDepositReversal     LedgerTransactionType = "deposit_reversal"
+	LedgerTransactionTypeReturnReversal      LedgerTransactionType = "return_reversal"
+	LedgerTransactionTypeReceivableRepayment LedgerTransactionType = "receivable_repayment"
 )
 
 func (e *LedgerTransactionType) Scan(src interface{}) error {
@@ -337,6 +446,9 @@ func AllLedgerTransactionTypeValues() []LedgerTransactionType {
 		LedgerTransactionTypeFxExchange,
 		LedgerTransactionTypeReturn,
 		LedgerTransactionTypeAdjustment,
+		LedgerTransactionTypeDepositReversal,
+		LedgerTransactionTypeReturnReversal,
+		LedgerTransactionTypeReceivableRepayment,
 	}
 }
 
@@ -674,6 +786,25 @@ func AllVelocityRuleTypeValues() []VelocityRuleType {
 	}
 }
 
+type Adjustment struct {
+	MerchantID    string
+	ID            string
+	Type          AdjustmentType
+	Status        AdjustmentStatus
+	Currency      string
+	Amount        apd.Decimal
+	Reverses      *string
+	PayoutID      *string
+	TransactionID string
+	Reason        string
+	Environment   string
+	RequestedBy   string
+	RequestedAt   time.Time
+	ExpiresAt     time.Time
+	DecidedBy     *string
+	DecidedAt     *time.Time
+}
+
 type ApiKey struct {
 	Hash       []byte
 	MerchantID string
@@ -726,6 +857,7 @@ type Balance struct {
 	Held       apd.Decimal
 	Position   int32
 	Sequence   int64
+	Receivable apd.Decimal
 }
 
 type Beneficiary struct {
@@ -814,6 +946,11 @@ type Instrument struct {
 	DeletedAt     *time.Time
 }
 
+type KeysetMark struct {
+	OnlyRow bool
+	Mark    []byte
+}
+
 type LedgerPosting struct {
 	MerchantID    string
 	TransactionID string
@@ -825,19 +962,21 @@ type LedgerPosting struct {
 }
 
 type LedgerTransaction struct {
-	MerchantID     string
-	ID             string
-	Type           LedgerTransactionType
-	Currency       string
-	AvailableDelta apd.Decimal
-	HeldDelta      apd.Decimal
-	AvailableAfter apd.Decimal
-	HeldAfter      apd.Decimal
-	PayoutID       *string
-	Description    string
-	CreatedAt      time.Time
-	ValueDate      time.Time
-	Sequence       int64
+	MerchantID      string
+	ID              string
+	Type            LedgerTransactionType
+	Currency        string
+	AvailableDelta  apd.Decimal
+	HeldDelta       apd.Decimal
+	AvailableAfter  apd.Decimal
+	HeldAfter       apd.Decimal
+	PayoutID        *string
+	Description     string
+	CreatedAt       time.Time
+	ValueDate       time.Time
+	Sequence        int64
+	ReceivableDelta apd.Decimal
+	ReceivableAfter apd.Decimal
 }
 
 type Merchant struct {
@@ -935,6 +1074,14 @@ type RailInstruction struct {
 	Rail       string
 	Reference  string
 	AcceptedAt time.Time
+}
+
+type Reversal struct {
+	MerchantID    string
+	TransactionID string
+	Currency      string
+	Credited      apd.Decimal
+	Reversed      apd.Decimal
 }
 
 type SandboxBankPayment struct {

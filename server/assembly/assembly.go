@@ -62,13 +62,13 @@ type Server struct {
 	health    *health.Server
 }
 
-// maxMessage bounds what a gRPC call may send, as the gateway bounds a body.
-const maxMessage = 1 << 20
+// ErrSandboxKeyset says that a live server was given keys that lay open.
+var ErrSandboxKeyset = errors.New("the keyset is a sandbox's, which was never secret: live needs one of its own")
 
 // New assembles a server.
 func New(c Config) (*Server, error) {
 	if c.Environment == "live" && c.Keys.Sandbox {
-		return nil, errors.New("the keyset is a sandbox's, which was never secret: live needs one of its own")
+		return nil, ErrSandboxKeyset
 	}
 	runner := &unit.Runner{Pool: c.Pool, Clock: c.Clock}
 
@@ -88,7 +88,7 @@ func New(c Config) (*Server, error) {
 
 	chain := interceptors.New(interceptors.Config{Runner: runner, Keys: c.Keys, Log: c.Log, Environment: c.Environment})
 	s := &Server{
-		GRPC:      grpc.NewServer(grpc.UnaryInterceptor(chain.Unary()), grpc.MaxRecvMsgSize(maxMessage), grpc.ForceServerCodecV2(interceptors.Codec())),
+		GRPC:      grpc.NewServer(grpc.UnaryInterceptor(chain.Unary()), grpc.ForceServerCodecV2(interceptors.Codec())),
 		Worker:    worker,
 		Sealer:    &audit.Sealer{Runner: runner, Log: c.Log},
 		Checker:   &invariants.Checker{Pool: c.Pool, Log: c.Log},
@@ -110,6 +110,7 @@ func New(c Config) (*Server, error) {
 		antonv1.RegisterReferenceServiceServer(to, &reference.Service{})
 		antonv1.RegisterSandboxServiceServer(to, payoutService)
 		opsv1.RegisterMerchantsServiceServer(to, merchantService)
+		opsv1.RegisterAdjustmentsServiceServer(to, &merchants.Adjustments{Environment: c.Environment, Clock: c.Clock})
 		opsv1.RegisterOperatorKeysServiceServer(to, &merchants.OperatorKeys{})
 		opsv1.RegisterFundingAccountsServiceServer(to, &accounts.Operator{})
 		opsv1.RegisterAuditServiceServer(to, &audit.Service{})

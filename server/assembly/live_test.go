@@ -41,6 +41,10 @@ func TestLiveHasNothingOfTheSandbox(t *testing.T) {
 
 	deposit := s.Ops().Post(t, "/ops/v1/merchants/"+m.Merchant+"/deposits", "wire", `{"amount":"100.00","currency":"USD"}`)
 	want(t, "a deposit", deposit, http.StatusCreated, "")
+	approve := "/ops/v1/adjustments/" + deposit.Data()["adjustment_id"].(string) + "/approve"
+	want(t, "a deposit approved by whoever asked for it", s.Ops().Post(t, approve, "", ""), http.StatusConflict, "state_conflict")
+	second := s.Ops().Post(t, "/ops/v1/operator-keys", "", `{"name":"Second","role":"operator"}`)
+	want(t, "a deposit approved by another", s.With(second.Data()["key"].(string)).Post(t, approve, "", ""), http.StatusOK, "")
 	order := `{"beneficiary_id":"` + m.Beneficiary(t, "Garcia", "9876543210") + `","amount":"10.00","currency":"USD"}`
 	want(t, "a payout without a real rail", m.Post(t, "/v1/payouts", "first", order), http.StatusUnprocessableEntity, "corridor_not_enabled")
 	if got := m.Get(t, "/v1/balances/USD"); got.Data()["available"] != "100.00" || got.Data()["held"] != "0.00" {

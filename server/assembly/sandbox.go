@@ -17,29 +17,73 @@ import (
 	"github.com/antonpayments/anton/server/unit"
 )
 
-// SandboxKeys gives the sandbox's encryption keys, making them on the first start. They lie in the database, so that every server on
+// SandboxKeyset gives the sandbox's encryption keys, making them on the first start. They lie in the database, so that every server on
 // it reads the same data; a live server must have a keyset of its own, from outside.
-func SandboxKeys(ctx context.Context, pool *pgxpool.Pool) (*crypto.Keys, error) {
-	q := db.New(pool)
-	text, err := q.SandboxKeysetGet(ctx)
+func SandboxKeyset(ctx context.Context, pool *pgxpool.Pool) (*crypto.Keyset, error) {
+	keyset, _, err := KeptKeyset(ctx, pool)
+	if !errors.Is(err, ErrNoKeyset) {
+		return keyset, err
+	}
+	fresh, err := crypto.GenerateSandbox()
+	if err != nil {
+		return nil, err
+	}
+	if err := db.New(pool).SandboxKeysetInsert(ctx, fresh); err != nil {
+		return nil, fmt.Errorf("store the sandbox's keyset: %w", err)
+	}
+	keyset, _, err = KeptKeyset(ctx, pool)
+	return keyset, err
+}
+
+// ErrNoKeyset says that a database keeps no keyset, as every live one and a sandbox that was never started.
+var ErrNoKeyset = errors.New("this database keeps no keyset: name its file with --keyset (ANTON_KEYSET)")
+
+// KeptKeyset gives the keyset that the sandbox's database keeps, and its text.
+func KeptKeyset(ctx context.Context, pool *pgxpool.Pool) (*crypto.Keyset, []byte, error) {
+	text, err := db.New(pool).SandboxKeysetGet(ctx)
 	if errors.Is(err, pgx.ErrNoRows) {
-		fresh, err := crypto.GenerateSandbox()
-		if err != nil {
-			return nil, err
-		}
-		if err := q.SandboxKeysetInsert(ctx, fresh); err != nil {
-			return nil, fmt.Errorf("store the sandbox's keyset: %w", err)
-		}
-		text, err = q.SandboxKeysetGet(ctx)
-		if err != nil {
-			return nil, fmt.Errorf("read the sandbox's keyset: %w", err)
-		}
-		return crypto.Load(text)
+		return nil, nil, ErrNoKeyset
 	}
 	if err != nil {
-		return nil, fmt.Errorf("read the sandbox's keyset: %w", err)
+		return nil, nil, fmt.Errorf("read the sandbox's keyset: %w", err)
 	}
-	return crypto.Load(text)
+	keyset, err := crypto.ReadKeyset(text, nil)
+	if err != nil {
+		return nil, nil, fmt.Errorf("read the sandbox's keyset: %w", err)
+	}
+	return keyset, text, nil
+}
+
+// SandboxKeys are the keys of SandboxKeyset, ready to be used.
+func SandboxKeys(ctx context.Context, pool *pgxpool.Pool) (*crypto.Keys, error) {
+	keyset, err := SandboxKeyset(ctx, pool)
+	if err != nil {
+		return nil, err
+	}
+	return keyset.Keys()
+}
+
+// ReplaceKeptKeyset changes the keyset that the sandbox's database keeps. Of two changes at once one is refused, and has changed nothing.
+func ReplaceKeptKeyset(ctx context.Context, pool *pgxpool.Pool, change func(*crypto.Keyset) error) error {
+	keyset, was, err := KeptKeyset(ctx, pool)
+	if err != nil {
+		return err
+	}
+	if err := change(keyset); err != nil {
+		return err
+	}
+	is, err := keyset.Text(nil)
+	if err != nil {
+		return err
+	}
+	replaced, err := db.New(pool).SandboxKeysetReplace(ctx, is, was)
+	if err != nil {
+		return fmt.Errorf("store the sandbox's keyset: %w", err)
+	}
+	if replaced != 1 {
+		return errors.New("somebody else changed the keyset at the same time: look at it with `anton keyset status`, and try again")
+	}
+	return nil
 }
 
 // A Sandbox is what a newcomer needs to begin: a merchant with funds, its key with every scope, and an operator's key.

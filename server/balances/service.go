@@ -59,10 +59,19 @@ func toProto(row db.BalanceGetRow) (*antonv1.Balance, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &antonv1.Balance{
+	balance := &antonv1.Balance{
 		Currency:  row.Currency,
 		Available: available.String(),
 		Held:      held.String(),
 		Total:     available.Plus(held).String(),
-	}, nil
+	}
+	receivable, err := money.Of(row.Currency, row.Receivable)
+	if err != nil {
+		return nil, err
+	}
+	if receivable.Positive() {
+		text := receivable.String()
+		balance.Receivable = &text
+	}
+	return balance, nil
 }

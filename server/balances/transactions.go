@@ -127,5 +127,9 @@ func transactionToProto(row db.LedgerTransaction) (*antonv1.Transaction, error) 
 	}
 	t.AvailableDelta, t.HeldDelta = show(row.AvailableDelta), show(row.HeldDelta)
 	t.AvailableAfter, t.HeldAfter = show(row.AvailableAfter), show(row.HeldAfter)
+	if !row.ReceivableDelta.IsZero() || !row.ReceivableAfter.IsZero() {
+		delta, after := show(row.ReceivableDelta), show(row.ReceivableAfter)
+		t.ReceivableDelta, t.ReceivableAfter = &delta, &after
+	}
 	return t, err
 }

@@ -6,12 +6,12 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"unicode"
 	"unicode/utf8"
 
 	"google.golang.org/protobuf/reflect/protoreflect"
 
 	antonv1 "github.com/antonpayments/anton/gen/anton/v1"
+	"github.com/antonpayments/anton/server/rules"
 )
 
 // A Schema is one way to name an account: its method and its fields in the order a form shows them.
@@ -111,7 +111,7 @@ var bankName = rule{
 	},
 	check: func(value string) string {
 		switch {
-		case !utf8.ValidString(value) || strings.ContainsFunc(value, unicode.IsControl):
+		case !utf8.ValidString(value) || rules.Control(value, false):
 			return "must be text without control characters"
 		case utf8.RuneCountInString(value) > 140:
 			return "must be at most 140 characters"

@@ -45,7 +45,15 @@ func TestNobodyGetsInWithoutAKey(t *testing.T) {
 		msg := message(t, m, req)
 		for who, stranger := range strangers {
 			header := http.Header{"Idempotency-Key": {"stranger"}, "Authorization": stranger.headers}
-			checkREST(t, who, tn.Do(t, m.Verb, address, header, body), want{code: stranger.code})
+			got := tn.Do(t, m.Verb, address, header, body)
+			checkREST(t, who, got, want{code: stranger.code})
+			challenge := `Bearer error="invalid_token"` // RFC 6750, section 3
+			if strings.Join(stranger.headers, "") == "" {
+				challenge = "Bearer"
+			}
+			if said := got.Header.Get("WWW-Authenticate"); said != challenge {
+				t.Errorf("%s: WWW-Authenticate is %q, not %q", who, said, challenge)
+			}
 			// Whoever has no key does not learn whether the body could be read.
 			checkREST(t, who+" and no JSON", tn.Do(t, m.Verb, address, header, `{"`), want{code: stranger.code})
 

@@ -2,12 +2,15 @@ package contract_test
 
 import (
 	"fmt"
+	"net/http"
 	"slices"
 	"strings"
 	"testing"
 
+	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 
+	antonv1 "github.com/antonpayments/anton/gen/anton/v1"
 	"github.com/antonpayments/anton/server/contract"
 	"github.com/antonpayments/anton/server/testserver"
 )
@@ -266,6 +269,45 @@ func mapFields(m *contract.Method) []string {
 	return names
 }
 
+// One rule holds for every text of every request: no control characters, and tabs and line ends only where the contract allows them.
+func TestControlCharactersAreRefusedInEveryText(t *testing.T) {
+	t.Parallel()
+	s := testserver.New(t)
+	tn := newTenants(t, s, 1)[0]
+	clients := callers(t, s, tn)
+	storesNothing(t, s)
+	eachMethod(t, func(t *testing.T, m *contract.Method) {
+		for i := range m.Descriptor.Input().Fields().Len() {
+			fd := m.Descriptor.Input().Fields().Get(i)
+			if fd.Kind() != protoreflect.StringKind || fd.IsList() || fd.IsMap() {
+				continue
+			}
+			texts := map[string]string{"NUL": "a\x00b", "escape": "a\x1bb", "DEL": "a\x7fb", "C1": "a\u0085b", "a tab": "a\tb", "a line end": "a\nb"}
+			if lines, _ := proto.GetExtension(fd.Options(), antonv1.E_Lines).(bool); lines {
+				delete(texts, "a tab")
+				delete(texts, "a line end")
+			}
+			for what, text := range texts {
+				req := copied(fixture(t, m, tn))
+				req[string(fd.Name())] = text
+				refused := want{"validation_error", string(fd.Name())}
+				checkREST(t, what, call(t, clients[m.Name], m, req, what), refused)
+				checkGRPC(t, what, invoke(t, s, clients[m.Name].Key, m, message(t, m, req), "idempotency-key", what+" over gRPC"), refused)
+			}
+		}
+	})
+}
+
+func TestLinesMayStandWhereTheContractSaysSo(t *testing.T) {
+	t.Parallel()
+	m := testserver.New(t).Merchant(t)
+	order := `{"beneficiary_id":"` + m.Beneficiary(t, "Garcia", "9876543210") + `","amount":"1.00","currency":"USD",` +
+		`"description":"Two\n\tlines","metadata":{"note":"Two\r\nlines"}}`
+	if got := m.Post(t, "/v1/payouts", "lines", order); got.Status != http.StatusCreated || got.Data()["description"] != "Two\n\tlines" {
+		t.Errorf("lines in a description: %d %s", got.Status, got.Raw)
+	}
+}
+
 // PostgreSQL cannot keep a NUL in a key either, and the other control characters have no more place there than in a value.
 func TestControlCharactersInKeysAreRefused(t *testing.T) {
 	t.Parallel()
@@ -274,7 +316,7 @@ func TestControlCharactersInKeysAreRefused(t *testing.T) {
 	storesNothing(t, s)
 	eachMethod(t, func(t *testing.T, m *contract.Method) {
 		for _, name := range mapFields(m) {
-			for what, key := range map[string]string{"NUL": "a\x00b", "escape": "a\x1bb", "a delete": "a\x7fb"} {
+			for what, key := range map[string]string{"NUL": "a\x00b", "escape": "a\x1bb", "a delete": "a\x7fb", "a tab": "a\tb", "C1": "a\u0085b"} {
 				req := copied(fixture(t, m, tn))
 				req[name] = fields{key: "v"}
 				refused := want{"validation_error", name + "*"}

@@ -34,6 +34,7 @@ var Files = []protoreflect.FileDescriptor{
 	opsv1.File_anton_ops_v1_funding_accounts_proto,
 	opsv1.File_anton_ops_v1_audit_proto,
 	opsv1.File_anton_ops_v1_ledger_proto,
+	opsv1.File_anton_ops_v1_adjustments_proto,
 }
 
 // A Method is what the server knows of one RPC.

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 
@@ -29,10 +30,13 @@ type fields = map[string]any
 type tenant struct {
 	*testserver.Client
 	beneficiary, instrument, payout, event string
-	reviewed                               string // a payout that waits for a reviewer
-	archiving, archived, deleting, unused  string // beneficiaries, and an instrument, that no payout uses
-	apiKey, rotatedKey                     string // keys that hold keys:write alone, so that a key with this scope may rotate them
-	operatorKey                            string // an operator's key that nobody uses
+	adjustments
+	returned                              string // a payout that the bank sent back
+	reviewed                              string // a payout that waits for a reviewer
+	archiving, archived, deleting, unused string // beneficiaries, and an instrument, that no payout uses
+	apiKey, rotatedKey                    string // keys that hold keys:write alone, so that a key with this scope may rotate them
+	operatorKey                           string // an operator's key that nobody uses
+	suspending                            string // a merchant that makes no calls: a suspended one could not
 }
 
 // newTenants makes merchants with their objects. The account numbers lie apart, so that nobody's are another's.
@@ -44,6 +48,8 @@ func newTenants(t *testing.T, s *testserver.Server, count int) []tenant {
 		tn.beneficiary = tn.Beneficiary(t, "Garcia", fmt.Sprint(7_000_000_001+i))
 		tn.instrument = tn.data(t, "/v1/beneficiaries/"+tn.beneficiary)["default_instrument_id"].(string)
 		tn.reviewed = tn.Payout(t, tn.beneficiary, "1313.13", "review")
+		tn.returned = tn.Payout(t, tn.beneficiary, "30.00", "return")
+		tn.adjustments = newAdjustments(t, s, tn.Client)
 		for j, to := range []*string{&tn.archiving, &tn.archived, &tn.deleting, &tn.unused} {
 			*to = tn.Beneficiary(t, fmt.Sprint("Spare ", j), fmt.Sprint(7_100_000_001+i))
 		}
@@ -52,11 +58,13 @@ func newTenants(t *testing.T, s *testserver.Server, count int) []tenant {
 		tn.apiKey = made(t, tn.Client, "/v1/api-keys", `{"name":"Spare","scopes":["keys:write"]}`)
 		tn.rotatedKey = made(t, tn.Client, "/v1/api-keys", `{"name":"Rotated","scopes":["keys:write"]}`)
 		tn.operatorKey = made(t, s.Ops(), "/ops/v1/operator-keys", `{"name":"Spare","role":"viewer"}`)
+		tn.suspending = s.Merchant(t).Merchant
 		all[i] = tn
 	}
 	s.Work() // what is made after this stays where it begins
 	for i := range all {
 		tn := &all[i]
+		bringBack(t, tn.Client, tn.returned)
 		tn.payout = tn.Payout(t, tn.beneficiary, "25.00", "cancel")
 		events := tn.Get(t, "/v1/events?object_id="+tn.payout).List()
 		if len(events) != 1 || tn.Status(t, tn.reviewed) != "manual_review" {
@@ -175,7 +183,7 @@ var fixtures = map[string]func(tn tenant) fields{
 		return fields{"id": tn.Merchant, "name": "Test Merchant Limited", "rate_limit_multiplier": 100}
 	},
 	"/anton.ops.v1.MerchantsService/SuspendMerchant": func(tn tenant) fields {
-		return fields{"id": tn.Merchant, "reason": "Documents are overdue"}
+		return fields{"id": tn.suspending, "reason": "Documents are overdue"}
 	},
 	"/anton.ops.v1.MerchantsService/ActivateMerchant": func(tn tenant) fields { return fields{"id": tn.Merchant} },
 
@@ -204,6 +212,14 @@ func fixture(t *testing.T, m *contract.Method, tn tenant) fields {
 		t.Fatalf("%s has no fixture: add a request that succeeds to fixtures", m.Name)
 	}
 	return request(tn)
+}
+
+// merchantsFirst are all methods for a test that calls them one after the other: the merchants' own before the operators', one of which
+// suspends the merchant.
+func merchantsFirst() []*contract.Method {
+	all := contract.Methods()
+	slices.SortStableFunc(all, func(a, b *contract.Method) int { return int(a.Rule.GetRole()) - int(b.Rule.GetRole()) })
+	return all
 }
 
 // callers are who may call each method: the tenant, or an operator, one for each method, because an operator's rate limit is smaller

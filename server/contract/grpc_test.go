@@ -47,8 +47,10 @@ func TestAMessageAboveOneMebibyteIsRefusedOverGRPC(t *testing.T) {
 	eachMethod(t, func(t *testing.T, m *contract.Method) {
 		big := protowire.AppendString(protowire.AppendTag(nil, 1, protowire.BytesType), strings.Repeat("a", 1<<20))
 		r := invoke(t, s, clients[m.Name].Key, m, big, "idempotency-key", "big")
-		if status.Code(r.err) != codes.ResourceExhausted {
-			t.Errorf("answered %v", r.err)
+		checkGRPC(t, "1 MiB and a few bytes", r, want{code: "payload_too_large"})
+		huge := protowire.AppendString(protowire.AppendTag(nil, 1, protowire.BytesType), strings.Repeat("a", 4<<20))
+		if r := invoke(t, s, clients[m.Name].Key, m, huge, "idempotency-key", "huge"); status.Code(r.err) != codes.ResourceExhausted {
+			t.Errorf("4 MiB and a few bytes: answered %v", r.err)
 		}
 		if !m.ReadOnly {
 			r := invoke(t, s, clients[m.Name].Key, m, message(t, m, fixture(t, m, tn)), "idempotency-key", strings.Repeat("k", 256))

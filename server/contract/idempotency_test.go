@@ -64,14 +64,11 @@ func TestWhatWasDoneUnderAKeyIsNotDoneAgain(t *testing.T) {
 	s := testserver.New(t)
 	tn := newTenants(t, s, 1)[0]
 	clients := callers(t, s, tn)
-	for _, m := range contract.Methods() {
+	for _, m := range merchantsFirst() {
 		if m.ReadOnly {
 			continue
 		}
 		replayed(t, clients[m.Name], m, fixture(t, m, tn), "key of "+m.Name)
-		if strings.HasSuffix(m.Name, "/SuspendMerchant") { // or the methods that follow are refused as soon as the servers know
-			s.Ops().Post(t, "/ops/v1/merchants/"+tn.Merchant+"/activate", "", "{}")
-		}
 		for _, other := range contract.Methods() {
 			if other.ReadOnly || other == m || m.ForOperators() != other.ForOperators() {
 				continue

@@ -147,7 +147,7 @@ func TestEveryMethodIsServedAndAnswersAsDocumented(t *testing.T) {
 			t.Errorf("GET %s does not show the document", d.path)
 		}
 	}
-	for _, m := range contract.Methods() {
+	for _, m := range merchantsFirst() {
 		got := call(t, restClients[m.Name], m, fixture(t, m, overREST), m.Name)
 		status := http.StatusOK
 		if m.Creates {

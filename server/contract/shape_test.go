@@ -114,6 +114,9 @@ func TestEveryMethodSaysWhoMayCallIt(t *testing.T) {
 
 // moneyMovers are the methods that refuse a call without an Idempotency-Key. A retry of any of them without one would pay twice.
 var moneyMovers = []string{
+	"/anton.ops.v1.AdjustmentsService/CreateAdjustment",
+	"/anton.ops.v1.AdjustmentsService/ReverseDeposit",
+	"/anton.ops.v1.AdjustmentsService/ReverseReturn",
 	"/anton.ops.v1.MerchantsService/CreateDeposit",
 	"/anton.v1.PayoutsService/CreatePayout",
 }

@@ -5,14 +5,12 @@
 package crypto
 
 import (
-	"bytes"
-	"encoding/json"
+	"encoding/binary"
 	"errors"
 	"fmt"
+	"sync/atomic"
 
 	"github.com/tink-crypto/tink-go/v2/aead"
-	"github.com/tink-crypto/tink-go/v2/insecurecleartextkeyset"
-	"github.com/tink-crypto/tink-go/v2/keyset"
 	"github.com/tink-crypto/tink-go/v2/prf"
 	"github.com/tink-crypto/tink-go/v2/tink"
 )
@@ -22,68 +20,97 @@ type Keys struct {
 	// Sandbox says that the keys were made for a sandbox, which keeps them beside its data: they were never secret.
 	Sandbox bool
 
-	box    tink.AEAD
-	prints *prf.Set
+	now atomic.Pointer[material] // replaced as a whole by Renew
 }
 
-// stored is the form of a keyset outside the process: two Tink keysets in Tink's JSON.
-type stored struct {
-	Sandbox      bool            `json:"sandbox,omitempty"`
-	Encryption   json.RawMessage `json:"encryption"`
-	Fingerprints json.RawMessage `json:"fingerprints"`
+// material is a keyset ready to be used.
+type material struct {
+	box     tink.AEAD
+	prints  *prf.Set
+	primary uint32
+	known   map[uint32]bool
 }
 
 // Generate makes new keys, in the form that Load reads. It is secret.
-func Generate() ([]byte, error) { return generate(stored{}) }
+func Generate() ([]byte, error) { return generate(false) }
 
 // GenerateSandbox makes new keys that are marked as a sandbox's, so that no live server takes them.
-func GenerateSandbox() ([]byte, error) { return generate(stored{Sandbox: true}) }
+func GenerateSandbox() ([]byte, error) { return generate(true) }
 
-func generate(s stored) ([]byte, error) {
-	for _, part := range []struct {
-		to       *json.RawMessage
-		generate func() (*keyset.Handle, error)
-	}{
-		{&s.Encryption, func() (*keyset.Handle, error) { return keyset.NewHandle(aead.AES256GCMKeyTemplate()) }},
-		{&s.Fingerprints, func() (*keyset.Handle, error) { return keyset.NewHandle(prf.HMACSHA256PRFKeyTemplate()) }},
-	} {
-		handle, err := part.generate()
-		if err != nil {
-			return nil, fmt.Errorf("generate a keyset: %w", err)
-		}
-		var text bytes.Buffer
-		if err := insecurecleartextkeyset.Write(handle, keyset.NewJSONWriter(&text)); err != nil {
-			return nil, fmt.Errorf("write a keyset: %w", err)
-		}
-		*part.to = bytes.Clone(text.Bytes())
+func generate(sandbox bool) ([]byte, error) {
+	k, err := NewKeyset(sandbox)
+	if err != nil {
+		return nil, err
 	}
-	return json.Marshal(s)
+	return k.Text(nil)
 }
 
 // Load reads what Generate made.
 func Load(text []byte) (*Keys, error) {
-	var s stored
-	if err := json.Unmarshal(text, &s); err != nil {
-		return nil, fmt.Errorf("read the keyset: %w", err)
-	}
-	encryption, err := insecurecleartextkeyset.Read(keyset.NewJSONReader(bytes.NewReader(s.Encryption)))
+	k, err := ReadKeyset(text, nil)
 	if err != nil {
-		return nil, fmt.Errorf("read the encryption keys: %w", err)
+		return nil, err
 	}
-	box, err := aead.New(encryption)
-	if err != nil {
-		return nil, fmt.Errorf("read the encryption keys: %w", err)
-	}
-	fingerprints, err := insecurecleartextkeyset.Read(keyset.NewJSONReader(bytes.NewReader(s.Fingerprints)))
-	if err != nil {
-		return nil, fmt.Errorf("read the fingerprint keys: %w", err)
-	}
-	prints, err := prf.NewPRFSet(fingerprints)
-	if err != nil {
-		return nil, fmt.Errorf("read the fingerprint keys: %w", err)
-	}
-	return &Keys{Sandbox: s.Sandbox, box: box, prints: prints}, nil
+	return k.Keys()
 }
+
+// Keys makes the keyset ready to be used.
+func (k *Keyset) Keys() (*Keys, error) {
+	m, err := k.material()
+	if err != nil {
+		return nil, err
+	}
+	keys := &Keys{Sandbox: k.Sandbox}
+	keys.now.Store(m)
+	return keys, nil
+}
+
+func (k *Keyset) material() (*material, error) {
+	box, err := aead.New(k.encryption)
+	if err != nil {
+		return nil, fmt.Errorf("read the encryption keys: %w", err)
+	}
+	prints, err := prf.NewPRFSet(k.fingerprints)
+	if err != nil {
+		return nil, fmt.Errorf("read the fingerprint keys: %w", err)
+	}
+	m := &material{box: box, prints: prints, known: map[uint32]bool{}}
+	for _, key := range k.List() {
+		m.known[key.ID] = true
+		if key.Primary {
+			m.primary = key.ID
+		}
+	}
+	return m, nil
+}
+
+// Renew has the keys be those of the keyset from now on. It refuses a keyset with other fingerprint keys: that one belongs to other
+// data, and the keys stay as they were.
+func (k *Keys) Renew(from *Keyset) error {
+	next, err := from.Keys()
+	if err != nil {
+		return err
+	}
+	was, err := k.Mark()
+	if err != nil {
+		return err
+	}
+	is, err := next.Mark()
+	if err != nil {
+		return err
+	}
+	if string(was) != string(is) || k.Sandbox != next.Sandbox {
+		return errors.New("the keyset is another one, not a later form of the one in use")
+	}
+	k.now.Store(next.now.Load())
+	return nil
+}
+
+// Primary is the id of the key that encrypts.
+func (k *Keys) Primary() uint32 { return k.now.Load().primary }
+
+// Knows says whether the keys can decrypt what the key of this id encrypted.
+func (k *Keys) Knows(id uint32) bool { return k.now.Load().known[id] }
 
 // A Place is where a ciphertext belongs: the merchant, the object, the column. Data sealed for one place does not open in another.
 type Place struct {
@@ -96,7 +123,7 @@ func (p Place) bytes() []byte {
 
 // Seal encrypts data for the place.
 func (k *Keys) Seal(place Place, data []byte) ([]byte, error) {
-	sealed, err := k.box.Encrypt(data, place.bytes())
+	sealed, err := k.now.Load().box.Encrypt(data, place.bytes())
 	if err != nil {
 		return nil, fmt.Errorf("encrypt %s: %w", place.Field, err)
 	}
@@ -106,20 +133,46 @@ func (k *Keys) Seal(place Place, data []byte) ([]byte, error) {
 // ErrSealed says that a ciphertext does not open: it was made with other keys or for another place.
 var ErrSealed = errors.New("the data does not open with these keys")
 
+// ErrUnknownKey says that a ciphertext was made with a key that is not among these: this server's keyset is older, or another one.
+var ErrUnknownKey = errors.New("this keyset does not have the key: give every server the newest keyset")
+
 // Open decrypts what was sealed for the place.
 func (k *Keys) Open(place Place, sealed []byte) ([]byte, error) {
-	data, err := k.box.Decrypt(sealed, place.bytes())
-	if err != nil {
-		return nil, fmt.Errorf("decrypt %s: %w", place.Field, ErrSealed)
+	now := k.now.Load()
+	data, err := now.box.Decrypt(sealed, place.bytes())
+	if err == nil {
+		return data, nil
 	}
-	return data, nil
+	if id, ok := KeyOf(sealed); ok && !now.known[id] {
+		return nil, fmt.Errorf("decrypt %s of key %d: %w", place.Field, id, ErrUnknownKey)
+	}
+	return nil, fmt.Errorf("decrypt %s: %w", place.Field, ErrSealed)
 }
+
+// PrefixSize is how many bytes of a ciphertext say which key made it: a 1, then the key's id with its highest byte first. It is
+// Tink's own form (https://developers.google.com/tink/wire-format#tink_output_prefix).
+const PrefixSize = 5
+
+// KeyOf gives the id of the key that made the ciphertext; ok is false for what is no ciphertext of ours.
+func KeyOf(sealed []byte) (id uint32, ok bool) {
+	if len(sealed) < PrefixSize || sealed[0] != 1 {
+		return 0, false
+	}
+	return binary.BigEndian.Uint32(sealed[1:PrefixSize]), true
+}
+
+// PrefixOf is how the ciphertexts of a key begin.
+func PrefixOf(id uint32) []byte { return binary.BigEndian.AppendUint32([]byte{1}, id) }
 
 // Fingerprint gives 32 bytes that are the same for the same text and say nothing about it to whoever lacks the keys.
 func (k *Keys) Fingerprint(kind, text string) ([]byte, error) {
-	sum, err := k.prints.ComputePrimaryPRF([]byte(kind+"\x00"+text), 32)
+	sum, err := k.now.Load().prints.ComputePrimaryPRF([]byte(kind+"\x00"+text), 32)
 	if err != nil {
 		return nil, fmt.Errorf("fingerprint %s: %w", kind, err)
 	}
 	return sum, nil
 }
+
+// Mark tells a keyset from every other one, for as long as it lives: rotations do not change the fingerprint keys it is made with. It
+// is not secret.
+func (k *Keys) Mark() ([]byte, error) { return k.Fingerprint("keyset", "mark") }

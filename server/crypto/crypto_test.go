@@ -42,7 +42,7 @@ func TestSealedDataOpensOnlyInItsPlace(t *testing.T) {
 			t.Errorf("opened in %v: %v", elsewhere, err)
 		}
 	}
-	if _, err := newKeys(t).Open(home, sealed); !errors.Is(err, ErrSealed) {
+	if _, err := newKeys(t).Open(home, sealed); !errors.Is(err, ErrUnknownKey) {
 		t.Errorf("opened with other keys: %v", err)
 	}
 }

@@ -14,6 +14,7 @@ import (
 
 	antonv1 "github.com/antonpayments/anton/gen/anton/v1"
 	"github.com/antonpayments/anton/server/apierr"
+	"github.com/antonpayments/anton/server/rules"
 )
 
 // Unmarshal reads a JSON object into the message v. It replaces what v held. On an error v holds nothing of use.
@@ -224,7 +225,7 @@ func (d *decoder) refuse(format string, args ...any) error {
 }
 
 func (d *decoder) checkText(text string) {
-	if hasControl(text) {
+	if rules.Control(text, true) {
 		d.note(noControl)
 	}
 }

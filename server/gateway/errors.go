@@ -34,8 +34,19 @@ func (g *gateway) fail(w http.ResponseWriter, r *http.Request, err error) {
 	if e.RetryAfter > 0 {
 		h.Set("Retry-After", e.RetryAfterSeconds())
 	}
+	if e.HTTPStatus() == http.StatusUnauthorized {
+		h.Set("WWW-Authenticate", challenge(r))
+	}
 	w.WriteHeader(e.HTTPStatus())
 	_, _ = w.Write(text)
+}
+
+// challenge tells a client how to authenticate, as RFC 6750 section 3 has it: with an error only where credentials were sent.
+func challenge(r *http.Request) string {
+	if r.Header.Get("Authorization") == "" {
+		return "Bearer"
+	}
+	return `Bearer error="invalid_token"`
 }
 
 // find gets the contract's error out of what a reader, an interceptor or a generated handler returned. What never reached the

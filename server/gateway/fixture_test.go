@@ -14,6 +14,7 @@ import (
 
 	antonv1 "github.com/antonpayments/anton/gen/anton/v1"
 	"github.com/antonpayments/anton/server/apierr"
+	"github.com/antonpayments/anton/server/rules"
 )
 
 // everything is a message with a field of each type that a request may have, so that the reader's rules are proved before a
@@ -100,17 +101,17 @@ func refusal(t *testing.T, err error) *apierr.Error {
 // checkBounds holds the error against what errors.proto promises about it.
 func checkBounds(t *testing.T, e *apierr.Error) {
 	t.Helper()
-	if n := len([]rune(e.Message)); n == 0 || n > 1000 || hasControl(e.Message) {
+	if n := len([]rune(e.Message)); n == 0 || n > 1000 || rules.Control(e.Message, true) {
 		t.Errorf("a message of %d characters: %q", n, e.Message)
 	}
 	if len(e.Fields) > 100 {
 		t.Errorf("%d fields are named", len(e.Fields))
 	}
 	for _, f := range e.Fields {
-		if len([]rune(f.Path)) > 256 || hasControl(f.Path) || f.Path == "" {
+		if len([]rune(f.Path)) > 256 || rules.Control(f.Path, false) || f.Path == "" {
 			t.Errorf("the path %q is no path", f.Path)
 		}
-		if n := len([]rune(f.Message)); n == 0 || n > 500 || hasControl(f.Message) {
+		if n := len([]rune(f.Message)); n == 0 || n > 500 || rules.Control(f.Message, true) {
 			t.Errorf("%s: a message of %d characters: %q", f.Path, n, f.Message)
 		}
 	}

@@ -56,6 +56,7 @@ var services = []func(*runtime.ServeMux, grpc.ClientConnInterface) error{
 	routes(opsv1.RegisterMerchantsServiceHandlerClient, opsv1.NewMerchantsServiceClient),
 	routes(opsv1.RegisterAuditServiceHandlerClient, opsv1.NewAuditServiceClient),
 	routes(opsv1.RegisterLedgerServiceHandlerClient, opsv1.NewLedgerServiceClient),
+	routes(opsv1.RegisterAdjustmentsServiceHandlerClient, opsv1.NewAdjustmentsServiceClient),
 	routes(antonv1.RegisterTransactionsServiceHandlerClient, antonv1.NewTransactionsServiceClient),
 	routes(antonv1.RegisterAccountsServiceHandlerClient, antonv1.NewAccountsServiceClient),
 	routes(antonv1.RegisterApiKeysServiceHandlerClient, antonv1.NewApiKeysServiceClient),

@@ -9,7 +9,6 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-	"unicode"
 	"unicode/utf8"
 
 	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
@@ -20,6 +19,7 @@ import (
 
 	antonv1 "github.com/antonpayments/anton/gen/anton/v1"
 	"github.com/antonpayments/anton/server/apierr"
+	"github.com/antonpayments/anton/server/rules"
 )
 
 // guard refuses, before a generated handler runs, what that handler would let pass: path parameters that no id can be, query
@@ -65,7 +65,7 @@ func checkPath(u *url.URL, path map[string]string) error {
 		p.enter(name)
 		if value := path[name]; !utf8.ValidString(value) {
 			p.note("must be percent-encoded UTF-8")
-		} else if strings.ContainsFunc(value, unicode.IsControl) {
+		} else if rules.Control(value, false) {
 			p.note(noControl)
 		}
 		p.leave()

@@ -15,6 +15,8 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 	"pgregory.net/rapid"
 
+	"github.com/antonpayments/anton/server/rules"
+
 	antonv1 "github.com/antonpayments/anton/gen/anton/v1"
 )
 
@@ -44,7 +46,7 @@ var readable = func() []protoreflect.MessageType {
 // plainText draws any text without control characters.
 var plainText = rapid.OneOf(
 	rapid.StringMatching(`[ -~]{0,20}`),
-	rapid.StringOf(rapid.Rune().Filter(func(r rune) bool { return r >= ' ' || r == '\n' || r == '\t' || r == '\r' })),
+	rapid.StringOf(rapid.Rune().Filter(func(r rune) bool { return !rules.Control(string(r), true) })),
 )
 
 // validMessage draws a message that a client may send.

@@ -12,6 +12,7 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	antonv1 "github.com/antonpayments/anton/gen/anton/v1"
+	"github.com/antonpayments/anton/server/rules"
 )
 
 // A form is what a JSON value looks like, in the words of error messages.
@@ -77,7 +78,7 @@ func formOf(fd protoreflect.FieldDescriptor) form {
 func fromText(fd protoreflect.FieldDescriptor, text string) (v protoreflect.Value, problem string) {
 	switch fd.Kind() {
 	case protoreflect.StringKind:
-		if hasControl(text) {
+		if rules.Control(text, true) { // whether this field may have tabs and line ends is for package rules, over gRPC too
 			return v, noControl
 		}
 		return protoreflect.ValueOfString(text), ""
@@ -166,18 +167,7 @@ func words(enum protoreflect.EnumDescriptor) string {
 	return strings.Join(all, ", ")
 }
 
-const noControl = "must not contain control characters"
-
-// hasControl finds what no text of ours may hold: the control characters below U+0020, except tabs and line ends. PostgreSQL
-// cannot store NUL, and banks' files and terminals act on the others.
-func hasControl(text string) bool {
-	for i := range len(text) {
-		if c := text[i]; c < ' ' && c != '\t' && c != '\n' && c != '\r' {
-			return true
-		}
-	}
-	return false
-}
+const noControl = rules.NoControl
 
 // rival is the field of the same oneof that m holds already; nil when fd may be set.
 func rival(m protoreflect.Message, fd protoreflect.FieldDescriptor) protoreflect.FieldDescriptor {

@@ -10,6 +10,7 @@ import (
 
 // The kinds of things that have ids.
 const (
+	Adjustment  = "adj"
 	APIKey      = "key"
 	Audit       = "aud"
 	Beneficiary = "ben"

@@ -103,8 +103,8 @@ func unauthenticated() error {
 // authenticate finds the caller by the hash of its key. Keys are long and random, so that a fast hash is enough, and looking the hash
 // up in an index tells an attacker nothing about the keys that exist.
 func (c *Chain) authenticate(ctx context.Context, authorization string) (*call.Caller, error) {
-	scheme, key, _ := strings.Cut(authorization, " ")
-	if !strings.EqualFold(scheme, "Bearer") || key == "" || len(key) > 200 {
+	key, ok := bearer(authorization)
+	if !ok {
 		return nil, unauthenticated()
 	}
 	for _, environment := range []string{"test", "live"} {
@@ -123,6 +123,15 @@ func (c *Chain) authenticate(ctx context.Context, authorization string) (*call.C
 	}
 	c.Uses.note(hash, operator, now)
 	return k.caller, nil
+}
+
+// maxKey is the longest text that is looked up as a key; ours have 40 characters.
+const maxKey = 200
+
+// bearer is the key in an Authorization header (RFC 6750, section 2.1; the scheme in capitals or not, as RFC 9110 has it).
+func bearer(authorization string) (key string, ok bool) {
+	scheme, key, _ := strings.Cut(authorization, " ")
+	return key, strings.EqualFold(scheme, "Bearer") && key != "" && len(key) <= maxKey
 }
 
 // lookUp finds a key in memory or in the database. What is remembered is a second old at most, counted from before it was read: a
@@ -161,5 +170,5 @@ func keyError(err error) error {
 	if errors.Is(err, pgx.ErrNoRows) {
 		return unauthenticated()
 	}
-	return fmt.Errorf("look the key up: %w", err)
+	return public(fmt.Errorf("look the key up: %w", err)) // REST answers this without the rest of the chain
 }

@@ -8,6 +8,9 @@ import (
 	_ "google.golang.org/grpc/encoding/proto" // registers the codec that ours stands before
 	"google.golang.org/grpc/mem"
 	"google.golang.org/protobuf/proto"
+
+	antonv1 "github.com/antonpayments/anton/gen/anton/v1"
+	"github.com/antonpayments/anton/server/apierr"
 )
 
 // gRPC answers a message that cannot be decoded with an internal error, before an interceptor has seen the call: a stranger would learn
@@ -51,7 +54,11 @@ func decodeLater(handler grpc.MethodHandler) grpc.MethodHandler {
 		return handler(service, ctx, func(v any) error {
 			message, r := v.(proto.Message), &raw{}
 			if err := receive(r); err != nil {
-				return err // too large, or the client is gone
+				return err
+			}
+			if len(r.bytes) > maxMessage {
+				ctx = context.WithValue(ctx, undecodedKey{}, tooLarge())
+				return nil
 			}
 			if err := proto.Unmarshal(r.bytes, message); err != nil {
 				proto.Reset(message)
@@ -62,6 +69,14 @@ func decodeLater(handler grpc.MethodHandler) grpc.MethodHandler {
 			return chain(ctx, req, info, next) // the context as decoding left it, not as the handler took it before
 		})
 	}
+}
+
+// maxMessage bounds what a gRPC call may send, as the gateway bounds a body. The transport's own limit is gRPC's usual one, 4 MiB:
+// beyond it grpc-go refuses by itself, with RESOURCE_EXHAUSTED and without our code, because it does so before any code of ours.
+const maxMessage = 1 << 20
+
+func tooLarge() error {
+	return apierr.New(antonv1.ErrorCode_payload_too_large, "The message is larger than the %d bytes that this method takes.", maxMessage)
 }
 
 // undecoded is what was wrong with the message's bytes; nil when nothing was.

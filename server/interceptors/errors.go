@@ -11,6 +11,7 @@ import (
 	antonv1 "github.com/antonpayments/anton/gen/anton/v1"
 	"github.com/antonpayments/anton/server/apierr"
 	"github.com/antonpayments/anton/server/call"
+	"github.com/antonpayments/anton/server/crypto"
 	"github.com/antonpayments/anton/server/unit"
 )
 
@@ -45,7 +46,8 @@ func public(err error) *apierr.Error {
 		e.Cause = err
 		return e
 	}
-	if unit.ConnectionLost(err) || unit.Transient(err) || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
+	// A server whose keyset is older than a row can say nothing of it; one that has the newest can.
+	if errors.Is(err, crypto.ErrUnknownKey) || unit.ConnectionLost(err) || unit.Transient(err) || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
 		return apierr.Unavailable(err)
 	}
 	return apierr.Internal(err)

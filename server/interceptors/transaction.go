@@ -22,6 +22,7 @@ import (
 	"github.com/antonpayments/anton/server/call"
 	"github.com/antonpayments/anton/server/contract"
 	"github.com/antonpayments/anton/server/crypto"
+	"github.com/antonpayments/anton/server/rules"
 	"github.com/antonpayments/anton/server/unit"
 )
 
@@ -252,7 +253,7 @@ func (c *Chain) keyOf(ctx context.Context, m *contract.Method, caller *call.Call
 		return nil, apierr.InvalidField("Idempotency-Key", "was sent more than once")
 	case utf8.RuneCountInString(text) > 255:
 		return nil, apierr.InvalidField("Idempotency-Key", "must be at most 255 characters long")
-	case !utf8.ValidString(text) || strings.ContainsFunc(text, func(r rune) bool { return r < ' ' || r == 0x7f }):
+	case !utf8.ValidString(text) || rules.Control(text, false):
 		return nil, apierr.InvalidField("Idempotency-Key", "must be text without control characters")
 	}
 	body, err := proto.MarshalOptions{Deterministic: true}.Marshal(req)

@@ -40,6 +40,14 @@ var damages = map[string]string{
 	"returns_are_credited_once":          "update ledger_transactions set type = 'return' where type = 'payout_settlement'",
 	"history_cannot_be_rewritten":        "grant update (detail) on audit_log to anton_app",
 
+	"receivables_are_their_postings":   "update balances set available = 0, held = 0, receivable = 7 where currency = 'USD'",
+	"receivable_is_repaid_first":       "alter table balances drop constraint receivable_is_repaid_first; update balances set receivable = 1 where currency = 'USD'",
+	"receivables_follow_each_other":    "update ledger_transactions set receivable_delta = 1 where type = 'payout_hold'",
+	"what_is_owed_is_repaid_at_once":   "update ledger_transactions set receivable_after = 1 where type = 'payout_hold'",
+	"reversals_are_booked":             "update reversals set reversed = reversed - 1",
+	"reversals_take_what_was_credited": "update reversals set credited = credited + 1",
+	"adjustments_are_booked":           "update adjustments set amount = amount + 1",
+	"live_adjustments_had_four_eyes":   "alter table adjustments drop constraint adjustments_environment_fkey; update deployment set environment = 'live'",
 	"histories_have_no_gap":            unguarded + "delete from payout_transitions where seq = 3",
 	"payouts_end_once":                 unguarded + "update payout_transitions set from_status = 'cancelled' where to_status = 'sent'",
 	"sent_payouts_have_an_instruction": "delete from rail_instructions",
@@ -77,6 +85,7 @@ func TestEveryInvariantNoticesDamage(t *testing.T) {
 			if got := m.Get(t, "/v1/payouts/"+payout); got.Status != http.StatusOK || got.Data()["status"] != "completed" {
 				t.Fatalf("%d %s", got.Status, got.Raw)
 			}
+			reverse(t, s, m)
 			if _, err := s.Sealer.RunOnce(t.Context()); err != nil {
 				t.Fatal(err)
 			}
@@ -90,6 +99,16 @@ func TestEveryInvariantNoticesDamage(t *testing.T) {
 				t.Errorf("the damage went unnoticed; noticed: %v", breaches)
 			}
 		})
+	}
+}
+
+// reverse takes a part of the merchant's deposit back, so that there is a reversal to damage.
+func reverse(t *testing.T, s *testserver.Server, m *testserver.Client) {
+	t.Helper()
+	deposit := m.Get(t, "/v1/transactions?type=deposit&currency=EUR").List()[0]["id"].(string)
+	got := s.Ops().Post(t, "/ops/v1/merchants/"+m.Merchant+"/deposits/"+deposit+"/reverse", "recall", `{"amount":"10.00","reason":"Recalled"}`)
+	if got.Status != http.StatusOK || got.Data()["status"] != "executed" {
+		t.Fatalf("reverse a deposit: %d %s", got.Status, got.Raw)
 	}
 }
 

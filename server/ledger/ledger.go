@@ -102,6 +102,44 @@ func Return(payout string, returned money.Amount) Transaction {
 	}
 }
 
+// ReverseDeposit takes back money that came in. What is no longer available of it, the merchant owes.
+func ReverseDeposit(amount money.Amount, description string) Transaction {
+	return Transaction{
+		Type:        db.LedgerTransactionTypeDepositReversal,
+		Description: description,
+		Postings:    []Posting{{Debit: db.LedgerAccountReceivable, Credit: db.LedgerAccountFunding, Amount: amount}},
+	}
+}
+
+// ReverseReturn takes back what a bank had sent back of a payout. What is no longer available of it, the merchant owes.
+func ReverseReturn(payout string, amount money.Amount, description string) Transaction {
+	return Transaction{
+		Type:        db.LedgerTransactionTypeReturnReversal,
+		Payout:      payout,
+		Description: description,
+		Postings:    []Posting{{Debit: db.LedgerAccountReceivable, Credit: db.LedgerAccountRailClearing, Amount: amount}},
+	}
+}
+
+// Credit corrects a balance in the merchant's favour, Debit the other way round: what of it is not available, the merchant owes. Both
+// stand against the deposits that nobody was found for.
+func Credit(amount money.Amount, description string) Transaction {
+	return Transaction{
+		Type:        db.LedgerTransactionTypeAdjustment,
+		Description: description,
+		Postings:    []Posting{{Debit: db.LedgerAccountUnallocatedDeposits, Credit: db.LedgerAccountAvailable, Amount: amount}},
+	}
+}
+
+// Debit is described at Credit.
+func Debit(amount money.Amount, description string) Transaction {
+	return Transaction{
+		Type:        db.LedgerTransactionTypeAdjustment,
+		Description: description,
+		Postings:    []Posting{{Debit: db.LedgerAccountReceivable, Credit: db.LedgerAccountUnallocatedDeposits, Amount: amount}},
+	}
+}
+
 // Balance reads what a merchant has available in the currency; zero where it never had any.
 func Balance(available *apd.Decimal, currency string) (money.Amount, error) {
 	if available == nil {

@@ -14,7 +14,8 @@ import (
 func TestMain(m *testing.M) { testserver.Main(m) }
 
 // TestOneTransactionIsBookedAsASliceOfOne holds the plain statements that book a single transaction against the set-based one that
-// books all others: the same arguments leave the same rows, or fail with the same code.
+// books all others, and both against the one that books for those who owe: where nobody owes, the same arguments leave the same rows,
+// or fail with the same code.
 func TestOneTransactionIsBookedAsASliceOfOne(t *testing.T) {
 	t.Parallel()
 	s := testserver.New(t)
@@ -36,6 +37,10 @@ func TestOneTransactionIsBookedAsASliceOfOne(t *testing.T) {
 		slice, sliceErr := book(t, s, m.Merchant, "ledger_post_slice", arguments)
 		if diff := cmp.Diff(slice, one); diff != "" || oneErr != sliceErr {
 			t.Errorf("%s: as a slice and alone differ (%q, %q): %s", name, sliceErr, oneErr, diff)
+		}
+		owed, owedErr := book(t, s, m.Merchant, "ledger_post_owed", arguments)
+		if diff := cmp.Diff(slice, owed); diff != "" || owedErr != sliceErr {
+			t.Errorf("%s: as a slice and as if somebody owed differ (%q, %q): %s", name, sliceErr, owedErr, diff)
 		}
 		if one == "" && oneErr == "" {
 			t.Errorf("%s: nothing was booked and nothing failed", name)

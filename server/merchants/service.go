@@ -17,7 +17,6 @@ import (
 	"github.com/antonpayments/anton/server/apierr"
 	"github.com/antonpayments/anton/server/bankdetails"
 	"github.com/antonpayments/anton/server/call"
-	"github.com/antonpayments/anton/server/events"
 	"github.com/antonpayments/anton/server/ids"
 	"github.com/antonpayments/anton/server/ledger"
 	"github.com/antonpayments/anton/server/money"
@@ -123,39 +122,41 @@ func (s *Service) CreateApiKey(ctx context.Context, req *opsv1.CreateApiKeyReque
 	}}, nil
 }
 
-// CreateDeposit books money that a merchant paid in.
+// CreateDeposit records money that a merchant paid in: it is booked at once in test, and waits for another operator in live.
 func (s *Service) CreateDeposit(ctx context.Context, req *opsv1.CreateDepositRequest) (*opsv1.CreateDepositResponse, error) {
 	tx := call.Tx(ctx)
-	amount, err := money.Parse(req.GetCurrency(), req.GetAmount())
-	if errors.Is(err, money.ErrCurrency) {
-		return nil, apierr.InvalidField("currency", "%v", err)
-	}
+	amount, err := parseAmount(req.GetCurrency(), req.GetAmount())
 	if err != nil {
-		return nil, apierr.InvalidField("amount", "%v", err)
-	}
-	if !amount.Positive() {
-		return nil, apierr.InvalidField("amount", "must be greater than zero")
+		return nil, err
 	}
 	if _, err := find(ctx, tx.Read(), req.GetMerchantId()); err != nil {
 		return nil, err
 	}
-	deposit := ledger.Deposit(amount, req.GetReference())
-	deposit.ID = ids.New(ids.Transaction, tx.Now)
-	data := &opsv1.Deposit{
-		Id: deposit.ID, MerchantId: req.GetMerchantId(), Amount: amount.String(), Currency: amount.Currency(),
-		Reference: req.GetReference(), CreatedAt: timestamppb.New(tx.Now),
-	}
-	if err := ledger.Post(ctx, tx, req.GetMerchantId(), deposit); err != nil {
+	row := newAdjustment(tx, db.AdjustmentTypeDeposit, req.GetMerchantId(), amount, req.GetReference())
+	if err := request(ctx, tx, s.Environment, &row); err != nil {
 		return nil, err
 	}
-	err = events.Emit(ctx, tx, events.Event{
-		Merchant: req.GetMerchantId(), Type: "balance.deposit", ObjectType: "deposit", ObjectID: deposit.ID, Sequence: 1, Object: data,
-	})
-	if err != nil {
-		return nil, err
+	data := depositOf(row, amount, tx.Now)
+	tx.About(row.MerchantID, row.TransactionID)
+	if row.Status == db.AdjustmentStatusPendingApproval {
+		data.AdjustmentId = &row.ID
+		tx.About(row.MerchantID, row.ID)
 	}
-	tx.About(req.GetMerchantId(), deposit.ID)
 	return &opsv1.CreateDepositResponse{Data: data}, nil
+}
+
+// parseAmount reads what a request says of money; the fields are called amount and currency.
+func parseAmount(currency, text string) (money.Amount, error) {
+	amount, err := money.Parse(currency, text)
+	switch {
+	case errors.Is(err, money.ErrCurrency):
+		return amount, apierr.InvalidField("currency", "%v", err)
+	case err != nil:
+		return amount, apierr.InvalidField("amount", "%v", err)
+	case !amount.Positive():
+		return amount, apierr.InvalidField("amount", "must be greater than zero")
+	}
+	return amount, nil
 }
 
 func find(ctx context.Context, q *db.Queries, id string) (db.Merchant, error) {

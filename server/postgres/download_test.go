@@ -1,10 +1,12 @@
 package postgres
 
 import (
+	"archive/tar"
 	"archive/zip"
 	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -112,4 +114,33 @@ func TestDownloadedProgramsAppearWholeOrNotAtAll(t *testing.T) {
 			}
 		})
 	}
+}
+
+// FuzzUnpackTar: whatever an archive says, nothing appears outside the directory.
+func FuzzUnpackTar(f *testing.F) {
+	for _, header := range []*tar.Header{
+		{Name: "bin/postgres", Typeflag: tar.TypeReg, Mode: 0o755},
+		{Name: "../outside", Typeflag: tar.TypeReg},
+		{Name: "/outside", Typeflag: tar.TypeReg},
+		{Name: "link", Typeflag: tar.TypeSymlink, Linkname: "../.."},
+		{Name: "a/../../outside", Typeflag: tar.TypeDir},
+	} {
+		var archive bytes.Buffer
+		out := tar.NewWriter(&archive)
+		if err := errors.Join(out.WriteHeader(header), out.WriteHeader(&tar.Header{Name: "link/outside", Typeflag: tar.TypeReg}), out.Close()); err != nil {
+			f.Fatal(err)
+		}
+		f.Add(archive.Bytes())
+	}
+	f.Fuzz(func(t *testing.T, archive []byte) {
+		around := t.TempDir()
+		dir := filepath.Join(around, "inside")
+		if err := os.Mkdir(dir, 0o700); err != nil {
+			t.Fatal(err)
+		}
+		_ = unpackTar(tar.NewReader(bytes.NewReader(archive)), dir) // an error is as good as files
+		if found, err := os.ReadDir(around); err != nil || len(found) != 1 {
+			t.Fatalf("outside the directory there is %v, %v", found, err)
+		}
+	})
 }

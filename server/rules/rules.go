@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"unicode"
 
 	"buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go/buf/validate"
 	"buf.build/go/protovalidate"
@@ -100,22 +101,26 @@ func enumWords(field protoreflect.FieldDescriptor) string {
 	return strings.Join(words, ", ")
 }
 
-// unstorable finds what no column can hold though its type is right: strings with a NUL or another control character (PostgreSQL cannot
-// store the first, and the others have no place in a name or a reference; tab and line breaks are text), and times that are none.
+// NoControl is what a text with a control character is told.
+const NoControl = "must not contain control characters"
+
+// unstorable finds what no column can hold though its type is right: strings with control characters, and times that are none.
 func unstorable(message proto.Message) (fields []apierr.Field) {
 	refuse := func(p protopath.Values, text string) {
 		fields = append(fields, apierr.Field{Path: pathOf(p), Message: text})
 	}
 	_ = protorange.Range(message.ProtoReflect(), func(p protopath.Values) error {
 		last := p.Index(-1)
-		if last.Step.Kind() == protopath.MapIndexStep && hasControl(last.Step.MapIndex().String()) {
+		if last.Step.Kind() == protopath.MapIndexStep && Control(last.Step.MapIndex().String(), false) {
 			whole := protopath.Values{Path: p.Path[:len(p.Path)-1], Values: p.Values[:len(p.Values)-1]}
 			refuse(whole, "must not have control characters in its keys")
 		}
 		switch v := last.Value.Interface().(type) {
 		case string:
-			if hasControl(v) {
-				refuse(p, "must not contain control characters")
+			if lines := mayHaveLines(p); lines && Control(v, lines) {
+				refuse(p, NoControl)
+			} else if Control(v, lines) {
+				refuse(p, NoControl+", nor tabs or line ends")
 			}
 		case protoreflect.Message:
 			if at, ok := v.Interface().(*timestamppb.Timestamp); ok && at.CheckValid() != nil {
@@ -147,6 +152,24 @@ func pathOf(p protopath.Values) string {
 	return strings.TrimPrefix(text.String(), ".")
 }
 
-func hasControl(text string) bool {
-	return strings.ContainsFunc(text, func(r rune) bool { return (r < ' ' && r != '\t' && r != '\n' && r != '\r') || r == 0x7f })
+// Control says whether the text has a control character: one of C0, DEL or C1, Unicode's category Cc. PostgreSQL cannot store NUL, and
+// banks' files and terminals act on the others. Lines lets tabs and line ends pass. It is the one rule for all texts from outside.
+func Control(text string, lines bool) bool {
+	return strings.ContainsFunc(text, func(r rune) bool {
+		return unicode.IsControl(r) && !(lines && (r == '\t' || r == '\n' || r == '\r'))
+	})
+}
+
+// mayHaveLines says whether the field in which the walk stands allows tabs and line ends. A free-form object does.
+func mayHaveLines(p protopath.Values) bool {
+	for i := p.Len() - 1; i >= 0; i-- {
+		step := p.Index(i).Step
+		if step.Kind() != protopath.FieldAccessStep {
+			continue
+		}
+		fd := step.FieldDescriptor()
+		lines, _ := proto.GetExtension(fd.Options(), antonv1.E_Lines).(bool)
+		return lines || fd.ParentFile().Path() == "google/protobuf/struct.proto"
+	}
+	return false
 }

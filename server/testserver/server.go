@@ -74,6 +74,9 @@ func (s *Server) start(t testing.TB, environment string, keys *crypto.Keys) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if err := assembly.ClaimKeyset(t.Context(), s.Pool, keys); err != nil {
+		t.Fatal(err)
+	}
 	s.Server, err = assembly.New(assembly.Config{
 		Pool: s.Pool, Keys: keys, Clock: s.Clock.Now, Log: slog.New(slog.NewTextHandler(t.Output(), nil)), Environment: environment,
 	})

@@ -22,6 +22,7 @@ const (
 var races = map[string]bool{
 	"available_balance_covers_debit":             true,
 	"held_balance_covers_debit":                  true,
+	"receivable_is_repaid_first":                 true,
 	"payout_moves_one_step_at_a_time":            true,
 	"transition_starts_where_the_last_one_ended": true,
 	"beneficiary_is_not_a_duplicate":             true,

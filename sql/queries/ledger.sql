@@ -1,8 +1,8 @@
 -- name: BalanceGet :one
-select currency, available, held from balances where merchant_id = @merchant_id and currency = @currency;
+select currency, available, held, receivable from balances where merchant_id = @merchant_id and currency = @currency;
 
 -- name: BalanceList :many
-select currency, available, held from balances where merchant_id = @merchant_id order by position, currency;
+select currency, available, held, receivable from balances where merchant_id = @merchant_id order by position, currency;
 
 -- name: LedgerPost :exec
 select ledger_post(@merchant_id, @at::timestamptz, @ids::text[], @types::text[], @currencies::text[], @payout_ids::text[],
@@ -18,21 +18,31 @@ order by currency;
 -- The next transactions below a place in each balance. Each balance is read in the order of its numbers; between balances the later
 -- time goes first, where a transaction counts as no later than those that its balance booked after it. So a page always takes from the
 -- top of what each balance has left, and the next place is again one number a balance.
+-- Types that few transactions have are looked up by an index that holds nothing else: one of the two halves never runs.
 select t.* from ledger_transactions t
 join (
     select picked.merchant_id, picked.id,
            min(picked.created_at) over (partition by picked.currency order by picked.sequence desc) as place
     from (select unnest(@currencies::text[]) as currency, unnest(@belows::bigint[]) as below) b
     cross join lateral (
-        select l.merchant_id, l.id, l.currency, l.sequence, l.created_at from ledger_transactions l
-        where l.merchant_id = @merchant_id and l.currency = b.currency and l.sequence < b.below
-          and (sqlc.narg('currency')::text is null or l.currency = sqlc.narg('currency')::text)
-          and (sqlc.narg('type')::text is null or l.type = sqlc.narg('type')::ledger_transaction_type)
-          and (sqlc.narg('payout_id')::text is null or l.payout_id = sqlc.narg('payout_id')::text)
-          and (sqlc.narg('created_after')::timestamptz is null or l.created_at > sqlc.narg('created_after')::timestamptz)
-          and (sqlc.narg('created_before')::timestamptz is null or l.created_at < sqlc.narg('created_before')::timestamptz)
-        order by l.sequence desc
-        limit @row_limit
+        (select l.merchant_id, l.id, l.currency, l.sequence, l.created_at from ledger_transactions l
+         where l.merchant_id = @merchant_id and l.currency = b.currency and l.sequence < b.below
+           and (sqlc.narg('type')::text is null or sqlc.narg('type')::text in ('payout_hold', 'payout_settlement', 'fee'))
+           and (sqlc.narg('type')::text is null or l.type = sqlc.narg('type')::ledger_transaction_type)
+           and (sqlc.narg('currency')::text is null or l.currency = sqlc.narg('currency')::text)
+           and (sqlc.narg('payout_id')::text is null or l.payout_id = sqlc.narg('payout_id')::text)
+           and (sqlc.narg('created_after')::timestamptz is null or l.created_at > sqlc.narg('created_after')::timestamptz)
+           and (sqlc.narg('created_before')::timestamptz is null or l.created_at < sqlc.narg('created_before')::timestamptz)
+         order by l.sequence desc limit @row_limit)
+        union all
+        (select l.merchant_id, l.id, l.currency, l.sequence, l.created_at from ledger_transactions l
+         where l.merchant_id = @merchant_id and l.currency = b.currency and l.sequence < b.below
+           and l.type not in ('payout_hold', 'payout_settlement', 'fee') and l.type = sqlc.narg('type')::ledger_transaction_type
+           and (sqlc.narg('currency')::text is null or l.currency = sqlc.narg('currency')::text)
+           and (sqlc.narg('payout_id')::text is null or l.payout_id = sqlc.narg('payout_id')::text)
+           and (sqlc.narg('created_after')::timestamptz is null or l.created_at > sqlc.narg('created_after')::timestamptz)
+           and (sqlc.narg('created_before')::timestamptz is null or l.created_at < sqlc.narg('created_before')::timestamptz)
+         order by l.sequence desc limit @row_limit)
     ) picked
 ) p on p.merchant_id = t.merchant_id and p.id = t.id
 order by p.place desc, t.currency, t.sequence desc

@@ -174,6 +174,10 @@ var headers = map[string]*header{
 		Description: "`true` where the answer is the stored one of an earlier request with the same `Idempotency-Key`; absent otherwise.",
 		Schema:      &schema{Type: "boolean"}, Example: true,
 	},
+	"WWW-Authenticate": {
+		Description: "How to authenticate (RFC 6750): `Bearer`, with an error where a key was sent.",
+		Schema:      &schema{Type: "string"}, Example: `Bearer error="invalid_token"`,
+	},
 	"Retry-After": {
 		Description: "How many seconds to wait before sending the request again.",
 		Schema:      &schema{Type: "integer"}, Example: 1,

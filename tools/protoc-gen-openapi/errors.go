@@ -164,6 +164,9 @@ func (b *builder) errorResponse(status int, codes []*errorCode) (*response, erro
 	if retry {
 		r.Headers.add("Retry-After", headerRef("Retry-After"))
 	}
+	if status == http.StatusUnauthorized {
+		r.Headers.add("WWW-Authenticate", headerRef("WWW-Authenticate"))
+	}
 	r.Content.add("application/json", body)
 	return r, nil
 }

@@ -30,7 +30,7 @@ const (
 // Accounts are where you wire money to in order to fund your balances, one per currency.
 //
 // Always send the `reference` with the wire: by it the money finds your balance. In the sandbox the accounts are invented and marked
-// with `sandbox`: never wire money to them.
+// with `sandbox`: never wire money to them. Both methods take the scope `balances:read`, because an account is where a balance is funded.
 type AccountsServiceClient interface {
 	// Lists the accounts you can wire to.
 	ListAccounts(ctx context.Context, in *ListAccountsRequest, opts ...grpc.CallOption) (*ListAccountsResponse, error)
@@ -73,7 +73,7 @@ func (c *accountsServiceClient) GetAccount(ctx context.Context, in *GetAccountRe
 // Accounts are where you wire money to in order to fund your balances, one per currency.
 //
 // Always send the `reference` with the wire: by it the money finds your balance. In the sandbox the accounts are invented and marked
-// with `sandbox`: never wire money to them.
+// with `sandbox`: never wire money to them. Both methods take the scope `balances:read`, because an account is where a balance is funded.
 type AccountsServiceServer interface {
 	// Lists the accounts you can wire to.
 	ListAccounts(context.Context, *ListAccountsRequest) (*ListAccountsResponse, error)

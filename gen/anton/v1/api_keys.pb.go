@@ -144,7 +144,7 @@ type IssuedApiKey struct {
 	Scopes []string `protobuf:"bytes,3,rep,name=scopes,proto3" json:"scopes,omitempty"`
 	// The key's last four characters, to recognise it by.
 	Last4 string `protobuf:"bytes,4,opt,name=last4,proto3" json:"last4,omitempty"`
-	// The key itself. Store it now: it cannot be shown again.
+	// The key itself. Store it now: only a replay of this very request, within 24 hours, shows it again.
 	Key string `protobuf:"bytes,5,opt,name=key,proto3" json:"key,omitempty"`
 	// When it was made.
 	CreatedAt *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=created_at,json=createdAt,proto3" json:"created_at,omitempty"`

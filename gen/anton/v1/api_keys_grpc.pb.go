@@ -31,7 +31,9 @@ const (
 //
 // API keys let your programs in. Give each program a key of its own, with no more scopes than it needs, and rotate it now and then.
 //
-// A key's text is shown once, when the key is made: it is stored as a hash and cannot be shown again.
+// A key's text is shown when the key is made, and is stored as a hash only: no other call shows it. If the answer got lost on its way, send
+// the same request with the same `Idempotency-Key` and the same API key within 24 hours: you get the same answer, the key in it. The stored
+// answer is encrypted, and another API key does not get it.
 type ApiKeysServiceClient interface {
 	// Makes a key. It cannot hold a scope that the key you call with does not hold.
 	CreateApiKey(ctx context.Context, in *CreateApiKeyRequest, opts ...grpc.CallOption) (*CreateApiKeyResponse, error)
@@ -100,7 +102,9 @@ func (c *apiKeysServiceClient) RotateApiKey(ctx context.Context, in *RotateApiKe
 //
 // API keys let your programs in. Give each program a key of its own, with no more scopes than it needs, and rotate it now and then.
 //
-// A key's text is shown once, when the key is made: it is stored as a hash and cannot be shown again.
+// A key's text is shown when the key is made, and is stored as a hash only: no other call shows it. If the answer got lost on its way, send
+// the same request with the same `Idempotency-Key` and the same API key within 24 hours: you get the same answer, the key in it. The stored
+// answer is encrypted, and another API key does not get it.
 type ApiKeysServiceServer interface {
 	// Makes a key. It cannot hold a scope that the key you call with does not hold.
 	CreateApiKey(context.Context, *CreateApiKeyRequest) (*CreateApiKeyResponse, error)

@@ -11,6 +11,7 @@ import (
 	_ "google.golang.org/genproto/googleapis/api/annotations"
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
+	timestamppb "google.golang.org/protobuf/types/known/timestamppb"
 	reflect "reflect"
 	sync "sync"
 	unsafe "unsafe"
@@ -23,6 +24,71 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// The types.
+type AdjustmentType_Value int32
+
+const (
+	// Never used.
+	AdjustmentType_unspecified AdjustmentType_Value = 0
+	// Records money that you paid in.
+	AdjustmentType_deposit AdjustmentType_Value = 1
+	// Takes back a deposit, or a part of it, that the bank recalled.
+	AdjustmentType_deposit_reversal AdjustmentType_Value = 2
+	// Takes back what a bank had sent back of a payout, or a part of it.
+	AdjustmentType_return_reversal AdjustmentType_Value = 3
+	// Gives you money: a correction in your favour.
+	AdjustmentType_credit AdjustmentType_Value = 4
+	// Takes money: a correction of what was credited by mistake.
+	AdjustmentType_debit AdjustmentType_Value = 5
+)
+
+// Enum value maps for AdjustmentType_Value.
+var (
+	AdjustmentType_Value_name = map[int32]string{
+		0: "unspecified",
+		1: "deposit",
+		2: "deposit_reversal",
+		3: "return_reversal",
+		4: "credit",
+		5: "debit",
+	}
+	AdjustmentType_Value_value = map[string]int32{
+		"unspecified":      0,
+		"deposit":          1,
+		"deposit_reversal": 2,
+		"return_reversal":  3,
+		"credit":           4,
+		"debit":            5,
+	}
+)
+
+func (x AdjustmentType_Value) Enum() *AdjustmentType_Value {
+	p := new(AdjustmentType_Value)
+	*p = x
+	return p
+}
+
+func (x AdjustmentType_Value) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (AdjustmentType_Value) Descriptor() protoreflect.EnumDescriptor {
+	return file_anton_v1_balances_proto_enumTypes[0].Descriptor()
+}
+
+func (AdjustmentType_Value) Type() protoreflect.EnumType {
+	return &file_anton_v1_balances_proto_enumTypes[0]
+}
+
+func (x AdjustmentType_Value) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use AdjustmentType_Value.Descriptor instead.
+func (AdjustmentType_Value) EnumDescriptor() ([]byte, []int) {
+	return file_anton_v1_balances_proto_rawDescGZIP(), []int{1, 0}
+}
+
 // The money you hold in one currency. Amounts are decimal strings at the currency's own scale: `"50000.00"` USD, `"50000"` JPY.
 type Balance struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -33,7 +99,10 @@ type Balance struct {
 	// What is reserved for payouts in progress: created but not yet completed.
 	Held string `protobuf:"bytes,3,opt,name=held,proto3" json:"held,omitempty"`
 	// `available` and `held` together.
-	Total         string `protobuf:"bytes,4,opt,name=total,proto3" json:"total,omitempty"`
+	Total string `protobuf:"bytes,4,opt,name=total,proto3" json:"total,omitempty"`
+	// What you owe because money was taken back after you had spent it; absent when you owe nothing. While you owe, `available` is zero:
+	// what comes in repays this first. It is not part of `total`.
+	Receivable    *string `protobuf:"bytes,5,opt,name=receivable,proto3,oneof" json:"receivable,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -96,6 +165,169 @@ func (x *Balance) GetTotal() string {
 	return ""
 }
 
+func (x *Balance) GetReceivable() string {
+	if x != nil && x.Receivable != nil {
+		return *x.Receivable
+	}
+	return ""
+}
+
+// What an adjustment does.
+type AdjustmentType struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AdjustmentType) Reset() {
+	*x = AdjustmentType{}
+	mi := &file_anton_v1_balances_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AdjustmentType) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AdjustmentType) ProtoMessage() {}
+
+func (x *AdjustmentType) ProtoReflect() protoreflect.Message {
+	mi := &file_anton_v1_balances_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AdjustmentType.ProtoReflect.Descriptor instead.
+func (*AdjustmentType) Descriptor() ([]byte, []int) {
+	return file_anton_v1_balances_proto_rawDescGZIP(), []int{1}
+}
+
+// Money that we moved by hand: the object of the events `balance.deposit_reversed`, `balance.return_reversed` and `balance.adjusted`.
+type Adjustment struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The adjustment's id, `adj_…`.
+	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// What it does.
+	Type AdjustmentType_Value `protobuf:"varint,2,opt,name=type,proto3,enum=anton.v1.AdjustmentType_Value" json:"type,omitempty"`
+	// ISO 4217 code.
+	Currency string `protobuf:"bytes,3,opt,name=currency,proto3" json:"currency,omitempty"`
+	// How much, as a decimal string at the currency's own scale. What of it was no longer available became your `receivable`: the
+	// transaction tells.
+	Amount string `protobuf:"bytes,4,opt,name=amount,proto3" json:"amount,omitempty"`
+	// The transaction it is booked as.
+	TransactionId string `protobuf:"bytes,5,opt,name=transaction_id,json=transactionId,proto3" json:"transaction_id,omitempty"`
+	// The deposit that was taken back, by its transaction; absent when it was none.
+	DepositId *string `protobuf:"bytes,6,opt,name=deposit_id,json=depositId,proto3,oneof" json:"deposit_id,omitempty"`
+	// The payout whose returned money was taken back; absent when it was none.
+	PayoutId *string `protobuf:"bytes,7,opt,name=payout_id,json=payoutId,proto3,oneof" json:"payout_id,omitempty"`
+	// Why.
+	Reason string `protobuf:"bytes,8,opt,name=reason,proto3" json:"reason,omitempty"`
+	// When it was booked.
+	CreatedAt     *timestamppb.Timestamp `protobuf:"bytes,9,opt,name=created_at,json=createdAt,proto3" json:"created_at,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Adjustment) Reset() {
+	*x = Adjustment{}
+	mi := &file_anton_v1_balances_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Adjustment) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Adjustment) ProtoMessage() {}
+
+func (x *Adjustment) ProtoReflect() protoreflect.Message {
+	mi := &file_anton_v1_balances_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Adjustment.ProtoReflect.Descriptor instead.
+func (*Adjustment) Descriptor() ([]byte, []int) {
+	return file_anton_v1_balances_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *Adjustment) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *Adjustment) GetType() AdjustmentType_Value {
+	if x != nil {
+		return x.Type
+	}
+	return AdjustmentType_unspecified
+}
+
+func (x *Adjustment) GetCurrency() string {
+	if x != nil {
+		return x.Currency
+	}
+	return ""
+}
+
+func (x *Adjustment) GetAmount() string {
+	if x != nil {
+		return x.Amount
+	}
+	return ""
+}
+
+func (x *Adjustment) GetTransactionId() string {
+	if x != nil {
+		return x.TransactionId
+	}
+	return ""
+}
+
+func (x *Adjustment) GetDepositId() string {
+	if x != nil && x.DepositId != nil {
+		return *x.DepositId
+	}
+	return ""
+}
+
+func (x *Adjustment) GetPayoutId() string {
+	if x != nil && x.PayoutId != nil {
+		return *x.PayoutId
+	}
+	return ""
+}
+
+func (x *Adjustment) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *Adjustment) GetCreatedAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.CreatedAt
+	}
+	return nil
+}
+
 type ListBalancesRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -104,7 +336,7 @@ type ListBalancesRequest struct {
 
 func (x *ListBalancesRequest) Reset() {
 	*x = ListBalancesRequest{}
-	mi := &file_anton_v1_balances_proto_msgTypes[1]
+	mi := &file_anton_v1_balances_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -116,7 +348,7 @@ func (x *ListBalancesRequest) String() string {
 func (*ListBalancesRequest) ProtoMessage() {}
 
 func (x *ListBalancesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_anton_v1_balances_proto_msgTypes[1]
+	mi := &file_anton_v1_balances_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -129,7 +361,7 @@ func (x *ListBalancesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListBalancesRequest.ProtoReflect.Descriptor instead.
 func (*ListBalancesRequest) Descriptor() ([]byte, []int) {
-	return file_anton_v1_balances_proto_rawDescGZIP(), []int{1}
+	return file_anton_v1_balances_proto_rawDescGZIP(), []int{3}
 }
 
 type ListBalancesResponse struct {
@@ -142,7 +374,7 @@ type ListBalancesResponse struct {
 
 func (x *ListBalancesResponse) Reset() {
 	*x = ListBalancesResponse{}
-	mi := &file_anton_v1_balances_proto_msgTypes[2]
+	mi := &file_anton_v1_balances_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -154,7 +386,7 @@ func (x *ListBalancesResponse) String() string {
 func (*ListBalancesResponse) ProtoMessage() {}
 
 func (x *ListBalancesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_anton_v1_balances_proto_msgTypes[2]
+	mi := &file_anton_v1_balances_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -167,7 +399,7 @@ func (x *ListBalancesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListBalancesResponse.ProtoReflect.Descriptor instead.
 func (*ListBalancesResponse) Descriptor() ([]byte, []int) {
-	return file_anton_v1_balances_proto_rawDescGZIP(), []int{2}
+	return file_anton_v1_balances_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *ListBalancesResponse) GetData() []*Balance {
@@ -187,7 +419,7 @@ type GetBalanceRequest struct {
 
 func (x *GetBalanceRequest) Reset() {
 	*x = GetBalanceRequest{}
-	mi := &file_anton_v1_balances_proto_msgTypes[3]
+	mi := &file_anton_v1_balances_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -199,7 +431,7 @@ func (x *GetBalanceRequest) String() string {
 func (*GetBalanceRequest) ProtoMessage() {}
 
 func (x *GetBalanceRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_anton_v1_balances_proto_msgTypes[3]
+	mi := &file_anton_v1_balances_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -212,7 +444,7 @@ func (x *GetBalanceRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetBalanceRequest.ProtoReflect.Descriptor instead.
 func (*GetBalanceRequest) Descriptor() ([]byte, []int) {
-	return file_anton_v1_balances_proto_rawDescGZIP(), []int{3}
+	return file_anton_v1_balances_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *GetBalanceRequest) GetCurrency() string {
@@ -232,7 +464,7 @@ type GetBalanceResponse struct {
 
 func (x *GetBalanceResponse) Reset() {
 	*x = GetBalanceResponse{}
-	mi := &file_anton_v1_balances_proto_msgTypes[4]
+	mi := &file_anton_v1_balances_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -244,7 +476,7 @@ func (x *GetBalanceResponse) String() string {
 func (*GetBalanceResponse) ProtoMessage() {}
 
 func (x *GetBalanceResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_anton_v1_balances_proto_msgTypes[4]
+	mi := &file_anton_v1_balances_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -257,7 +489,7 @@ func (x *GetBalanceResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetBalanceResponse.ProtoReflect.Descriptor instead.
 func (*GetBalanceResponse) Descriptor() ([]byte, []int) {
-	return file_anton_v1_balances_proto_rawDescGZIP(), []int{4}
+	return file_anton_v1_balances_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *GetBalanceResponse) GetData() *Balance {
@@ -271,12 +503,41 @@ var File_anton_v1_balances_proto protoreflect.FileDescriptor
 
 const file_anton_v1_balances_proto_rawDesc = "" +
 	"\n" +
-	"\x17anton/v1/balances.proto\x12\banton.v1\x1a\x16anton/v1/options.proto\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\"\x92\x01\n" +
+	"\x17anton/v1/balances.proto\x12\banton.v1\x1a\x16anton/v1/options.proto\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xcf\x01\n" +
 	"\aBalance\x12$\n" +
 	"\bcurrency\x18\x01 \x01(\tB\b\xbaH\x05r\x03\x98\x01\x03R\bcurrency\x12%\n" +
 	"\tavailable\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x18 R\tavailable\x12\x1b\n" +
 	"\x04held\x18\x03 \x01(\tB\a\xbaH\x04r\x02\x18 R\x04held\x12\x1d\n" +
-	"\x05total\x18\x04 \x01(\tB\a\xbaH\x04r\x02\x18 R\x05total\"\x15\n" +
+	"\x05total\x18\x04 \x01(\tB\a\xbaH\x04r\x02\x18 R\x05total\x12,\n" +
+	"\n" +
+	"receivable\x18\x05 \x01(\tB\a\xbaH\x04r\x02\x18 H\x00R\n" +
+	"receivable\x88\x01\x01B\r\n" +
+	"\v_receivable\"y\n" +
+	"\x0eAdjustmentType\"g\n" +
+	"\x05Value\x12\x0f\n" +
+	"\vunspecified\x10\x00\x12\v\n" +
+	"\adeposit\x10\x01\x12\x14\n" +
+	"\x10deposit_reversal\x10\x02\x12\x13\n" +
+	"\x0freturn_reversal\x10\x03\x12\n" +
+	"\n" +
+	"\x06credit\x10\x04\x12\t\n" +
+	"\x05debit\x10\x05\"\xa2\x03\n" +
+	"\n" +
+	"Adjustment\x12\x17\n" +
+	"\x02id\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x18@R\x02id\x122\n" +
+	"\x04type\x18\x02 \x01(\x0e2\x1e.anton.v1.AdjustmentType.ValueR\x04type\x12$\n" +
+	"\bcurrency\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x98\x01\x03R\bcurrency\x12\x1f\n" +
+	"\x06amount\x18\x04 \x01(\tB\a\xbaH\x04r\x02\x18 R\x06amount\x12.\n" +
+	"\x0etransaction_id\x18\x05 \x01(\tB\a\xbaH\x04r\x02\x18@R\rtransactionId\x12+\n" +
+	"\n" +
+	"deposit_id\x18\x06 \x01(\tB\a\xbaH\x04r\x02\x18@H\x00R\tdepositId\x88\x01\x01\x12)\n" +
+	"\tpayout_id\x18\a \x01(\tB\a\xbaH\x04r\x02\x18@H\x01R\bpayoutId\x88\x01\x01\x12 \n" +
+	"\x06reason\x18\b \x01(\tB\b\xbaH\x05r\x03\x18\xf4\x03R\x06reason\x129\n" +
+	"\n" +
+	"created_at\x18\t \x01(\v2\x1a.google.protobuf.TimestampR\tcreatedAtB\r\n" +
+	"\v_deposit_idB\f\n" +
+	"\n" +
+	"_payout_id\"\x15\n" +
 	"\x13ListBalancesRequest\"H\n" +
 	"\x14ListBalancesResponse\x120\n" +
 	"\x04data\x18\x01 \x03(\v2\x11.anton.v1.BalanceB\t\xbaH\x06\x92\x01\x03\x10\xc8\x01R\x04data\"o\n" +
@@ -306,26 +567,33 @@ func file_anton_v1_balances_proto_rawDescGZIP() []byte {
 	return file_anton_v1_balances_proto_rawDescData
 }
 
-var file_anton_v1_balances_proto_msgTypes = make([]protoimpl.MessageInfo, 5)
+var file_anton_v1_balances_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
+var file_anton_v1_balances_proto_msgTypes = make([]protoimpl.MessageInfo, 7)
 var file_anton_v1_balances_proto_goTypes = []any{
-	(*Balance)(nil),              // 0: anton.v1.Balance
-	(*ListBalancesRequest)(nil),  // 1: anton.v1.ListBalancesRequest
-	(*ListBalancesResponse)(nil), // 2: anton.v1.ListBalancesResponse
-	(*GetBalanceRequest)(nil),    // 3: anton.v1.GetBalanceRequest
-	(*GetBalanceResponse)(nil),   // 4: anton.v1.GetBalanceResponse
+	(AdjustmentType_Value)(0),     // 0: anton.v1.AdjustmentType.Value
+	(*Balance)(nil),               // 1: anton.v1.Balance
+	(*AdjustmentType)(nil),        // 2: anton.v1.AdjustmentType
+	(*Adjustment)(nil),            // 3: anton.v1.Adjustment
+	(*ListBalancesRequest)(nil),   // 4: anton.v1.ListBalancesRequest
+	(*ListBalancesResponse)(nil),  // 5: anton.v1.ListBalancesResponse
+	(*GetBalanceRequest)(nil),     // 6: anton.v1.GetBalanceRequest
+	(*GetBalanceResponse)(nil),    // 7: anton.v1.GetBalanceResponse
+	(*timestamppb.Timestamp)(nil), // 8: google.protobuf.Timestamp
 }
 var file_anton_v1_balances_proto_depIdxs = []int32{
-	0, // 0: anton.v1.ListBalancesResponse.data:type_name -> anton.v1.Balance
-	0, // 1: anton.v1.GetBalanceResponse.data:type_name -> anton.v1.Balance
-	1, // 2: anton.v1.BalancesService.ListBalances:input_type -> anton.v1.ListBalancesRequest
-	3, // 3: anton.v1.BalancesService.GetBalance:input_type -> anton.v1.GetBalanceRequest
-	2, // 4: anton.v1.BalancesService.ListBalances:output_type -> anton.v1.ListBalancesResponse
-	4, // 5: anton.v1.BalancesService.GetBalance:output_type -> anton.v1.GetBalanceResponse
-	4, // [4:6] is the sub-list for method output_type
-	2, // [2:4] is the sub-list for method input_type
-	2, // [2:2] is the sub-list for extension type_name
-	2, // [2:2] is the sub-list for extension extendee
-	0, // [0:2] is the sub-list for field type_name
+	0, // 0: anton.v1.Adjustment.type:type_name -> anton.v1.AdjustmentType.Value
+	8, // 1: anton.v1.Adjustment.created_at:type_name -> google.protobuf.Timestamp
+	1, // 2: anton.v1.ListBalancesResponse.data:type_name -> anton.v1.Balance
+	1, // 3: anton.v1.GetBalanceResponse.data:type_name -> anton.v1.Balance
+	4, // 4: anton.v1.BalancesService.ListBalances:input_type -> anton.v1.ListBalancesRequest
+	6, // 5: anton.v1.BalancesService.GetBalance:input_type -> anton.v1.GetBalanceRequest
+	5, // 6: anton.v1.BalancesService.ListBalances:output_type -> anton.v1.ListBalancesResponse
+	7, // 7: anton.v1.BalancesService.GetBalance:output_type -> anton.v1.GetBalanceResponse
+	6, // [6:8] is the sub-list for method output_type
+	4, // [4:6] is the sub-list for method input_type
+	4, // [4:4] is the sub-list for extension type_name
+	4, // [4:4] is the sub-list for extension extendee
+	0, // [0:4] is the sub-list for field type_name
 }
 
 func init() { file_anton_v1_balances_proto_init() }
@@ -334,18 +602,21 @@ func file_anton_v1_balances_proto_init() {
 		return
 	}
 	file_anton_v1_options_proto_init()
+	file_anton_v1_balances_proto_msgTypes[0].OneofWrappers = []any{}
+	file_anton_v1_balances_proto_msgTypes[2].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_anton_v1_balances_proto_rawDesc), len(file_anton_v1_balances_proto_rawDesc)),
-			NumEnums:      0,
-			NumMessages:   5,
+			NumEnums:      1,
+			NumMessages:   7,
 			NumExtensions: 0,
 			NumServices:   1,
 		},
 		GoTypes:           file_anton_v1_balances_proto_goTypes,
 		DependencyIndexes: file_anton_v1_balances_proto_depIdxs,
+		EnumInfos:         file_anton_v1_balances_proto_enumTypes,
 		MessageInfos:      file_anton_v1_balances_proto_msgTypes,
 	}.Build()
 	File_anton_v1_balances_proto = out.File

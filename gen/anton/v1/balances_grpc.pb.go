@@ -31,6 +31,15 @@ const (
 //
 // Creating a payout moves its amount from `available` to `held`. When the payout completes, the held amount leaves your balance;
 // when it is cancelled, the amount returns to `available`.
+//
+// Why is my balance 0 after a deposit? Because you owed something. Money that was credited to you can be taken back: a bank recalls a
+// deposit, or reverses what it had sent back of a payout. What you no longer have available then is owed, and the balance shows it as
+// `receivable`. Money that becomes available next, by a deposit, a return or a cancelled payout, repays it first; only the rest is
+// available. `GET /v1/transactions` shows each step. Say you have 300.00, a deposit of 1000.00 is recalled, and you send 500.00:
+//
+// - `deposit_reversal`: -300.00 of `available`, +700.00 of `receivable`. You have nothing available and owe 700.00.
+// - `deposit`: +500.00 of `available`.
+// - `receivable_repayment`: -500.00 of `available`, -500.00 of `receivable`. You have nothing available and owe 200.00.
 type BalancesServiceClient interface {
 	// Lists all your balances, in the order in which they were opened.
 	ListBalances(ctx context.Context, in *ListBalancesRequest, opts ...grpc.CallOption) (*ListBalancesResponse, error)
@@ -76,6 +85,15 @@ func (c *balancesServiceClient) GetBalance(ctx context.Context, in *GetBalanceRe
 //
 // Creating a payout moves its amount from `available` to `held`. When the payout completes, the held amount leaves your balance;
 // when it is cancelled, the amount returns to `available`.
+//
+// Why is my balance 0 after a deposit? Because you owed something. Money that was credited to you can be taken back: a bank recalls a
+// deposit, or reverses what it had sent back of a payout. What you no longer have available then is owed, and the balance shows it as
+// `receivable`. Money that becomes available next, by a deposit, a return or a cancelled payout, repays it first; only the rest is
+// available. `GET /v1/transactions` shows each step. Say you have 300.00, a deposit of 1000.00 is recalled, and you send 500.00:
+//
+// - `deposit_reversal`: -300.00 of `available`, +700.00 of `receivable`. You have nothing available and owe 700.00.
+// - `deposit`: +500.00 of `available`.
+// - `receivable_repayment`: -500.00 of `available`, -500.00 of `receivable`. You have nothing available and owe 200.00.
 type BalancesServiceServer interface {
 	// Lists all your balances, in the order in which they were opened.
 	ListBalances(context.Context, *ListBalancesRequest) (*ListBalancesResponse, error)

@@ -54,7 +54,7 @@ const (
 	ErrorCode_not_found ErrorCode_Value = 12
 	// The object's state does not allow this, such as cancelling a payout that was sent. Read the object and decide again.
 	ErrorCode_state_conflict ErrorCode_Value = 13
-	// The available balance does not cover the amount and the fee. Fund the account, or retry when pending payouts release their funds.
+	// The available balance does not cover the amount and the fee. Fund the account, or retry when pending payouts release their funds. If your balance shows a `receivable`, what comes in repays that first.
 	ErrorCode_insufficient_balance ErrorCode_Value = 14
 	// The beneficiary is archived or blocked. Restore it or choose another one.
 	ErrorCode_beneficiary_not_active ErrorCode_Value = 15

@@ -31,7 +31,8 @@ type Event struct {
 	// The event's id, `evt_…`. The same event always has the same id, however often it is delivered.
 	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
 	// What happened, such as `payout.sent` or `beneficiary.created`. Every transition of a payout has its event; `payout.late_return` says
-	// that the bank sent a completed payout back.
+	// that the bank sent a completed payout back. `balance.deposit` tells a deposit; `balance.deposit_reversed`, `balance.return_reversed`
+	// and `balance.adjusted` tell an `Adjustment` of your balance, one event each.
 	Type string `protobuf:"bytes,2,opt,name=type,proto3" json:"type,omitempty"`
 	// When it happened.
 	CreatedAt *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=created_at,json=createdAt,proto3" json:"created_at,omitempty"`

@@ -28,7 +28,8 @@ const (
 //
 // The merchant is you, as the platform knows you.
 type MerchantServiceClient interface {
-	// Shows whose key you hold, in which environment, and how fast you may send requests.
+	// Shows whose key you hold, in which environment, and how fast you may send requests. It takes the scope `balances:read`: whoever may
+	// see what you hold may see who you are.
 	GetMerchant(ctx context.Context, in *GetMerchantRequest, opts ...grpc.CallOption) (*GetMerchantResponse, error)
 }
 
@@ -56,7 +57,8 @@ func (c *merchantServiceClient) GetMerchant(ctx context.Context, in *GetMerchant
 //
 // The merchant is you, as the platform knows you.
 type MerchantServiceServer interface {
-	// Shows whose key you hold, in which environment, and how fast you may send requests.
+	// Shows whose key you hold, in which environment, and how fast you may send requests. It takes the scope `balances:read`: whoever may
+	// see what you hold may see who you are.
 	GetMerchant(context.Context, *GetMerchantRequest) (*GetMerchantResponse, error)
 }
 

@@ -387,6 +387,14 @@ var file_anton_v1_options_proto_extTypes = []protoimpl.ExtensionInfo{
 		Filename:      "anton/v1/options.proto",
 	},
 	{
+		ExtendedType:  (*descriptorpb.FieldOptions)(nil),
+		ExtensionType: (*bool)(nil),
+		Field:         50112,
+		Name:          "anton.v1.lines",
+		Tag:           "varint,50112,opt,name=lines",
+		Filename:      "anton/v1/options.proto",
+	},
+	{
 		ExtendedType:  (*descriptorpb.EnumValueOptions)(nil),
 		ExtensionType: (*ErrorStatus)(nil),
 		Field:         50120,
@@ -418,6 +426,10 @@ var (
 	//
 	// optional string must_be = 50111;
 	E_MustBe = &file_anton_v1_options_proto_extTypes[3]
+	// Whether the text may have tabs and line ends. No text may have other control characters (Unicode's category Cc), and no name or key.
+	//
+	// optional bool lines = 50112;
+	E_Lines = &file_anton_v1_options_proto_extTypes[4]
 )
 
 // Extension fields to descriptorpb.EnumValueOptions.
@@ -425,7 +437,7 @@ var (
 	// How an error code travels.
 	//
 	// optional anton.v1.ErrorStatus status = 50120;
-	E_Status = &file_anton_v1_options_proto_extTypes[4]
+	E_Status = &file_anton_v1_options_proto_extTypes[5]
 )
 
 var File_anton_v1_options_proto protoreflect.FileDescriptor
@@ -462,7 +474,8 @@ const file_anton_v1_options_proto_rawDesc = "" +
 	"\x04rule\x12\x1e.google.protobuf.MethodOptions\x18\xb4\x87\x03 \x01(\v2\x0e.anton.v1.RuleR\x04rule:M\n" +
 	"\aexample\x12\x1e.google.protobuf.MethodOptions\x18\xb5\x87\x03 \x01(\v2\x11.anton.v1.ExampleR\aexample:=\n" +
 	"\tsensitive\x12\x1d.google.protobuf.FieldOptions\x18\xbe\x87\x03 \x01(\bR\tsensitive:8\n" +
-	"\amust_be\x12\x1d.google.protobuf.FieldOptions\x18\xbf\x87\x03 \x01(\tR\x06mustBe:R\n" +
+	"\amust_be\x12\x1d.google.protobuf.FieldOptions\x18\xbf\x87\x03 \x01(\tR\x06mustBe:5\n" +
+	"\x05lines\x12\x1d.google.protobuf.FieldOptions\x18\xc0\x87\x03 \x01(\bR\x05lines:R\n" +
 	"\x06status\x12!.google.protobuf.EnumValueOptions\x18ȇ\x03 \x01(\v2\x15.anton.v1.ErrorStatusR\x06statusB5Z3github.com/antonpayments/anton/gen/anton/v1;antonv1b\x06proto3"
 
 var (
@@ -497,14 +510,15 @@ var file_anton_v1_options_proto_depIdxs = []int32{
 	6,  // 3: anton.v1.example:extendee -> google.protobuf.MethodOptions
 	7,  // 4: anton.v1.sensitive:extendee -> google.protobuf.FieldOptions
 	7,  // 5: anton.v1.must_be:extendee -> google.protobuf.FieldOptions
-	8,  // 6: anton.v1.status:extendee -> google.protobuf.EnumValueOptions
-	1,  // 7: anton.v1.rule:type_name -> anton.v1.Rule
-	2,  // 8: anton.v1.example:type_name -> anton.v1.Example
-	3,  // 9: anton.v1.status:type_name -> anton.v1.ErrorStatus
-	10, // [10:10] is the sub-list for method output_type
-	10, // [10:10] is the sub-list for method input_type
-	7,  // [7:10] is the sub-list for extension type_name
-	2,  // [2:7] is the sub-list for extension extendee
+	7,  // 6: anton.v1.lines:extendee -> google.protobuf.FieldOptions
+	8,  // 7: anton.v1.status:extendee -> google.protobuf.EnumValueOptions
+	1,  // 8: anton.v1.rule:type_name -> anton.v1.Rule
+	2,  // 9: anton.v1.example:type_name -> anton.v1.Example
+	3,  // 10: anton.v1.status:type_name -> anton.v1.ErrorStatus
+	11, // [11:11] is the sub-list for method output_type
+	11, // [11:11] is the sub-list for method input_type
+	8,  // [8:11] is the sub-list for extension type_name
+	2,  // [2:8] is the sub-list for extension extendee
 	0,  // [0:2] is the sub-list for field type_name
 }
 
@@ -520,7 +534,7 @@ func file_anton_v1_options_proto_init() {
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_anton_v1_options_proto_rawDesc), len(file_anton_v1_options_proto_rawDesc)),
 			NumEnums:      1,
 			NumMessages:   4,
-			NumExtensions: 5,
+			NumExtensions: 6,
 			NumServices:   0,
 		},
 		GoTypes:           file_anton_v1_options_proto_goTypes,

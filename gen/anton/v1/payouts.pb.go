@@ -1530,17 +1530,17 @@ const file_anton_v1_payouts_proto_rawDesc = "" +
 	"\x06reason\x18\x06 \x01(\v2\x16.anton.v1.StatusReasonH\x01R\x06reason\x88\x01\x01\x12\"\n" +
 	"\bevent_id\x18\a \x01(\tB\a\xbaH\x04r\x02\x18@R\aeventIdB\a\n" +
 	"\x05_fromB\t\n" +
-	"\a_reason\"\xcf\x05\n" +
+	"\a_reason\"\xd7\x05\n" +
 	"\x13CreatePayoutRequest\x120\n" +
 	"\x0ebeneficiary_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\rbeneficiaryId\x12\x88\x01\n" +
 	"\x06amount\x18\x02 \x01(\tBp\xbaH r\x1e2\x1c^[0-9]{1,12}(\\.[0-9]{1,8})?$\xfa\xbb\x18Ia decimal string such as \"2500.00\", with up to 12 digits before the pointR\x06amount\x12Z\n" +
 	"\bcurrency\x18\x03 \x01(\tB>\xbaH\x0er\f2\n" +
-	"^[A-Z]{3}$\xfa\xbb\x18)an ISO 4217 code in capitals, such as USDR\bcurrency\x12*\n" +
-	"\vdescription\x18\x04 \x01(\tB\b\xbaH\x05r\x03\x18\xf4\x03R\vdescription\x12%\n" +
+	"^[A-Z]{3}$\xfa\xbb\x18)an ISO 4217 code in capitals, such as USDR\bcurrency\x12.\n" +
+	"\vdescription\x18\x04 \x01(\tB\f\xbaH\x05r\x03\x18\xf4\x03\x80\xbc\x18\x01R\vdescription\x12%\n" +
 	"\treference\x18\x05 \x01(\tB\a\xbaH\x04r\x02\x18dR\treference\x12,\n" +
 	"\rinstrument_id\x18\x06 \x01(\tB\a\xbaH\x04r\x02\x18@R\finstrumentId\x12\"\n" +
-	"\apurpose\x18\a \x01(\tB\b\xbaH\x05r\x03\x18\xff\x01R\apurpose\x12`\n" +
-	"\bmetadata\x18\b \x03(\v2+.anton.v1.CreatePayoutRequest.MetadataEntryB\x17\xbaH\x14\x9a\x01\x11\x102\"\x06r\x04\x10\x01\x18(*\x05r\x03\x18\xf4\x03R\bmetadata\x126\n" +
+	"\apurpose\x18\a \x01(\tB\b\xbaH\x05r\x03\x18\xff\x01R\apurpose\x12d\n" +
+	"\bmetadata\x18\b \x03(\v2+.anton.v1.CreatePayoutRequest.MetadataEntryB\x1b\xbaH\x14\x9a\x01\x11\x102\"\x06r\x04\x10\x01\x18(*\x05r\x03\x18\xf4\x03\x80\xbc\x18\x01R\bmetadata\x126\n" +
 	"\fon_behalf_of\x18\t \x01(\v2\x14.anton.v1.OnBehalfOfR\n" +
 	"onBehalfOf\x12#\n" +
 	"\rvalidate_only\x18\n" +
@@ -1569,10 +1569,10 @@ const file_anton_v1_payouts_proto_rawDesc = "" +
 	"\bhas_more\x18\x02 \x01(\bR\ahasMore\x12.\n" +
 	"\vnext_cursor\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x04H\x00R\n" +
 	"nextCursor\x88\x01\x01B\x0e\n" +
-	"\f_next_cursor\"R\n" +
+	"\f_next_cursor\"V\n" +
 	"\x13CancelPayoutRequest\x12\x19\n" +
-	"\x02id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\x02id\x12 \n" +
-	"\x06reason\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\xf4\x03R\x06reason\"<\n" +
+	"\x02id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\x02id\x12$\n" +
+	"\x06reason\x18\x02 \x01(\tB\f\xbaH\x05r\x03\x18\xf4\x03\x80\xbc\x18\x01R\x06reason\"<\n" +
 	"\x14CancelPayoutResponse\x12$\n" +
 	"\x04data\x18\x01 \x01(\v2\x10.anton.v1.PayoutR\x04data\"5\n" +
 	"\x18GetPayoutTimelineRequest\x12\x19\n" +

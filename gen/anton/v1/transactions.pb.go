@@ -46,31 +46,44 @@ const (
 	TransactionType_return TransactionType_Value = 7
 	// The operator corrected a balance.
 	TransactionType_adjustment TransactionType_Value = 8
+	// A deposit was taken back by the bank it came from. What was no longer available of it is owed.
+	TransactionType_deposit_reversal TransactionType_Value = 9
+	// What a bank had sent back of a payout, it took again. What was no longer available of it is owed.
+	TransactionType_return_reversal TransactionType_Value = 10
+	// Money that became available repaid what was owed. It follows right after the transaction that brought the money, which its
+	// description names; where that belonged to a payout, so does this.
+	TransactionType_receivable_repayment TransactionType_Value = 11
 )
 
 // Enum value maps for TransactionType_Value.
 var (
 	TransactionType_Value_name = map[int32]string{
-		0: "unspecified",
-		1: "deposit",
-		2: "payout_hold",
-		3: "payout_release",
-		4: "payout_settlement",
-		5: "fee",
-		6: "fx_exchange",
-		7: "return",
-		8: "adjustment",
+		0:  "unspecified",
+		1:  "deposit",
+		2:  "payout_hold",
+		3:  "payout_release",
+		4:  "payout_settlement",
+		5:  "fee",
+		6:  "fx_exchange",
+		7:  "return",
+		8:  "adjustment",
+		9:  "deposit_reversal",
+		10: "return_reversal",
+		11: "receivable_repayment",
 	}
 	TransactionType_Value_value = map[string]int32{
-		"unspecified":       0,
-		"deposit":           1,
-		"payout_hold":       2,
-		"payout_release":    3,
-		"payout_settlement": 4,
-		"fee":               5,
-		"fx_exchange":       6,
-		"return":            7,
-		"adjustment":        8,
+		"unspecified":          0,
+		"deposit":              1,
+		"payout_hold":          2,
+		"payout_release":       3,
+		"payout_settlement":    4,
+		"fee":                  5,
+		"fx_exchange":          6,
+		"return":               7,
+		"adjustment":           8,
+		"deposit_reversal":     9,
+		"return_reversal":      10,
+		"receivable_repayment": 11,
 	}
 )
 
@@ -164,9 +177,13 @@ type Transaction struct {
 	// When it was booked.
 	CreatedAt *timestamppb.Timestamp `protobuf:"bytes,11,opt,name=created_at,json=createdAt,proto3" json:"created_at,omitempty"`
 	// The day it counts for, such as `2026-02-14`.
-	ValueDate     string `protobuf:"bytes,12,opt,name=value_date,json=valueDate,proto3" json:"value_date,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	ValueDate string `protobuf:"bytes,12,opt,name=value_date,json=valueDate,proto3" json:"value_date,omitempty"`
+	// What it added to what you owe; absent where nothing is owed before or after it.
+	ReceivableDelta *string `protobuf:"bytes,13,opt,name=receivable_delta,json=receivableDelta,proto3,oneof" json:"receivable_delta,omitempty"`
+	// What you owe right after it; absent where nothing is owed before or after it.
+	ReceivableAfter *string `protobuf:"bytes,14,opt,name=receivable_after,json=receivableAfter,proto3,oneof" json:"receivable_after,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
 }
 
 func (x *Transaction) Reset() {
@@ -279,6 +296,20 @@ func (x *Transaction) GetCreatedAt() *timestamppb.Timestamp {
 func (x *Transaction) GetValueDate() string {
 	if x != nil {
 		return x.ValueDate
+	}
+	return ""
+}
+
+func (x *Transaction) GetReceivableDelta() string {
+	if x != nil && x.ReceivableDelta != nil {
+		return *x.ReceivableDelta
+	}
+	return ""
+}
+
+func (x *Transaction) GetReceivableAfter() string {
+	if x != nil && x.ReceivableAfter != nil {
+		return *x.ReceivableAfter
 	}
 	return ""
 }
@@ -611,8 +642,8 @@ var File_anton_v1_transactions_proto protoreflect.FileDescriptor
 
 const file_anton_v1_transactions_proto_rawDesc = "" +
 	"\n" +
-	"\x1banton/v1/transactions.proto\x12\banton.v1\x1a\x16anton/v1/options.proto\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xab\x01\n" +
-	"\x0fTransactionType\"\x97\x01\n" +
+	"\x1banton/v1/transactions.proto\x12\banton.v1\x1a\x16anton/v1/options.proto\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xf0\x01\n" +
+	"\x0fTransactionType\"\xdc\x01\n" +
 	"\x05Value\x12\x0f\n" +
 	"\vunspecified\x10\x00\x12\v\n" +
 	"\adeposit\x10\x01\x12\x0f\n" +
@@ -624,7 +655,11 @@ const file_anton_v1_transactions_proto_rawDesc = "" +
 	"\n" +
 	"\x06return\x10\a\x12\x0e\n" +
 	"\n" +
-	"adjustment\x10\b\"\xbd\x04\n" +
+	"adjustment\x10\b\x12\x14\n" +
+	"\x10deposit_reversal\x10\t\x12\x13\n" +
+	"\x0freturn_reversal\x10\n" +
+	"\x12\x18\n" +
+	"\x14receivable_repayment\x10\v\"\xd9\x05\n" +
 	"\vTransaction\x12\x17\n" +
 	"\x02id\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x18@R\x02id\x123\n" +
 	"\x04type\x18\x02 \x01(\x0e2\x1f.anton.v1.TransactionType.ValueR\x04type\x12$\n" +
@@ -644,10 +679,14 @@ const file_anton_v1_transactions_proto_rawDesc = "" +
 	"created_at\x18\v \x01(\v2\x1a.google.protobuf.TimestampR\tcreatedAt\x12'\n" +
 	"\n" +
 	"value_date\x18\f \x01(\tB\b\xbaH\x05r\x03\x98\x01\n" +
-	"R\tvalueDateB\f\n" +
+	"R\tvalueDate\x127\n" +
+	"\x10receivable_delta\x18\r \x01(\tB\a\xbaH\x04r\x02\x18 H\x02R\x0freceivableDelta\x88\x01\x01\x127\n" +
+	"\x10receivable_after\x18\x0e \x01(\tB\a\xbaH\x04r\x02\x18 H\x03R\x0freceivableAfter\x88\x01\x01B\f\n" +
 	"\n" +
 	"_payout_idB\x0e\n" +
-	"\f_exchange_id\"\xb3\x03\n" +
+	"\f_exchange_idB\x13\n" +
+	"\x11_receivable_deltaB\x13\n" +
+	"\x11_receivable_after\"\xb3\x03\n" +
 	"\x17ListTransactionsRequest\x12$\n" +
 	"\x05limit\x18\x01 \x01(\x05B\t\xbaH\x06\x1a\x04\x18d(\x01H\x00R\x05limit\x88\x01\x01\x12 \n" +
 	"\x06cursor\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\xc4\x13R\x06cursor\x12]\n" +

@@ -337,8 +337,10 @@ type Deposit struct {
 	Currency string `protobuf:"bytes,4,opt,name=currency,proto3" json:"currency,omitempty"`
 	// The bank's or your own reference.
 	Reference string `protobuf:"bytes,5,opt,name=reference,proto3" json:"reference,omitempty"`
-	// When it was booked.
-	CreatedAt     *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=created_at,json=createdAt,proto3" json:"created_at,omitempty"`
+	// When it was booked; when it was asked for, while it waits.
+	CreatedAt *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=created_at,json=createdAt,proto3" json:"created_at,omitempty"`
+	// The adjustment that another operator must approve; absent when the deposit is booked.
+	AdjustmentId  *string `protobuf:"bytes,7,opt,name=adjustment_id,json=adjustmentId,proto3,oneof" json:"adjustment_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -413,6 +415,13 @@ func (x *Deposit) GetCreatedAt() *timestamppb.Timestamp {
 		return x.CreatedAt
 	}
 	return nil
+}
+
+func (x *Deposit) GetAdjustmentId() string {
+	if x != nil && x.AdjustmentId != nil {
+		return *x.AdjustmentId
+	}
+	return ""
 }
 
 type CreateMerchantRequest struct {
@@ -1284,7 +1293,7 @@ const file_anton_ops_v1_merchants_proto_rawDesc = "" +
 	"\x05last4\x18\x05 \x01(\tB\a\xbaH\x04r\x02\x18\x04R\x05last4\x12\x1e\n" +
 	"\x03key\x18\x06 \x01(\tB\f\xbaH\x05r\x03\x18\x80\x01\xf0\xbb\x18\x01R\x03key\x129\n" +
 	"\n" +
-	"created_at\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\tcreatedAt\"\xf6\x01\n" +
+	"created_at\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\tcreatedAt\"\xbb\x02\n" +
 	"\aDeposit\x12\x17\n" +
 	"\x02id\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x18@R\x02id\x12(\n" +
 	"\vmerchant_id\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x18@R\n" +
@@ -1293,7 +1302,9 @@ const file_anton_ops_v1_merchants_proto_rawDesc = "" +
 	"\bcurrency\x18\x04 \x01(\tB\b\xbaH\x05r\x03\x98\x01\x03R\bcurrency\x12&\n" +
 	"\treference\x18\x05 \x01(\tB\b\xbaH\x05r\x03\x18\x8c\x01R\treference\x129\n" +
 	"\n" +
-	"created_at\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\tcreatedAt\"\xf9\x01\n" +
+	"created_at\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\tcreatedAt\x121\n" +
+	"\radjustment_id\x18\a \x01(\tB\a\xbaH\x04r\x02\x18@H\x00R\fadjustmentId\x88\x01\x01B\x10\n" +
+	"\x0e_adjustment_id\"\xf9\x01\n" +
 	"\x15CreateMerchantRequest\x12\x1e\n" +
 	"\x04name\x18\x01 \x01(\tB\n" +
 	"\xbaH\ar\x05\x10\x01\x18\xc8\x01R\x04name\x12a\n" +
@@ -1327,11 +1338,10 @@ const file_anton_ops_v1_merchants_proto_rawDesc = "" +
 	"\x05_nameB\x18\n" +
 	"\x16_rate_limit_multiplier\"D\n" +
 	"\x16UpdateMerchantResponse\x12*\n" +
-	"\x04data\x18\x01 \x01(\v2\x16.anton.ops.v1.MerchantR\x04data\"W\n" +
+	"\x04data\x18\x01 \x01(\v2\x16.anton.ops.v1.MerchantR\x04data\"[\n" +
 	"\x16SuspendMerchantRequest\x12\x19\n" +
-	"\x02id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\x02id\x12\"\n" +
-	"\x06reason\x18\x02 \x01(\tB\n" +
-	"\xbaH\ar\x05\x10\x01\x18\xf4\x03R\x06reason\"E\n" +
+	"\x02id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\x02id\x12&\n" +
+	"\x06reason\x18\x02 \x01(\tB\x0e\xbaH\ar\x05\x10\x01\x18\xf4\x03\x80\xbc\x18\x01R\x06reason\"E\n" +
 	"\x17SuspendMerchantResponse\x12*\n" +
 	"\x04data\x18\x01 \x01(\v2\x16.anton.ops.v1.MerchantR\x04data\"4\n" +
 	"\x17ActivateMerchantRequest\x12\x19\n" +
@@ -1453,6 +1463,7 @@ func file_anton_ops_v1_merchants_proto_init() {
 		return
 	}
 	file_anton_ops_v1_merchants_proto_msgTypes[1].OneofWrappers = []any{}
+	file_anton_ops_v1_merchants_proto_msgTypes[3].OneofWrappers = []any{}
 	file_anton_ops_v1_merchants_proto_msgTypes[4].OneofWrappers = []any{}
 	file_anton_ops_v1_merchants_proto_msgTypes[8].OneofWrappers = []any{}
 	file_anton_ops_v1_merchants_proto_msgTypes[9].OneofWrappers = []any{}

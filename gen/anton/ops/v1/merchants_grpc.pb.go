@@ -48,9 +48,13 @@ type MerchantsServiceClient interface {
 	SuspendMerchant(ctx context.Context, in *SuspendMerchantRequest, opts ...grpc.CallOption) (*SuspendMerchantResponse, error)
 	// Lets a suspended merchant do business again, within a second. For one that is active it changes nothing.
 	ActivateMerchant(ctx context.Context, in *ActivateMerchantRequest, opts ...grpc.CallOption) (*ActivateMerchantResponse, error)
-	// Issues an API key to a merchant. The key itself is shown in this answer only.
+	// Issues an API key to a merchant. The key itself is shown in this answer only, and in a replay of it: the same request with the same
+	// `Idempotency-Key` by the same operator within 24 hours.
 	CreateApiKey(ctx context.Context, in *CreateApiKeyRequest, opts ...grpc.CallOption) (*CreateApiKeyResponse, error)
-	// Records money that a merchant paid in, and makes it available.
+	// Records money that a merchant paid in, and makes it available. What the merchant owes is repaid first.
+	//
+	// In live it waits for another operator, as every adjustment: the answer names the adjustment to approve, and the deposit's id is what
+	// its transaction will have.
 	CreateDeposit(ctx context.Context, in *CreateDepositRequest, opts ...grpc.CallOption) (*CreateDepositResponse, error)
 }
 
@@ -161,9 +165,13 @@ type MerchantsServiceServer interface {
 	SuspendMerchant(context.Context, *SuspendMerchantRequest) (*SuspendMerchantResponse, error)
 	// Lets a suspended merchant do business again, within a second. For one that is active it changes nothing.
 	ActivateMerchant(context.Context, *ActivateMerchantRequest) (*ActivateMerchantResponse, error)
-	// Issues an API key to a merchant. The key itself is shown in this answer only.
+	// Issues an API key to a merchant. The key itself is shown in this answer only, and in a replay of it: the same request with the same
+	// `Idempotency-Key` by the same operator within 24 hours.
 	CreateApiKey(context.Context, *CreateApiKeyRequest) (*CreateApiKeyResponse, error)
-	// Records money that a merchant paid in, and makes it available.
+	// Records money that a merchant paid in, and makes it available. What the merchant owes is repaid first.
+	//
+	// In live it waits for another operator, as every adjustment: the answer names the adjustment to approve, and the deposit's id is what
+	// its transaction will have.
 	CreateDeposit(context.Context, *CreateDepositRequest) (*CreateDepositResponse, error)
 }
 

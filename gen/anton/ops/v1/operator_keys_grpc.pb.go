@@ -30,7 +30,8 @@ const (
 //
 // Operator keys let the operator's staff in, one key a person. The first one comes from the command line: `anton keys create`.
 type OperatorKeysServiceClient interface {
-	// Makes a key. Its text is shown in this answer only.
+	// Makes a key. Its text is shown in this answer only, and in a replay of it: the same request with the same `Idempotency-Key` by the
+	// same operator within 24 hours.
 	CreateOperatorKey(ctx context.Context, in *CreateOperatorKeyRequest, opts ...grpc.CallOption) (*CreateOperatorKeyResponse, error)
 	// Lists the operators' keys, newest first, without their texts. Revoked keys stay in the list.
 	ListOperatorKeys(ctx context.Context, in *ListOperatorKeysRequest, opts ...grpc.CallOption) (*ListOperatorKeysResponse, error)
@@ -82,7 +83,8 @@ func (c *operatorKeysServiceClient) RevokeOperatorKey(ctx context.Context, in *R
 //
 // Operator keys let the operator's staff in, one key a person. The first one comes from the command line: `anton keys create`.
 type OperatorKeysServiceServer interface {
-	// Makes a key. Its text is shown in this answer only.
+	// Makes a key. Its text is shown in this answer only, and in a replay of it: the same request with the same `Idempotency-Key` by the
+	// same operator within 24 hours.
 	CreateOperatorKey(context.Context, *CreateOperatorKeyRequest) (*CreateOperatorKeyResponse, error)
 	// Lists the operators' keys, newest first, without their texts. Revoked keys stay in the list.
 	ListOperatorKeys(context.Context, *ListOperatorKeysRequest) (*ListOperatorKeysResponse, error)
