@@ -9,6 +9,8 @@ import (
 
 	"github.com/joho/godotenv"
 	"github.com/lmittmann/tint"
+
+	"github.com/antonpayments/anton/server/risk"
 )
 
 // database is the settings that reach the database; every command that needs one has them.
@@ -27,12 +29,18 @@ type settings struct {
 	Keyset      string `help:"File with the encryption keys; required in live." env:"ANTON_KEYSET" type:"path" placeholder:"FILE"`
 	KeysetKMS   string `name:"keyset-kms-uri" help:"Key of a Vault (or OpenBao) that encrypts the file of --keyset, such as hcvault://vault.example.com:8200/transit/keys/anton; the file is in the clear when absent." env:"ANTON_KEYSET_KMS_URI" placeholder:"URI"`
 	HitFunds    string `name:"screening-hit-funds" help:"What happens to the money of a payout that sanctions screening stopped: release or keep_held. Live must choose; test releases." enum:",release,keep_held" default:"" env:"ANTON_SCREENING_HIT_FUNDS" placeholder:"POLICY"`
+	RiskModel   string `help:"Version of the risk model that payouts are scored by; the newest when absent." env:"ANTON_RISK_MODEL" placeholder:"VERSION"`
 	LogFormat   string `help:"text for people, json for machines; text on a terminal when absent." enum:",text,json" default:"" env:"ANTON_LOG_FORMAT"`
 	LogLevel    string `help:"Least level that is logged." enum:"debug,info,warn,error" default:"info" env:"ANTON_LOG_LEVEL"`
 }
 
 // check refuses settings that contradict each other, before anything is started.
 func (s *settings) check() error {
+	if s.RiskModel != "" {
+		if _, err := risk.Find(s.RiskModel); err != nil {
+			return fmt.Errorf("--risk-model (ANTON_RISK_MODEL): %w", err)
+		}
+	}
 	if s.Environment != "live" {
 		return nil
 	}
@@ -45,6 +53,12 @@ func (s *settings) check() error {
 		return errors.New("live needs --database-url (DATABASE_URL): the private PostgreSQL is for the sandbox")
 	}
 	return nil
+}
+
+// riskModel is the model that was chosen; nil for the newest.
+func (s *settings) riskModel() *risk.Model {
+	m, _ := risk.Find(s.RiskModel) // check has found it, or none was named
+	return m
 }
 
 func (s *settings) logger() *slog.Logger {

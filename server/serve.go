@@ -62,6 +62,7 @@ func serve(ctx context.Context, s *settings, out io.Writer, ready func(*sandboxF
 	defer renewOnHangup(ctx, keys, func() (*crypto.Keyset, error) { return readKeyset(ctx, s, pool, log) }, log)()
 	server, err := assembly.New(assembly.Config{
 		Pool: pool, Keys: keys, Clock: time.Now, Log: log, Environment: s.Environment, KeepHeld: s.HitFunds == "keep_held",
+		RiskModel: s.riskModel(),
 	})
 	if err != nil {
 		return err

@@ -80,7 +80,7 @@ func (q *Queries) MerchantFirst(ctx context.Context) (string, error) {
 }
 
 const merchantGet = `-- name: MerchantGet :one
-select id, name, country, status, rate_limit_multiplier, created_at, suspended_at, suspension_reason from merchants where id = $1
+select id, name, country, status, rate_limit_multiplier, created_at, suspended_at, suspension_reason, tier from merchants where id = $1
 `
 
 func (q *Queries) MerchantGet(ctx context.Context, id string) (Merchant, error) {
@@ -95,12 +95,13 @@ func (q *Queries) MerchantGet(ctx context.Context, id string) (Merchant, error) 
 		&i.CreatedAt,
 		&i.SuspendedAt,
 		&i.SuspensionReason,
+		&i.Tier,
 	)
 	return i, err
 }
 
 const merchantGetForUpdate = `-- name: MerchantGetForUpdate :one
-select id, name, country, status, rate_limit_multiplier, created_at, suspended_at, suspension_reason from merchants where id = $1 for no key update
+select id, name, country, status, rate_limit_multiplier, created_at, suspended_at, suspension_reason, tier from merchants where id = $1 for no key update
 `
 
 // Nothing that points at the merchant waits for this lock.
@@ -116,6 +117,7 @@ func (q *Queries) MerchantGetForUpdate(ctx context.Context, id string) (Merchant
 		&i.CreatedAt,
 		&i.SuspendedAt,
 		&i.SuspensionReason,
+		&i.Tier,
 	)
 	return i, err
 }
@@ -145,7 +147,7 @@ func (q *Queries) MerchantInsert(ctx context.Context, arg MerchantInsertParams) 
 }
 
 const merchantList = `-- name: MerchantList :many
-select id, name, country, status, rate_limit_multiplier, created_at, suspended_at, suspension_reason from merchants
+select id, name, country, status, rate_limit_multiplier, created_at, suspended_at, suspension_reason, tier from merchants
 where ($1::timestamptz is null or (created_at, id) < ($1::timestamptz, $2::text))
 order by created_at desc, id desc
 limit $3
@@ -175,6 +177,7 @@ func (q *Queries) MerchantList(ctx context.Context, arg MerchantListParams) ([]M
 			&i.CreatedAt,
 			&i.SuspendedAt,
 			&i.SuspensionReason,
+			&i.Tier,
 		); err != nil {
 			return nil, err
 		}
@@ -189,8 +192,8 @@ func (q *Queries) MerchantList(ctx context.Context, arg MerchantListParams) ([]M
 const merchantUpdate = `-- name: MerchantUpdate :exec
 update merchants
 set name = $1, rate_limit_multiplier = $2, status = $3, suspended_at = $4,
-    suspension_reason = $5
-where id = $6
+    suspension_reason = $5, tier = $6
+where id = $7
 `
 
 type MerchantUpdateParams struct {
@@ -199,6 +202,7 @@ type MerchantUpdateParams struct {
 	Status              MerchantStatus
 	SuspendedAt         *time.Time
 	SuspensionReason    string
+	Tier                MerchantTier
 	ID                  string
 }
 
@@ -209,6 +213,7 @@ func (q *Queries) MerchantUpdate(ctx context.Context, arg MerchantUpdateParams) 
 		arg.Status,
 		arg.SuspendedAt,
 		arg.SuspensionReason,
+		arg.Tier,
 		arg.ID,
 	)
 	return err

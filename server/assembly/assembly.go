@@ -3,6 +3,7 @@
 package assembly
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -33,6 +34,7 @@ import (
 	"github.com/antonpayments/anton/server/rails"
 	"github.com/antonpayments/anton/server/rails/sandbox"
 	"github.com/antonpayments/anton/server/reference"
+	"github.com/antonpayments/anton/server/risk"
 	"github.com/antonpayments/anton/server/screening"
 	"github.com/antonpayments/anton/server/unit"
 )
@@ -47,6 +49,8 @@ type Config struct {
 	Environment string
 	// KeepHeld keeps the money of payouts that sanctions screening stopped held until compliance decides.
 	KeepHeld bool
+	// RiskModel is what payouts are scored by; the newest when it is nil.
+	RiskModel *risk.Model
 }
 
 // A Server is all parts, ready to be given their listeners.
@@ -72,7 +76,7 @@ func New(c Config) (*Server, error) {
 	}
 	runner := &unit.Runner{Pool: c.Pool, Clock: c.Clock}
 
-	judge, registry := &engine.Engine{}, rails.NewRegistry()
+	judge, registry := &engine.Engine{Keys: c.Keys, Model: cmp.Or(c.RiskModel, risk.Latest())}, rails.NewRegistry()
 	if c.Environment == "test" {
 		list, err := screening.Sandbox()
 		if err != nil {

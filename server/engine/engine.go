@@ -12,6 +12,7 @@ import (
 	"github.com/cockroachdb/apd/v3"
 
 	"github.com/antonpayments/anton/gen/db"
+	"github.com/antonpayments/anton/server/crypto"
 	"github.com/antonpayments/anton/server/ids"
 	"github.com/antonpayments/anton/server/risk"
 	"github.com/antonpayments/anton/server/screening"
@@ -41,6 +42,9 @@ type Verdict struct {
 type Engine struct {
 	Lists []*screening.List
 	Force func(amount string) Outcome
+	Keys  *crypto.Keys
+	// Model is what scores are made by.
+	Model *risk.Model
 }
 
 // a judgement is a verdict on its way, with everything that is stored of it.
@@ -50,6 +54,7 @@ type judgement struct {
 	velocity  velocity.Decision
 	risk      risk.Result
 	facts     risk.Facts
+	country   string // of the account
 	forced    Outcome
 }
 
@@ -82,7 +87,7 @@ func (e *Engine) Evaluate(ctx context.Context, u *unit.Unit, merchant string, pa
 			return nil, err
 		}
 	}
-	return verdicts, nil
+	return verdicts, remember(ctx, u, merchant, judgements)
 }
 
 func (j *judgement) outcome() Outcome {
@@ -191,36 +196,6 @@ func lockUsage(ctx context.Context, u *unit.Unit, merchant string, rules []db.Ve
 		used[row.RuleID] = row.Used
 	}
 	return used, nil
-}
-
-func (e *Engine) scoreRisk(ctx context.Context, u *unit.Unit, merchant string, judgements []judgement) error {
-	rows, err := u.Read().EngineRiskFacts(ctx, db.EngineRiskFactsParams{
-		MerchantID: merchant, PayoutIds: payoutIDs(judgements), Now: u.Now,
-	})
-	if err != nil {
-		return fmt.Errorf("read the risk facts: %w", err)
-	}
-	facts := map[string]risk.Facts{}
-	for _, row := range rows {
-		median, err := row.MedianAmount.Float64()
-		if err != nil {
-			return fmt.Errorf("read the median of %s: %w", row.PayoutID, err)
-		}
-		facts[row.PayoutID] = risk.Facts{
-			Own:         risk.OwnFacts{Amounts: risk.Spread{Count: row.MedianOf, Median: median, High: 5 * median}},
-			Beneficiary: risk.BeneficiaryFacts{Age: row.BeneficiaryAgeSeconds, Completed: row.CompletedBefore, Returned: row.ReturnedBefore},
-		}
-	}
-	for i := range judgements {
-		j := &judgements[i]
-		j.facts = facts[j.payout.ID]
-		if j.facts.Amount, err = j.payout.SourceAmount.Float64(); err != nil {
-			return fmt.Errorf("read the amount of %s: %w", j.payout.ID, err)
-		}
-		j.facts.Currency, j.facts.Hour = j.payout.SourceCurrency, u.Now.Hour()
-		j.risk = risk.Score(risk.Latest(), j.facts)
-	}
-	return nil
 }
 
 // store queues the verdict with every stage's result and the facts that the score was made of.

@@ -78,6 +78,67 @@ func (MerchantStatus_Value) EnumDescriptor() ([]byte, []int) {
 	return file_anton_ops_v1_merchants_proto_rawDescGZIP(), []int{0, 0}
 }
 
+// The tiers.
+type MerchantTier_Value int32
+
+const (
+	// Never used.
+	MerchantTier_unspecified MerchantTier_Value = 0
+	// Known and trusted: few payouts are reviewed.
+	MerchantTier_low MerchantTier_Value = 1
+	// What every merchant begins with.
+	MerchantTier_standard MerchantTier_Value = 2
+	// Watched more closely.
+	MerchantTier_elevated MerchantTier_Value = 3
+	// Watched most closely: most first payouts to somebody are reviewed.
+	MerchantTier_high MerchantTier_Value = 4
+)
+
+// Enum value maps for MerchantTier_Value.
+var (
+	MerchantTier_Value_name = map[int32]string{
+		0: "unspecified",
+		1: "low",
+		2: "standard",
+		3: "elevated",
+		4: "high",
+	}
+	MerchantTier_Value_value = map[string]int32{
+		"unspecified": 0,
+		"low":         1,
+		"standard":    2,
+		"elevated":    3,
+		"high":        4,
+	}
+)
+
+func (x MerchantTier_Value) Enum() *MerchantTier_Value {
+	p := new(MerchantTier_Value)
+	*p = x
+	return p
+}
+
+func (x MerchantTier_Value) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (MerchantTier_Value) Descriptor() protoreflect.EnumDescriptor {
+	return file_anton_ops_v1_merchants_proto_enumTypes[1].Descriptor()
+}
+
+func (MerchantTier_Value) Type() protoreflect.EnumType {
+	return &file_anton_ops_v1_merchants_proto_enumTypes[1]
+}
+
+func (x MerchantTier_Value) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use MerchantTier_Value.Descriptor instead.
+func (MerchantTier_Value) EnumDescriptor() ([]byte, []int) {
+	return file_anton_ops_v1_merchants_proto_rawDescGZIP(), []int{1, 0}
+}
+
 // Whether a merchant may do business.
 type MerchantStatus struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -115,6 +176,43 @@ func (*MerchantStatus) Descriptor() ([]byte, []int) {
 	return file_anton_ops_v1_merchants_proto_rawDescGZIP(), []int{0}
 }
 
+// How risky you consider a merchant. The riskier, the lower the score from which a person decides on a payout.
+type MerchantTier struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MerchantTier) Reset() {
+	*x = MerchantTier{}
+	mi := &file_anton_ops_v1_merchants_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MerchantTier) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MerchantTier) ProtoMessage() {}
+
+func (x *MerchantTier) ProtoReflect() protoreflect.Message {
+	mi := &file_anton_ops_v1_merchants_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MerchantTier.ProtoReflect.Descriptor instead.
+func (*MerchantTier) Descriptor() ([]byte, []int) {
+	return file_anton_ops_v1_merchants_proto_rawDescGZIP(), []int{1}
+}
+
 // A customer of the platform.
 type Merchant struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -134,13 +232,15 @@ type Merchant struct {
 	SuspendedAt *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=suspended_at,json=suspendedAt,proto3,oneof" json:"suspended_at,omitempty"`
 	// Why it is suspended; absent when it is not. The merchant does not see it.
 	SuspensionReason *string `protobuf:"bytes,8,opt,name=suspension_reason,json=suspensionReason,proto3,oneof" json:"suspension_reason,omitempty"`
-	unknownFields    protoimpl.UnknownFields
-	sizeCache        protoimpl.SizeCache
+	// How risky you consider it. The merchant does not see it.
+	Tier          MerchantTier_Value `protobuf:"varint,20,opt,name=tier,proto3,enum=anton.ops.v1.MerchantTier_Value" json:"tier,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Merchant) Reset() {
 	*x = Merchant{}
-	mi := &file_anton_ops_v1_merchants_proto_msgTypes[1]
+	mi := &file_anton_ops_v1_merchants_proto_msgTypes[2]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -152,7 +252,7 @@ func (x *Merchant) String() string {
 func (*Merchant) ProtoMessage() {}
 
 func (x *Merchant) ProtoReflect() protoreflect.Message {
-	mi := &file_anton_ops_v1_merchants_proto_msgTypes[1]
+	mi := &file_anton_ops_v1_merchants_proto_msgTypes[2]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -165,7 +265,7 @@ func (x *Merchant) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Merchant.ProtoReflect.Descriptor instead.
 func (*Merchant) Descriptor() ([]byte, []int) {
-	return file_anton_ops_v1_merchants_proto_rawDescGZIP(), []int{1}
+	return file_anton_ops_v1_merchants_proto_rawDescGZIP(), []int{2}
 }
 
 func (x *Merchant) GetId() string {
@@ -224,6 +324,13 @@ func (x *Merchant) GetSuspensionReason() string {
 	return ""
 }
 
+func (x *Merchant) GetTier() MerchantTier_Value {
+	if x != nil {
+		return x.Tier
+	}
+	return MerchantTier_unspecified
+}
+
 // A merchant's API key as it is issued.
 type ApiKey struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -247,7 +354,7 @@ type ApiKey struct {
 
 func (x *ApiKey) Reset() {
 	*x = ApiKey{}
-	mi := &file_anton_ops_v1_merchants_proto_msgTypes[2]
+	mi := &file_anton_ops_v1_merchants_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -259,7 +366,7 @@ func (x *ApiKey) String() string {
 func (*ApiKey) ProtoMessage() {}
 
 func (x *ApiKey) ProtoReflect() protoreflect.Message {
-	mi := &file_anton_ops_v1_merchants_proto_msgTypes[2]
+	mi := &file_anton_ops_v1_merchants_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -272,7 +379,7 @@ func (x *ApiKey) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ApiKey.ProtoReflect.Descriptor instead.
 func (*ApiKey) Descriptor() ([]byte, []int) {
-	return file_anton_ops_v1_merchants_proto_rawDescGZIP(), []int{2}
+	return file_anton_ops_v1_merchants_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *ApiKey) GetId() string {
@@ -347,7 +454,7 @@ type Deposit struct {
 
 func (x *Deposit) Reset() {
 	*x = Deposit{}
-	mi := &file_anton_ops_v1_merchants_proto_msgTypes[3]
+	mi := &file_anton_ops_v1_merchants_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -359,7 +466,7 @@ func (x *Deposit) String() string {
 func (*Deposit) ProtoMessage() {}
 
 func (x *Deposit) ProtoReflect() protoreflect.Message {
-	mi := &file_anton_ops_v1_merchants_proto_msgTypes[3]
+	mi := &file_anton_ops_v1_merchants_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -372,7 +479,7 @@ func (x *Deposit) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Deposit.ProtoReflect.Descriptor instead.
 func (*Deposit) Descriptor() ([]byte, []int) {
-	return file_anton_ops_v1_merchants_proto_rawDescGZIP(), []int{3}
+	return file_anton_ops_v1_merchants_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *Deposit) GetId() string {
@@ -438,7 +545,7 @@ type CreateMerchantRequest struct {
 
 func (x *CreateMerchantRequest) Reset() {
 	*x = CreateMerchantRequest{}
-	mi := &file_anton_ops_v1_merchants_proto_msgTypes[4]
+	mi := &file_anton_ops_v1_merchants_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -450,7 +557,7 @@ func (x *CreateMerchantRequest) String() string {
 func (*CreateMerchantRequest) ProtoMessage() {}
 
 func (x *CreateMerchantRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_anton_ops_v1_merchants_proto_msgTypes[4]
+	mi := &file_anton_ops_v1_merchants_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -463,7 +570,7 @@ func (x *CreateMerchantRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateMerchantRequest.ProtoReflect.Descriptor instead.
 func (*CreateMerchantRequest) Descriptor() ([]byte, []int) {
-	return file_anton_ops_v1_merchants_proto_rawDescGZIP(), []int{4}
+	return file_anton_ops_v1_merchants_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *CreateMerchantRequest) GetName() string {
@@ -497,7 +604,7 @@ type CreateMerchantResponse struct {
 
 func (x *CreateMerchantResponse) Reset() {
 	*x = CreateMerchantResponse{}
-	mi := &file_anton_ops_v1_merchants_proto_msgTypes[5]
+	mi := &file_anton_ops_v1_merchants_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -509,7 +616,7 @@ func (x *CreateMerchantResponse) String() string {
 func (*CreateMerchantResponse) ProtoMessage() {}
 
 func (x *CreateMerchantResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_anton_ops_v1_merchants_proto_msgTypes[5]
+	mi := &file_anton_ops_v1_merchants_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -522,7 +629,7 @@ func (x *CreateMerchantResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateMerchantResponse.ProtoReflect.Descriptor instead.
 func (*CreateMerchantResponse) Descriptor() ([]byte, []int) {
-	return file_anton_ops_v1_merchants_proto_rawDescGZIP(), []int{5}
+	return file_anton_ops_v1_merchants_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *CreateMerchantResponse) GetData() *Merchant {
@@ -542,7 +649,7 @@ type GetMerchantRequest struct {
 
 func (x *GetMerchantRequest) Reset() {
 	*x = GetMerchantRequest{}
-	mi := &file_anton_ops_v1_merchants_proto_msgTypes[6]
+	mi := &file_anton_ops_v1_merchants_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -554,7 +661,7 @@ func (x *GetMerchantRequest) String() string {
 func (*GetMerchantRequest) ProtoMessage() {}
 
 func (x *GetMerchantRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_anton_ops_v1_merchants_proto_msgTypes[6]
+	mi := &file_anton_ops_v1_merchants_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -567,7 +674,7 @@ func (x *GetMerchantRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetMerchantRequest.ProtoReflect.Descriptor instead.
 func (*GetMerchantRequest) Descriptor() ([]byte, []int) {
-	return file_anton_ops_v1_merchants_proto_rawDescGZIP(), []int{6}
+	return file_anton_ops_v1_merchants_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *GetMerchantRequest) GetId() string {
@@ -587,7 +694,7 @@ type GetMerchantResponse struct {
 
 func (x *GetMerchantResponse) Reset() {
 	*x = GetMerchantResponse{}
-	mi := &file_anton_ops_v1_merchants_proto_msgTypes[7]
+	mi := &file_anton_ops_v1_merchants_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -599,7 +706,7 @@ func (x *GetMerchantResponse) String() string {
 func (*GetMerchantResponse) ProtoMessage() {}
 
 func (x *GetMerchantResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_anton_ops_v1_merchants_proto_msgTypes[7]
+	mi := &file_anton_ops_v1_merchants_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -612,7 +719,7 @@ func (x *GetMerchantResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetMerchantResponse.ProtoReflect.Descriptor instead.
 func (*GetMerchantResponse) Descriptor() ([]byte, []int) {
-	return file_anton_ops_v1_merchants_proto_rawDescGZIP(), []int{7}
+	return file_anton_ops_v1_merchants_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *GetMerchantResponse) GetData() *Merchant {
@@ -634,7 +741,7 @@ type ListMerchantsRequest struct {
 
 func (x *ListMerchantsRequest) Reset() {
 	*x = ListMerchantsRequest{}
-	mi := &file_anton_ops_v1_merchants_proto_msgTypes[8]
+	mi := &file_anton_ops_v1_merchants_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -646,7 +753,7 @@ func (x *ListMerchantsRequest) String() string {
 func (*ListMerchantsRequest) ProtoMessage() {}
 
 func (x *ListMerchantsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_anton_ops_v1_merchants_proto_msgTypes[8]
+	mi := &file_anton_ops_v1_merchants_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -659,7 +766,7 @@ func (x *ListMerchantsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListMerchantsRequest.ProtoReflect.Descriptor instead.
 func (*ListMerchantsRequest) Descriptor() ([]byte, []int) {
-	return file_anton_ops_v1_merchants_proto_rawDescGZIP(), []int{8}
+	return file_anton_ops_v1_merchants_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *ListMerchantsRequest) GetLimit() int32 {
@@ -690,7 +797,7 @@ type ListMerchantsResponse struct {
 
 func (x *ListMerchantsResponse) Reset() {
 	*x = ListMerchantsResponse{}
-	mi := &file_anton_ops_v1_merchants_proto_msgTypes[9]
+	mi := &file_anton_ops_v1_merchants_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -702,7 +809,7 @@ func (x *ListMerchantsResponse) String() string {
 func (*ListMerchantsResponse) ProtoMessage() {}
 
 func (x *ListMerchantsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_anton_ops_v1_merchants_proto_msgTypes[9]
+	mi := &file_anton_ops_v1_merchants_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -715,7 +822,7 @@ func (x *ListMerchantsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListMerchantsResponse.ProtoReflect.Descriptor instead.
 func (*ListMerchantsResponse) Descriptor() ([]byte, []int) {
-	return file_anton_ops_v1_merchants_proto_rawDescGZIP(), []int{9}
+	return file_anton_ops_v1_merchants_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *ListMerchantsResponse) GetData() []*Merchant {
@@ -747,13 +854,16 @@ type UpdateMerchantRequest struct {
 	Name *string `protobuf:"bytes,2,opt,name=name,proto3,oneof" json:"name,omitempty"`
 	// How many times the usual 1,000 requests a minute it may send.
 	RateLimitMultiplier *int32 `protobuf:"varint,3,opt,name=rate_limit_multiplier,json=rateLimitMultiplier,proto3,oneof" json:"rate_limit_multiplier,omitempty"`
-	unknownFields       protoimpl.UnknownFields
-	sizeCache           protoimpl.SizeCache
+	// How risky you consider it: `low`, `standard`, `elevated` or `high`. It counts from the next payout that is judged; the audit log
+	// keeps the tier before and after.
+	Tier          *MerchantTier_Value `protobuf:"varint,4,opt,name=tier,proto3,enum=anton.ops.v1.MerchantTier_Value,oneof" json:"tier,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *UpdateMerchantRequest) Reset() {
 	*x = UpdateMerchantRequest{}
-	mi := &file_anton_ops_v1_merchants_proto_msgTypes[10]
+	mi := &file_anton_ops_v1_merchants_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -765,7 +875,7 @@ func (x *UpdateMerchantRequest) String() string {
 func (*UpdateMerchantRequest) ProtoMessage() {}
 
 func (x *UpdateMerchantRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_anton_ops_v1_merchants_proto_msgTypes[10]
+	mi := &file_anton_ops_v1_merchants_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -778,7 +888,7 @@ func (x *UpdateMerchantRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UpdateMerchantRequest.ProtoReflect.Descriptor instead.
 func (*UpdateMerchantRequest) Descriptor() ([]byte, []int) {
-	return file_anton_ops_v1_merchants_proto_rawDescGZIP(), []int{10}
+	return file_anton_ops_v1_merchants_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *UpdateMerchantRequest) GetId() string {
@@ -802,6 +912,13 @@ func (x *UpdateMerchantRequest) GetRateLimitMultiplier() int32 {
 	return 0
 }
 
+func (x *UpdateMerchantRequest) GetTier() MerchantTier_Value {
+	if x != nil && x.Tier != nil {
+		return *x.Tier
+	}
+	return MerchantTier_unspecified
+}
+
 type UpdateMerchantResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The changed merchant.
@@ -812,7 +929,7 @@ type UpdateMerchantResponse struct {
 
 func (x *UpdateMerchantResponse) Reset() {
 	*x = UpdateMerchantResponse{}
-	mi := &file_anton_ops_v1_merchants_proto_msgTypes[11]
+	mi := &file_anton_ops_v1_merchants_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -824,7 +941,7 @@ func (x *UpdateMerchantResponse) String() string {
 func (*UpdateMerchantResponse) ProtoMessage() {}
 
 func (x *UpdateMerchantResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_anton_ops_v1_merchants_proto_msgTypes[11]
+	mi := &file_anton_ops_v1_merchants_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -837,7 +954,7 @@ func (x *UpdateMerchantResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UpdateMerchantResponse.ProtoReflect.Descriptor instead.
 func (*UpdateMerchantResponse) Descriptor() ([]byte, []int) {
-	return file_anton_ops_v1_merchants_proto_rawDescGZIP(), []int{11}
+	return file_anton_ops_v1_merchants_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *UpdateMerchantResponse) GetData() *Merchant {
@@ -859,7 +976,7 @@ type SuspendMerchantRequest struct {
 
 func (x *SuspendMerchantRequest) Reset() {
 	*x = SuspendMerchantRequest{}
-	mi := &file_anton_ops_v1_merchants_proto_msgTypes[12]
+	mi := &file_anton_ops_v1_merchants_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -871,7 +988,7 @@ func (x *SuspendMerchantRequest) String() string {
 func (*SuspendMerchantRequest) ProtoMessage() {}
 
 func (x *SuspendMerchantRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_anton_ops_v1_merchants_proto_msgTypes[12]
+	mi := &file_anton_ops_v1_merchants_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -884,7 +1001,7 @@ func (x *SuspendMerchantRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SuspendMerchantRequest.ProtoReflect.Descriptor instead.
 func (*SuspendMerchantRequest) Descriptor() ([]byte, []int) {
-	return file_anton_ops_v1_merchants_proto_rawDescGZIP(), []int{12}
+	return file_anton_ops_v1_merchants_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *SuspendMerchantRequest) GetId() string {
@@ -911,7 +1028,7 @@ type SuspendMerchantResponse struct {
 
 func (x *SuspendMerchantResponse) Reset() {
 	*x = SuspendMerchantResponse{}
-	mi := &file_anton_ops_v1_merchants_proto_msgTypes[13]
+	mi := &file_anton_ops_v1_merchants_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -923,7 +1040,7 @@ func (x *SuspendMerchantResponse) String() string {
 func (*SuspendMerchantResponse) ProtoMessage() {}
 
 func (x *SuspendMerchantResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_anton_ops_v1_merchants_proto_msgTypes[13]
+	mi := &file_anton_ops_v1_merchants_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -936,7 +1053,7 @@ func (x *SuspendMerchantResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SuspendMerchantResponse.ProtoReflect.Descriptor instead.
 func (*SuspendMerchantResponse) Descriptor() ([]byte, []int) {
-	return file_anton_ops_v1_merchants_proto_rawDescGZIP(), []int{13}
+	return file_anton_ops_v1_merchants_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *SuspendMerchantResponse) GetData() *Merchant {
@@ -956,7 +1073,7 @@ type ActivateMerchantRequest struct {
 
 func (x *ActivateMerchantRequest) Reset() {
 	*x = ActivateMerchantRequest{}
-	mi := &file_anton_ops_v1_merchants_proto_msgTypes[14]
+	mi := &file_anton_ops_v1_merchants_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -968,7 +1085,7 @@ func (x *ActivateMerchantRequest) String() string {
 func (*ActivateMerchantRequest) ProtoMessage() {}
 
 func (x *ActivateMerchantRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_anton_ops_v1_merchants_proto_msgTypes[14]
+	mi := &file_anton_ops_v1_merchants_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -981,7 +1098,7 @@ func (x *ActivateMerchantRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ActivateMerchantRequest.ProtoReflect.Descriptor instead.
 func (*ActivateMerchantRequest) Descriptor() ([]byte, []int) {
-	return file_anton_ops_v1_merchants_proto_rawDescGZIP(), []int{14}
+	return file_anton_ops_v1_merchants_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *ActivateMerchantRequest) GetId() string {
@@ -1001,7 +1118,7 @@ type ActivateMerchantResponse struct {
 
 func (x *ActivateMerchantResponse) Reset() {
 	*x = ActivateMerchantResponse{}
-	mi := &file_anton_ops_v1_merchants_proto_msgTypes[15]
+	mi := &file_anton_ops_v1_merchants_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1013,7 +1130,7 @@ func (x *ActivateMerchantResponse) String() string {
 func (*ActivateMerchantResponse) ProtoMessage() {}
 
 func (x *ActivateMerchantResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_anton_ops_v1_merchants_proto_msgTypes[15]
+	mi := &file_anton_ops_v1_merchants_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1026,7 +1143,7 @@ func (x *ActivateMerchantResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ActivateMerchantResponse.ProtoReflect.Descriptor instead.
 func (*ActivateMerchantResponse) Descriptor() ([]byte, []int) {
-	return file_anton_ops_v1_merchants_proto_rawDescGZIP(), []int{15}
+	return file_anton_ops_v1_merchants_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *ActivateMerchantResponse) GetData() *Merchant {
@@ -1050,7 +1167,7 @@ type CreateApiKeyRequest struct {
 
 func (x *CreateApiKeyRequest) Reset() {
 	*x = CreateApiKeyRequest{}
-	mi := &file_anton_ops_v1_merchants_proto_msgTypes[16]
+	mi := &file_anton_ops_v1_merchants_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1062,7 +1179,7 @@ func (x *CreateApiKeyRequest) String() string {
 func (*CreateApiKeyRequest) ProtoMessage() {}
 
 func (x *CreateApiKeyRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_anton_ops_v1_merchants_proto_msgTypes[16]
+	mi := &file_anton_ops_v1_merchants_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1075,7 +1192,7 @@ func (x *CreateApiKeyRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateApiKeyRequest.ProtoReflect.Descriptor instead.
 func (*CreateApiKeyRequest) Descriptor() ([]byte, []int) {
-	return file_anton_ops_v1_merchants_proto_rawDescGZIP(), []int{16}
+	return file_anton_ops_v1_merchants_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *CreateApiKeyRequest) GetMerchantId() string {
@@ -1109,7 +1226,7 @@ type CreateApiKeyResponse struct {
 
 func (x *CreateApiKeyResponse) Reset() {
 	*x = CreateApiKeyResponse{}
-	mi := &file_anton_ops_v1_merchants_proto_msgTypes[17]
+	mi := &file_anton_ops_v1_merchants_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1121,7 +1238,7 @@ func (x *CreateApiKeyResponse) String() string {
 func (*CreateApiKeyResponse) ProtoMessage() {}
 
 func (x *CreateApiKeyResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_anton_ops_v1_merchants_proto_msgTypes[17]
+	mi := &file_anton_ops_v1_merchants_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1134,7 +1251,7 @@ func (x *CreateApiKeyResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateApiKeyResponse.ProtoReflect.Descriptor instead.
 func (*CreateApiKeyResponse) Descriptor() ([]byte, []int) {
-	return file_anton_ops_v1_merchants_proto_rawDescGZIP(), []int{17}
+	return file_anton_ops_v1_merchants_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *CreateApiKeyResponse) GetData() *ApiKey {
@@ -1160,7 +1277,7 @@ type CreateDepositRequest struct {
 
 func (x *CreateDepositRequest) Reset() {
 	*x = CreateDepositRequest{}
-	mi := &file_anton_ops_v1_merchants_proto_msgTypes[18]
+	mi := &file_anton_ops_v1_merchants_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1172,7 +1289,7 @@ func (x *CreateDepositRequest) String() string {
 func (*CreateDepositRequest) ProtoMessage() {}
 
 func (x *CreateDepositRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_anton_ops_v1_merchants_proto_msgTypes[18]
+	mi := &file_anton_ops_v1_merchants_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1185,7 +1302,7 @@ func (x *CreateDepositRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateDepositRequest.ProtoReflect.Descriptor instead.
 func (*CreateDepositRequest) Descriptor() ([]byte, []int) {
-	return file_anton_ops_v1_merchants_proto_rawDescGZIP(), []int{18}
+	return file_anton_ops_v1_merchants_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *CreateDepositRequest) GetMerchantId() string {
@@ -1226,7 +1343,7 @@ type CreateDepositResponse struct {
 
 func (x *CreateDepositResponse) Reset() {
 	*x = CreateDepositResponse{}
-	mi := &file_anton_ops_v1_merchants_proto_msgTypes[19]
+	mi := &file_anton_ops_v1_merchants_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1238,7 +1355,7 @@ func (x *CreateDepositResponse) String() string {
 func (*CreateDepositResponse) ProtoMessage() {}
 
 func (x *CreateDepositResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_anton_ops_v1_merchants_proto_msgTypes[19]
+	mi := &file_anton_ops_v1_merchants_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1251,7 +1368,7 @@ func (x *CreateDepositResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateDepositResponse.ProtoReflect.Descriptor instead.
 func (*CreateDepositResponse) Descriptor() ([]byte, []int) {
-	return file_anton_ops_v1_merchants_proto_rawDescGZIP(), []int{19}
+	return file_anton_ops_v1_merchants_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *CreateDepositResponse) GetData() *Deposit {
@@ -1271,7 +1388,14 @@ const file_anton_ops_v1_merchants_proto_rawDesc = "" +
 	"\vunspecified\x10\x00\x12\n" +
 	"\n" +
 	"\x06active\x10\x01\x12\r\n" +
-	"\tsuspended\x10\x02\"\xc0\x03\n" +
+	"\tsuspended\x10\x02\"W\n" +
+	"\fMerchantTier\"G\n" +
+	"\x05Value\x12\x0f\n" +
+	"\vunspecified\x10\x00\x12\a\n" +
+	"\x03low\x10\x01\x12\f\n" +
+	"\bstandard\x10\x02\x12\f\n" +
+	"\belevated\x10\x03\x12\b\n" +
+	"\x04high\x10\x04\"\xf6\x03\n" +
 	"\bMerchant\x12\x17\n" +
 	"\x02id\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x18@R\x02id\x12\x1c\n" +
 	"\x04name\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\xc8\x01R\x04name\x12\"\n" +
@@ -1281,7 +1405,8 @@ const file_anton_ops_v1_merchants_proto_rawDesc = "" +
 	"\n" +
 	"created_at\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\tcreatedAt\x12B\n" +
 	"\fsuspended_at\x18\a \x01(\v2\x1a.google.protobuf.TimestampH\x00R\vsuspendedAt\x88\x01\x01\x12:\n" +
-	"\x11suspension_reason\x18\b \x01(\tB\b\xbaH\x05r\x03\x18\xf4\x03H\x01R\x10suspensionReason\x88\x01\x01B\x0f\n" +
+	"\x11suspension_reason\x18\b \x01(\tB\b\xbaH\x05r\x03\x18\xf4\x03H\x01R\x10suspensionReason\x88\x01\x01\x124\n" +
+	"\x04tier\x18\x14 \x01(\x0e2 .anton.ops.v1.MerchantTier.ValueR\x04tierB\x0f\n" +
 	"\r_suspended_atB\x14\n" +
 	"\x12_suspension_reason\"\x84\x02\n" +
 	"\x06ApiKey\x12\x17\n" +
@@ -1328,15 +1453,18 @@ const file_anton_ops_v1_merchants_proto_rawDesc = "" +
 	"\bhas_more\x18\x02 \x01(\bR\ahasMore\x12.\n" +
 	"\vnext_cursor\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x04H\x00R\n" +
 	"nextCursor\x88\x01\x01B\x0e\n" +
-	"\f_next_cursor\"\xbf\x01\n" +
+	"\f_next_cursor\"\x8f\x02\n" +
 	"\x15UpdateMerchantRequest\x12\x19\n" +
 	"\x02id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\x02id\x12#\n" +
 	"\x04name\x18\x02 \x01(\tB\n" +
 	"\xbaH\ar\x05\x10\x01\x18\xc8\x01H\x00R\x04name\x88\x01\x01\x12C\n" +
 	"\x15rate_limit_multiplier\x18\x03 \x01(\x05B\n" +
-	"\xbaH\a\x1a\x05\x18\xe8\a(\x01H\x01R\x13rateLimitMultiplier\x88\x01\x01B\a\n" +
+	"\xbaH\a\x1a\x05\x18\xe8\a(\x01H\x01R\x13rateLimitMultiplier\x88\x01\x01\x12E\n" +
+	"\x04tier\x18\x04 \x01(\x0e2 .anton.ops.v1.MerchantTier.ValueB\n" +
+	"\xbaH\a\x82\x01\x04\x10\x01 \x00H\x02R\x04tier\x88\x01\x01B\a\n" +
 	"\x05_nameB\x18\n" +
-	"\x16_rate_limit_multiplier\"D\n" +
+	"\x16_rate_limit_multiplierB\a\n" +
+	"\x05_tier\"D\n" +
 	"\x16UpdateMerchantResponse\x12*\n" +
 	"\x04data\x18\x01 \x01(\v2\x16.anton.ops.v1.MerchantR\x04data\"[\n" +
 	"\x16SuspendMerchantRequest\x12\x19\n" +
@@ -1363,20 +1491,20 @@ const file_anton_ops_v1_merchants_proto_rawDesc = "" +
 	"^[A-Z]{3}$\xfa\xbb\x18)an ISO 4217 code in capitals, such as USDR\bcurrency\x12&\n" +
 	"\treference\x18\x04 \x01(\tB\b\xbaH\x05r\x03\x18\x8c\x01R\treference\"B\n" +
 	"\x15CreateDepositResponse\x12)\n" +
-	"\x04data\x18\x01 \x01(\v2\x15.anton.ops.v1.DepositR\x04data2\xb2\x19\n" +
-	"\x10MerchantsService\x12\xe8\x02\n" +
-	"\x0eCreateMerchant\x12#.anton.ops.v1.CreateMerchantRequest\x1a$.anton.ops.v1.CreateMerchantResponse\"\x8a\x02\xa2\xbb\x18\x13\x10\x02\x1a\x0fmerchant.create\xaa\xbb\x18\xd2\x01\n" +
-	"*{\"name\":\"Acme Trading Ltd\",\"country\":\"GB\"}\x12\xa3\x01{\"data\":{\"id\":\"mer_cng3q8s6ek9kc5qg1h1g\",\"name\":\"Acme Trading Ltd\",\"country\":\"GB\",\"status\":\"active\",\"rate_limit_multiplier\":1,\"created_at\":\"2026-02-14T10:00:00Z\"}}\x82\xd3\xe4\x93\x02\x16:\x01*\"\x11/ops/v1/merchants\x12\xca\x02\n" +
-	"\vGetMerchant\x12 .anton.ops.v1.GetMerchantRequest\x1a!.anton.ops.v1.GetMerchantResponse\"\xf5\x01\xa2\xbb\x18\x02\x10\x01\xaa\xbb\x18\xc9\x01\n" +
-	"!{\"id\":\"mer_cng3q8s6ek9kc5qg1h1g\"}\x12\xa3\x01{\"data\":{\"id\":\"mer_cng3q8s6ek9kc5qg1h1g\",\"name\":\"Acme Trading Ltd\",\"country\":\"GB\",\"status\":\"active\",\"rate_limit_multiplier\":1,\"created_at\":\"2026-02-14T10:00:00Z\"}}\x82\xd3\xe4\x93\x02\x18\x12\x16/ops/v1/merchants/{id}\x90\x02\x01\x12\xc9\x02\n" +
-	"\rListMerchants\x12\".anton.ops.v1.ListMerchantsRequest\x1a#.anton.ops.v1.ListMerchantsResponse\"\xee\x01\xa2\xbb\x18\x02\x10\x01\xaa\xbb\x18\xc7\x01\n" +
-	"\f{\"limit\":20}\x12\xb6\x01{\"data\":[{\"id\":\"mer_cng3q8s6ek9kc5qg1h1g\",\"name\":\"Acme Trading Ltd\",\"country\":\"GB\",\"status\":\"active\",\"rate_limit_multiplier\":1,\"created_at\":\"2026-02-14T10:00:00Z\"}],\"has_more\":false}\x82\xd3\xe4\x93\x02\x13\x12\x11/ops/v1/merchants\x90\x02\x01\x12\xfe\x02\n" +
-	"\x0eUpdateMerchant\x12#.anton.ops.v1.UpdateMerchantRequest\x1a$.anton.ops.v1.UpdateMerchantResponse\"\xa0\x02\xa2\xbb\x18\x13\x10\x02\x1a\x0fmerchant.update\xaa\xbb\x18\xe3\x01\n" +
-	";{\"id\":\"mer_cng3q8s6ek9kc5qg1h1g\",\"rate_limit_multiplier\":5}\x12\xa3\x01{\"data\":{\"id\":\"mer_cng3q8s6ek9kc5qg1h1g\",\"name\":\"Acme Trading Ltd\",\"country\":\"GB\",\"status\":\"active\",\"rate_limit_multiplier\":5,\"created_at\":\"2026-02-14T10:00:00Z\"}}\x82\xd3\xe4\x93\x02\x1b:\x01*2\x16/ops/v1/merchants/{id}\x12\xe6\x03\n" +
-	"\x0fSuspendMerchant\x12$.anton.ops.v1.SuspendMerchantRequest\x1a%.anton.ops.v1.SuspendMerchantResponse\"\x85\x03\xa2\xbb\x18\x14\x10\x02\x1a\x10merchant.suspend\xaa\xbb\x18\xbf\x02\n" +
-	"B{\"id\":\"mer_cng3q8s6ek9kc5qg1h1g\",\"reason\":\"Documents are overdue\"}\x12\xf8\x01{\"data\":{\"id\":\"mer_cng3q8s6ek9kc5qg1h1g\",\"name\":\"Acme Trading Ltd\",\"country\":\"GB\",\"status\":\"suspended\",\"rate_limit_multiplier\":1,\"created_at\":\"2026-02-14T10:00:00Z\",\"suspended_at\":\"2026-02-20T10:00:00Z\",\"suspension_reason\":\"Documents are overdue\"}}\x82\xd3\xe4\x93\x02#:\x01*\"\x1e/ops/v1/merchants/{id}/suspend\x12\xf5\x02\n" +
-	"\x10ActivateMerchant\x12%.anton.ops.v1.ActivateMerchantRequest\x1a&.anton.ops.v1.ActivateMerchantResponse\"\x91\x02\xa2\xbb\x18\x15\x10\x02\x1a\x11merchant.activate\xaa\xbb\x18\xc9\x01\n" +
-	"!{\"id\":\"mer_cng3q8s6ek9kc5qg1h1g\"}\x12\xa3\x01{\"data\":{\"id\":\"mer_cng3q8s6ek9kc5qg1h1g\",\"name\":\"Acme Trading Ltd\",\"country\":\"GB\",\"status\":\"active\",\"rate_limit_multiplier\":1,\"created_at\":\"2026-02-14T10:00:00Z\"}}\x82\xd3\xe4\x93\x02$:\x01*\"\x1f/ops/v1/merchants/{id}/activate\x12\xc1\x03\n" +
+	"\x04data\x18\x01 \x01(\v2\x15.anton.ops.v1.DepositR\x04data2\xa6\x1a\n" +
+	"\x10MerchantsService\x12\xfa\x02\n" +
+	"\x0eCreateMerchant\x12#.anton.ops.v1.CreateMerchantRequest\x1a$.anton.ops.v1.CreateMerchantResponse\"\x9c\x02\xa2\xbb\x18\x13\x10\x02\x1a\x0fmerchant.create\xaa\xbb\x18\xe4\x01\n" +
+	"*{\"name\":\"Acme Trading Ltd\",\"country\":\"GB\"}\x12\xb5\x01{\"data\":{\"id\":\"mer_cng3q8s6ek9kc5qg1h1g\",\"name\":\"Acme Trading Ltd\",\"country\":\"GB\",\"status\":\"active\",\"rate_limit_multiplier\":1,\"tier\":\"standard\",\"created_at\":\"2026-02-14T10:00:00Z\"}}\x82\xd3\xe4\x93\x02\x16:\x01*\"\x11/ops/v1/merchants\x12\xdc\x02\n" +
+	"\vGetMerchant\x12 .anton.ops.v1.GetMerchantRequest\x1a!.anton.ops.v1.GetMerchantResponse\"\x87\x02\xa2\xbb\x18\x02\x10\x01\xaa\xbb\x18\xdb\x01\n" +
+	"!{\"id\":\"mer_cng3q8s6ek9kc5qg1h1g\"}\x12\xb5\x01{\"data\":{\"id\":\"mer_cng3q8s6ek9kc5qg1h1g\",\"name\":\"Acme Trading Ltd\",\"country\":\"GB\",\"status\":\"active\",\"rate_limit_multiplier\":1,\"tier\":\"standard\",\"created_at\":\"2026-02-14T10:00:00Z\"}}\x82\xd3\xe4\x93\x02\x18\x12\x16/ops/v1/merchants/{id}\x90\x02\x01\x12\xdb\x02\n" +
+	"\rListMerchants\x12\".anton.ops.v1.ListMerchantsRequest\x1a#.anton.ops.v1.ListMerchantsResponse\"\x80\x02\xa2\xbb\x18\x02\x10\x01\xaa\xbb\x18\xd9\x01\n" +
+	"\f{\"limit\":20}\x12\xc8\x01{\"data\":[{\"id\":\"mer_cng3q8s6ek9kc5qg1h1g\",\"name\":\"Acme Trading Ltd\",\"country\":\"GB\",\"status\":\"active\",\"rate_limit_multiplier\":1,\"tier\":\"standard\",\"created_at\":\"2026-02-14T10:00:00Z\"}],\"has_more\":false}\x82\xd3\xe4\x93\x02\x13\x12\x11/ops/v1/merchants\x90\x02\x01\x12\x98\x03\n" +
+	"\x0eUpdateMerchant\x12#.anton.ops.v1.UpdateMerchantRequest\x1a$.anton.ops.v1.UpdateMerchantResponse\"\xba\x02\xa2\xbb\x18\x13\x10\x02\x1a\x0fmerchant.update\xaa\xbb\x18\xfd\x01\n" +
+	"H{\"id\":\"mer_cng3q8s6ek9kc5qg1h1g\",\"rate_limit_multiplier\":5,\"tier\":\"low\"}\x12\xb0\x01{\"data\":{\"id\":\"mer_cng3q8s6ek9kc5qg1h1g\",\"name\":\"Acme Trading Ltd\",\"country\":\"GB\",\"status\":\"active\",\"rate_limit_multiplier\":5,\"tier\":\"low\",\"created_at\":\"2026-02-14T10:00:00Z\"}}\x82\xd3\xe4\x93\x02\x1b:\x01*2\x16/ops/v1/merchants/{id}\x12\xf8\x03\n" +
+	"\x0fSuspendMerchant\x12$.anton.ops.v1.SuspendMerchantRequest\x1a%.anton.ops.v1.SuspendMerchantResponse\"\x97\x03\xa2\xbb\x18\x14\x10\x02\x1a\x10merchant.suspend\xaa\xbb\x18\xd1\x02\n" +
+	"B{\"id\":\"mer_cng3q8s6ek9kc5qg1h1g\",\"reason\":\"Documents are overdue\"}\x12\x8a\x02{\"data\":{\"id\":\"mer_cng3q8s6ek9kc5qg1h1g\",\"name\":\"Acme Trading Ltd\",\"country\":\"GB\",\"status\":\"suspended\",\"rate_limit_multiplier\":1,\"tier\":\"standard\",\"created_at\":\"2026-02-14T10:00:00Z\",\"suspended_at\":\"2026-02-20T10:00:00Z\",\"suspension_reason\":\"Documents are overdue\"}}\x82\xd3\xe4\x93\x02#:\x01*\"\x1e/ops/v1/merchants/{id}/suspend\x12\x87\x03\n" +
+	"\x10ActivateMerchant\x12%.anton.ops.v1.ActivateMerchantRequest\x1a&.anton.ops.v1.ActivateMerchantResponse\"\xa3\x02\xa2\xbb\x18\x15\x10\x02\x1a\x11merchant.activate\xaa\xbb\x18\xdb\x01\n" +
+	"!{\"id\":\"mer_cng3q8s6ek9kc5qg1h1g\"}\x12\xb5\x01{\"data\":{\"id\":\"mer_cng3q8s6ek9kc5qg1h1g\",\"name\":\"Acme Trading Ltd\",\"country\":\"GB\",\"status\":\"active\",\"rate_limit_multiplier\":1,\"tier\":\"standard\",\"created_at\":\"2026-02-14T10:00:00Z\"}}\x82\xd3\xe4\x93\x02$:\x01*\"\x1f/ops/v1/merchants/{id}/activate\x12\xc1\x03\n" +
 	"\fCreateApiKey\x12!.anton.ops.v1.CreateApiKeyRequest\x1a\".anton.ops.v1.CreateApiKeyResponse\"\xe9\x02\xa2\xbb\x18\x12\x10\x02\x1a\x0eapi_key.create\xaa\xbb\x18\x9b\x02\n" +
 	"Q{\"merchant_id\":\"mer_cng3q8s6ek9kc5qg1h1g\",\"name\":\"Back office\",\"scopes\":[\"full\"]}\x12\xc5\x01{\"data\":{\"id\":\"key_cng3q8s6ek9kc5qg1h30\",\"merchant_id\":\"mer_cng3q8s6ek9kc5qg1h1g\",\"name\":\"Back office\",\"scopes\":[\"full\"],\"last4\":\"x7Qa\",\"key\":\"ak_test_…x7Qa\",\"created_at\":\"2026-02-14T10:00:00Z\"}}\x82\xd3\xe4\x93\x02-:\x01*\"(/ops/v1/merchants/{merchant_id}/api-keys\x12\xf3\x03\n" +
 	"\rCreateDeposit\x12\".anton.ops.v1.CreateDepositRequest\x1a#.anton.ops.v1.CreateDepositResponse\"\x98\x03\xa2\xbb\x18\x14\x10\x02\x1a\x0edeposit.create \x01\xaa\xbb\x18\xc8\x02\n" +
@@ -1394,67 +1522,71 @@ func file_anton_ops_v1_merchants_proto_rawDescGZIP() []byte {
 	return file_anton_ops_v1_merchants_proto_rawDescData
 }
 
-var file_anton_ops_v1_merchants_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_anton_ops_v1_merchants_proto_msgTypes = make([]protoimpl.MessageInfo, 20)
+var file_anton_ops_v1_merchants_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
+var file_anton_ops_v1_merchants_proto_msgTypes = make([]protoimpl.MessageInfo, 21)
 var file_anton_ops_v1_merchants_proto_goTypes = []any{
 	(MerchantStatus_Value)(0),        // 0: anton.ops.v1.MerchantStatus.Value
-	(*MerchantStatus)(nil),           // 1: anton.ops.v1.MerchantStatus
-	(*Merchant)(nil),                 // 2: anton.ops.v1.Merchant
-	(*ApiKey)(nil),                   // 3: anton.ops.v1.ApiKey
-	(*Deposit)(nil),                  // 4: anton.ops.v1.Deposit
-	(*CreateMerchantRequest)(nil),    // 5: anton.ops.v1.CreateMerchantRequest
-	(*CreateMerchantResponse)(nil),   // 6: anton.ops.v1.CreateMerchantResponse
-	(*GetMerchantRequest)(nil),       // 7: anton.ops.v1.GetMerchantRequest
-	(*GetMerchantResponse)(nil),      // 8: anton.ops.v1.GetMerchantResponse
-	(*ListMerchantsRequest)(nil),     // 9: anton.ops.v1.ListMerchantsRequest
-	(*ListMerchantsResponse)(nil),    // 10: anton.ops.v1.ListMerchantsResponse
-	(*UpdateMerchantRequest)(nil),    // 11: anton.ops.v1.UpdateMerchantRequest
-	(*UpdateMerchantResponse)(nil),   // 12: anton.ops.v1.UpdateMerchantResponse
-	(*SuspendMerchantRequest)(nil),   // 13: anton.ops.v1.SuspendMerchantRequest
-	(*SuspendMerchantResponse)(nil),  // 14: anton.ops.v1.SuspendMerchantResponse
-	(*ActivateMerchantRequest)(nil),  // 15: anton.ops.v1.ActivateMerchantRequest
-	(*ActivateMerchantResponse)(nil), // 16: anton.ops.v1.ActivateMerchantResponse
-	(*CreateApiKeyRequest)(nil),      // 17: anton.ops.v1.CreateApiKeyRequest
-	(*CreateApiKeyResponse)(nil),     // 18: anton.ops.v1.CreateApiKeyResponse
-	(*CreateDepositRequest)(nil),     // 19: anton.ops.v1.CreateDepositRequest
-	(*CreateDepositResponse)(nil),    // 20: anton.ops.v1.CreateDepositResponse
-	(*timestamppb.Timestamp)(nil),    // 21: google.protobuf.Timestamp
+	(MerchantTier_Value)(0),          // 1: anton.ops.v1.MerchantTier.Value
+	(*MerchantStatus)(nil),           // 2: anton.ops.v1.MerchantStatus
+	(*MerchantTier)(nil),             // 3: anton.ops.v1.MerchantTier
+	(*Merchant)(nil),                 // 4: anton.ops.v1.Merchant
+	(*ApiKey)(nil),                   // 5: anton.ops.v1.ApiKey
+	(*Deposit)(nil),                  // 6: anton.ops.v1.Deposit
+	(*CreateMerchantRequest)(nil),    // 7: anton.ops.v1.CreateMerchantRequest
+	(*CreateMerchantResponse)(nil),   // 8: anton.ops.v1.CreateMerchantResponse
+	(*GetMerchantRequest)(nil),       // 9: anton.ops.v1.GetMerchantRequest
+	(*GetMerchantResponse)(nil),      // 10: anton.ops.v1.GetMerchantResponse
+	(*ListMerchantsRequest)(nil),     // 11: anton.ops.v1.ListMerchantsRequest
+	(*ListMerchantsResponse)(nil),    // 12: anton.ops.v1.ListMerchantsResponse
+	(*UpdateMerchantRequest)(nil),    // 13: anton.ops.v1.UpdateMerchantRequest
+	(*UpdateMerchantResponse)(nil),   // 14: anton.ops.v1.UpdateMerchantResponse
+	(*SuspendMerchantRequest)(nil),   // 15: anton.ops.v1.SuspendMerchantRequest
+	(*SuspendMerchantResponse)(nil),  // 16: anton.ops.v1.SuspendMerchantResponse
+	(*ActivateMerchantRequest)(nil),  // 17: anton.ops.v1.ActivateMerchantRequest
+	(*ActivateMerchantResponse)(nil), // 18: anton.ops.v1.ActivateMerchantResponse
+	(*CreateApiKeyRequest)(nil),      // 19: anton.ops.v1.CreateApiKeyRequest
+	(*CreateApiKeyResponse)(nil),     // 20: anton.ops.v1.CreateApiKeyResponse
+	(*CreateDepositRequest)(nil),     // 21: anton.ops.v1.CreateDepositRequest
+	(*CreateDepositResponse)(nil),    // 22: anton.ops.v1.CreateDepositResponse
+	(*timestamppb.Timestamp)(nil),    // 23: google.protobuf.Timestamp
 }
 var file_anton_ops_v1_merchants_proto_depIdxs = []int32{
 	0,  // 0: anton.ops.v1.Merchant.status:type_name -> anton.ops.v1.MerchantStatus.Value
-	21, // 1: anton.ops.v1.Merchant.created_at:type_name -> google.protobuf.Timestamp
-	21, // 2: anton.ops.v1.Merchant.suspended_at:type_name -> google.protobuf.Timestamp
-	21, // 3: anton.ops.v1.ApiKey.created_at:type_name -> google.protobuf.Timestamp
-	21, // 4: anton.ops.v1.Deposit.created_at:type_name -> google.protobuf.Timestamp
-	2,  // 5: anton.ops.v1.CreateMerchantResponse.data:type_name -> anton.ops.v1.Merchant
-	2,  // 6: anton.ops.v1.GetMerchantResponse.data:type_name -> anton.ops.v1.Merchant
-	2,  // 7: anton.ops.v1.ListMerchantsResponse.data:type_name -> anton.ops.v1.Merchant
-	2,  // 8: anton.ops.v1.UpdateMerchantResponse.data:type_name -> anton.ops.v1.Merchant
-	2,  // 9: anton.ops.v1.SuspendMerchantResponse.data:type_name -> anton.ops.v1.Merchant
-	2,  // 10: anton.ops.v1.ActivateMerchantResponse.data:type_name -> anton.ops.v1.Merchant
-	3,  // 11: anton.ops.v1.CreateApiKeyResponse.data:type_name -> anton.ops.v1.ApiKey
-	4,  // 12: anton.ops.v1.CreateDepositResponse.data:type_name -> anton.ops.v1.Deposit
-	5,  // 13: anton.ops.v1.MerchantsService.CreateMerchant:input_type -> anton.ops.v1.CreateMerchantRequest
-	7,  // 14: anton.ops.v1.MerchantsService.GetMerchant:input_type -> anton.ops.v1.GetMerchantRequest
-	9,  // 15: anton.ops.v1.MerchantsService.ListMerchants:input_type -> anton.ops.v1.ListMerchantsRequest
-	11, // 16: anton.ops.v1.MerchantsService.UpdateMerchant:input_type -> anton.ops.v1.UpdateMerchantRequest
-	13, // 17: anton.ops.v1.MerchantsService.SuspendMerchant:input_type -> anton.ops.v1.SuspendMerchantRequest
-	15, // 18: anton.ops.v1.MerchantsService.ActivateMerchant:input_type -> anton.ops.v1.ActivateMerchantRequest
-	17, // 19: anton.ops.v1.MerchantsService.CreateApiKey:input_type -> anton.ops.v1.CreateApiKeyRequest
-	19, // 20: anton.ops.v1.MerchantsService.CreateDeposit:input_type -> anton.ops.v1.CreateDepositRequest
-	6,  // 21: anton.ops.v1.MerchantsService.CreateMerchant:output_type -> anton.ops.v1.CreateMerchantResponse
-	8,  // 22: anton.ops.v1.MerchantsService.GetMerchant:output_type -> anton.ops.v1.GetMerchantResponse
-	10, // 23: anton.ops.v1.MerchantsService.ListMerchants:output_type -> anton.ops.v1.ListMerchantsResponse
-	12, // 24: anton.ops.v1.MerchantsService.UpdateMerchant:output_type -> anton.ops.v1.UpdateMerchantResponse
-	14, // 25: anton.ops.v1.MerchantsService.SuspendMerchant:output_type -> anton.ops.v1.SuspendMerchantResponse
-	16, // 26: anton.ops.v1.MerchantsService.ActivateMerchant:output_type -> anton.ops.v1.ActivateMerchantResponse
-	18, // 27: anton.ops.v1.MerchantsService.CreateApiKey:output_type -> anton.ops.v1.CreateApiKeyResponse
-	20, // 28: anton.ops.v1.MerchantsService.CreateDeposit:output_type -> anton.ops.v1.CreateDepositResponse
-	21, // [21:29] is the sub-list for method output_type
-	13, // [13:21] is the sub-list for method input_type
-	13, // [13:13] is the sub-list for extension type_name
-	13, // [13:13] is the sub-list for extension extendee
-	0,  // [0:13] is the sub-list for field type_name
+	23, // 1: anton.ops.v1.Merchant.created_at:type_name -> google.protobuf.Timestamp
+	23, // 2: anton.ops.v1.Merchant.suspended_at:type_name -> google.protobuf.Timestamp
+	1,  // 3: anton.ops.v1.Merchant.tier:type_name -> anton.ops.v1.MerchantTier.Value
+	23, // 4: anton.ops.v1.ApiKey.created_at:type_name -> google.protobuf.Timestamp
+	23, // 5: anton.ops.v1.Deposit.created_at:type_name -> google.protobuf.Timestamp
+	4,  // 6: anton.ops.v1.CreateMerchantResponse.data:type_name -> anton.ops.v1.Merchant
+	4,  // 7: anton.ops.v1.GetMerchantResponse.data:type_name -> anton.ops.v1.Merchant
+	4,  // 8: anton.ops.v1.ListMerchantsResponse.data:type_name -> anton.ops.v1.Merchant
+	1,  // 9: anton.ops.v1.UpdateMerchantRequest.tier:type_name -> anton.ops.v1.MerchantTier.Value
+	4,  // 10: anton.ops.v1.UpdateMerchantResponse.data:type_name -> anton.ops.v1.Merchant
+	4,  // 11: anton.ops.v1.SuspendMerchantResponse.data:type_name -> anton.ops.v1.Merchant
+	4,  // 12: anton.ops.v1.ActivateMerchantResponse.data:type_name -> anton.ops.v1.Merchant
+	5,  // 13: anton.ops.v1.CreateApiKeyResponse.data:type_name -> anton.ops.v1.ApiKey
+	6,  // 14: anton.ops.v1.CreateDepositResponse.data:type_name -> anton.ops.v1.Deposit
+	7,  // 15: anton.ops.v1.MerchantsService.CreateMerchant:input_type -> anton.ops.v1.CreateMerchantRequest
+	9,  // 16: anton.ops.v1.MerchantsService.GetMerchant:input_type -> anton.ops.v1.GetMerchantRequest
+	11, // 17: anton.ops.v1.MerchantsService.ListMerchants:input_type -> anton.ops.v1.ListMerchantsRequest
+	13, // 18: anton.ops.v1.MerchantsService.UpdateMerchant:input_type -> anton.ops.v1.UpdateMerchantRequest
+	15, // 19: anton.ops.v1.MerchantsService.SuspendMerchant:input_type -> anton.ops.v1.SuspendMerchantRequest
+	17, // 20: anton.ops.v1.MerchantsService.ActivateMerchant:input_type -> anton.ops.v1.ActivateMerchantRequest
+	19, // 21: anton.ops.v1.MerchantsService.CreateApiKey:input_type -> anton.ops.v1.CreateApiKeyRequest
+	21, // 22: anton.ops.v1.MerchantsService.CreateDeposit:input_type -> anton.ops.v1.CreateDepositRequest
+	8,  // 23: anton.ops.v1.MerchantsService.CreateMerchant:output_type -> anton.ops.v1.CreateMerchantResponse
+	10, // 24: anton.ops.v1.MerchantsService.GetMerchant:output_type -> anton.ops.v1.GetMerchantResponse
+	12, // 25: anton.ops.v1.MerchantsService.ListMerchants:output_type -> anton.ops.v1.ListMerchantsResponse
+	14, // 26: anton.ops.v1.MerchantsService.UpdateMerchant:output_type -> anton.ops.v1.UpdateMerchantResponse
+	16, // 27: anton.ops.v1.MerchantsService.SuspendMerchant:output_type -> anton.ops.v1.SuspendMerchantResponse
+	18, // 28: anton.ops.v1.MerchantsService.ActivateMerchant:output_type -> anton.ops.v1.ActivateMerchantResponse
+	20, // 29: anton.ops.v1.MerchantsService.CreateApiKey:output_type -> anton.ops.v1.CreateApiKeyResponse
+	22, // 30: anton.ops.v1.MerchantsService.CreateDeposit:output_type -> anton.ops.v1.CreateDepositResponse
+	23, // [23:31] is the sub-list for method output_type
+	15, // [15:23] is the sub-list for method input_type
+	15, // [15:15] is the sub-list for extension type_name
+	15, // [15:15] is the sub-list for extension extendee
+	0,  // [0:15] is the sub-list for field type_name
 }
 
 func init() { file_anton_ops_v1_merchants_proto_init() }
@@ -1462,19 +1594,19 @@ func file_anton_ops_v1_merchants_proto_init() {
 	if File_anton_ops_v1_merchants_proto != nil {
 		return
 	}
-	file_anton_ops_v1_merchants_proto_msgTypes[1].OneofWrappers = []any{}
-	file_anton_ops_v1_merchants_proto_msgTypes[3].OneofWrappers = []any{}
+	file_anton_ops_v1_merchants_proto_msgTypes[2].OneofWrappers = []any{}
 	file_anton_ops_v1_merchants_proto_msgTypes[4].OneofWrappers = []any{}
-	file_anton_ops_v1_merchants_proto_msgTypes[8].OneofWrappers = []any{}
+	file_anton_ops_v1_merchants_proto_msgTypes[5].OneofWrappers = []any{}
 	file_anton_ops_v1_merchants_proto_msgTypes[9].OneofWrappers = []any{}
 	file_anton_ops_v1_merchants_proto_msgTypes[10].OneofWrappers = []any{}
+	file_anton_ops_v1_merchants_proto_msgTypes[11].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_anton_ops_v1_merchants_proto_rawDesc), len(file_anton_ops_v1_merchants_proto_rawDesc)),
-			NumEnums:      1,
-			NumMessages:   20,
+			NumEnums:      2,
+			NumMessages:   21,
 			NumExtensions: 0,
 			NumServices:   1,
 		},
