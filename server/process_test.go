@@ -166,6 +166,66 @@ func TestTwoProcessesOnOneDatabase(t *testing.T) {
 	other.stop(t)
 }
 
+// TestTwoProcessesShareACap has 64 payouts evaluated by two real processes, under a rule that lets 10 pass.
+func TestTwoProcessesShareACap(t *testing.T) {
+	t.Parallel()
+	database := testserver.Database(t)
+	env := []string{"DATABASE_URL=" + testserver.DSN(t, "anton_app", database), "ANTON_MIGRATE_URL=" + testserver.DSN(t, "anton_owner", database)}
+	data := t.TempDir()
+	one := start(t, data, env...)
+	other := start(t, data, env...)
+	one.sandbox.URL, other.sandbox.URL = portOf(t, one, other)
+	operator := *one
+	operator.sandbox = &sandboxFile{URL: one.sandbox.URL, APIKey: one.sandbox.OpsKey}
+	operator.must(t, "PATCH", "/ops/v1/velocity/rules/vr_00000000000000000001", "", `{"threshold":"10"}`)
+	maria := one.must(t, "POST", "/v1/beneficiaries", "", testserver.Maria)["id"].(string)
+
+	answers := race(t, one, other, func(p *process, i int) (int, string, error) {
+		status, _, err := p.send("POST", "/v1/payouts", fmt.Sprint("cap ", i), `{"beneficiary_id":"`+maria+`","amount":"1.00","currency":"USD"}`)
+		return status, "", err
+	})
+	if answers["201 "] != 64 {
+		t.Fatalf("created: %v", answers)
+	}
+	deadline := time.Now().Add(2 * time.Minute)
+	for now := range time.Tick(100 * time.Millisecond) {
+		blocked, open := 0, 0
+		for _, p := range one.list(t, "/v1/payouts?limit=100") {
+			switch p["status"] {
+			case "velocity_blocked":
+				blocked++
+			case "created", "pending_screening", "pending_approval":
+				open++
+			}
+		}
+		if open == 0 {
+			if blocked != 54 {
+				t.Errorf("%d of 64 payouts were blocked by a cap of 10", blocked)
+			}
+			break
+		}
+		if now.After(deadline) {
+			t.Fatalf("%d payouts are not evaluated", open)
+		}
+	}
+	one.stop(t)
+	other.stop(t)
+}
+
+// list reads a list.
+func (p *process) list(t *testing.T, path string) []map[string]any {
+	t.Helper()
+	status, text, err := p.send("GET", path, "", "")
+	if err != nil || status != http.StatusOK {
+		t.Fatalf("GET %s: %d %s %v", path, status, text, err)
+	}
+	var envelope struct{ Data []map[string]any }
+	if err := json.Unmarshal([]byte(text), &envelope); err != nil {
+		t.Fatalf("GET %s: %v: %s", path, err, text)
+	}
+	return envelope.Data
+}
+
 // portOf tells the two apart: both wrote their address into the same sandbox.env, the later one last.
 func portOf(t *testing.T, one, other *process) (string, string) {
 	t.Helper()

@@ -11,7 +11,8 @@ import (
 )
 
 const apiKeyByHash = `-- name: ApiKeyByHash :one
-select k.id, k.merchant_id, k.scopes, k.expires_at, m.status, m.rate_limit_multiplier
+select k.id, k.merchant_id, k.scopes, k.expires_at, m.status, m.rate_limit_multiplier,
+       array(select e.entitlement from merchant_entitlements e where e.merchant_id = m.id)::text[] as entitlements
 from api_keys k join merchants m on m.id = k.merchant_id
 where k.hash = $1 and k.revoked_at is null
 `
@@ -23,6 +24,7 @@ type ApiKeyByHashRow struct {
 	ExpiresAt           *time.Time
 	Status              MerchantStatus
 	RateLimitMultiplier int32
+	Entitlements        []string
 }
 
 // Whose key it is, until when, and what its merchant may do. Revoked keys do not answer.
@@ -36,6 +38,7 @@ func (q *Queries) ApiKeyByHash(ctx context.Context, hash []byte) (ApiKeyByHashRo
 		&i.ExpiresAt,
 		&i.Status,
 		&i.RateLimitMultiplier,
+		&i.Entitlements,
 	)
 	return i, err
 }
@@ -66,6 +69,59 @@ func (q *Queries) ApiKeyInsert(ctx context.Context, arg ApiKeyInsertParams) erro
 		arg.CreatedAt,
 	)
 	return err
+}
+
+const entitlementGrant = `-- name: EntitlementGrant :exec
+insert into merchant_entitlements (merchant_id, entitlement, granted_at) values ($1, $2, $3) on conflict do nothing
+`
+
+type EntitlementGrantParams struct {
+	MerchantID  string
+	Entitlement string
+	GrantedAt   time.Time
+}
+
+func (q *Queries) EntitlementGrant(ctx context.Context, arg EntitlementGrantParams) error {
+	_, err := q.db.Exec(ctx, entitlementGrant, arg.MerchantID, arg.Entitlement, arg.GrantedAt)
+	return err
+}
+
+const entitlementRevoke = `-- name: EntitlementRevoke :exec
+delete from merchant_entitlements where merchant_id = $1 and entitlement = $2
+`
+
+func (q *Queries) EntitlementRevoke(ctx context.Context, merchantID string, entitlement string) error {
+	_, err := q.db.Exec(ctx, entitlementRevoke, merchantID, entitlement)
+	return err
+}
+
+const entitlementsOf = `-- name: EntitlementsOf :many
+select merchant_id, entitlement from merchant_entitlements where merchant_id = any($1::text[]) order by entitlement
+`
+
+type EntitlementsOfRow struct {
+	MerchantID  string
+	Entitlement string
+}
+
+func (q *Queries) EntitlementsOf(ctx context.Context, merchantIds []string) ([]EntitlementsOfRow, error) {
+	rows, err := q.db.Query(ctx, entitlementsOf, merchantIds)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []EntitlementsOfRow{}
+	for rows.Next() {
+		var i EntitlementsOfRow
+		if err := rows.Scan(&i.MerchantID, &i.Entitlement); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const merchantFirst = `-- name: MerchantFirst :one

@@ -839,52 +839,264 @@ func AllRiskCounterpartyKindValues() []RiskCounterpartyKind {
 	}
 }
 
-type VelocityRuleType string
+type VelocityAction string
 
 const (
-	VelocityRuleTypeAmountPerWindow VelocityRuleType = "amount_per_window"
-	VelocityRuleTypeCountPerWindow  VelocityRuleType = "count_per_window"
+	VelocityActionBlock  VelocityAction = "block"
+	VelocityActionReview VelocityAction = "review"
 )
 
-func (e *VelocityRuleType) Scan(src interface{}) error {
+func (e *VelocityAction) Scan(src interface{}) error {
 	switch s := src.(type) {
 	case []byte:
-		*e = VelocityRuleType(s)
+		*e = VelocityAction(s)
 	case string:
-		*e = VelocityRuleType(s)
+		*e = VelocityAction(s)
 	default:
-		return fmt.Errorf("unsupported scan type for VelocityRuleType: %T", src)
+		return fmt.Errorf("unsupported scan type for VelocityAction: %T", src)
 	}
 	return nil
 }
 
-type NullVelocityRuleType struct {
-	VelocityRuleType VelocityRuleType
-	Valid            bool // Valid is true if VelocityRuleType is not NULL
+type NullVelocityAction struct {
+	VelocityAction VelocityAction
+	Valid          bool // Valid is true if VelocityAction is not NULL
 }
 
 // Scan implements the Scanner interface.
-func (ns *NullVelocityRuleType) Scan(value interface{}) error {
+func (ns *NullVelocityAction) Scan(value interface{}) error {
 	if value == nil {
-		ns.VelocityRuleType, ns.Valid = "", false
+		ns.VelocityAction, ns.Valid = "", false
 		return nil
 	}
 	ns.Valid = true
-	return ns.VelocityRuleType.Scan(value)
+	return ns.VelocityAction.Scan(value)
 }
 
 // Value implements the driver Valuer interface.
-func (ns NullVelocityRuleType) Value() (driver.Value, error) {
+func (ns NullVelocityAction) Value() (driver.Value, error) {
 	if !ns.Valid {
 		return nil, nil
 	}
-	return string(ns.VelocityRuleType), nil
+	return string(ns.VelocityAction), nil
 }
 
-func AllVelocityRuleTypeValues() []VelocityRuleType {
-	return []VelocityRuleType{
-		VelocityRuleTypeAmountPerWindow,
-		VelocityRuleTypeCountPerWindow,
+func AllVelocityActionValues() []VelocityAction {
+	return []VelocityAction{
+		VelocityActionBlock,
+		VelocityActionReview,
+	}
+}
+
+type VelocityMode string
+
+const (
+	VelocityModeEnforce VelocityMode = "enforce"
+	VelocityModeShadow  VelocityMode = "shadow"
+)
+
+func (e *VelocityMode) Scan(src interface{}) error {
+	switch s := src.(type) {
+	case []byte:
+		*e = VelocityMode(s)
+	case string:
+		*e = VelocityMode(s)
+	default:
+		return fmt.Errorf("unsupported scan type for VelocityMode: %T", src)
+	}
+	return nil
+}
+
+type NullVelocityMode struct {
+	VelocityMode VelocityMode
+	Valid        bool // Valid is true if VelocityMode is not NULL
+}
+
+// Scan implements the Scanner interface.
+func (ns *NullVelocityMode) Scan(value interface{}) error {
+	if value == nil {
+		ns.VelocityMode, ns.Valid = "", false
+		return nil
+	}
+	ns.Valid = true
+	return ns.VelocityMode.Scan(value)
+}
+
+// Value implements the driver Valuer interface.
+func (ns NullVelocityMode) Value() (driver.Value, error) {
+	if !ns.Valid {
+		return nil, nil
+	}
+	return string(ns.VelocityMode), nil
+}
+
+func AllVelocityModeValues() []VelocityMode {
+	return []VelocityMode{
+		VelocityModeEnforce,
+		VelocityModeShadow,
+	}
+}
+
+type VelocityScope string
+
+const (
+	VelocityScopeMerchant    VelocityScope = "merchant"
+	VelocityScopeBeneficiary VelocityScope = "beneficiary"
+	VelocityScopeInstrument  VelocityScope = "instrument"
+	VelocityScopeCountry     VelocityScope = "country"
+	VelocityScopeMethod      VelocityScope = "method"
+)
+
+func (e *VelocityScope) Scan(src interface{}) error {
+	switch s := src.(type) {
+	case []byte:
+		*e = VelocityScope(s)
+	case string:
+		*e = VelocityScope(s)
+	default:
+		return fmt.Errorf("unsupported scan type for VelocityScope: %T", src)
+	}
+	return nil
+}
+
+type NullVelocityScope struct {
+	VelocityScope VelocityScope
+	Valid         bool // Valid is true if VelocityScope is not NULL
+}
+
+// Scan implements the Scanner interface.
+func (ns *NullVelocityScope) Scan(value interface{}) error {
+	if value == nil {
+		ns.VelocityScope, ns.Valid = "", false
+		return nil
+	}
+	ns.Valid = true
+	return ns.VelocityScope.Scan(value)
+}
+
+// Value implements the driver Valuer interface.
+func (ns NullVelocityScope) Value() (driver.Value, error) {
+	if !ns.Valid {
+		return nil, nil
+	}
+	return string(ns.VelocityScope), nil
+}
+
+func AllVelocityScopeValues() []VelocityScope {
+	return []VelocityScope{
+		VelocityScopeMerchant,
+		VelocityScopeBeneficiary,
+		VelocityScopeInstrument,
+		VelocityScopeCountry,
+		VelocityScopeMethod,
+	}
+}
+
+type VelocityType string
+
+const (
+	VelocityTypeMaxAmountPerPayout        VelocityType = "max_amount_per_payout"
+	VelocityTypeAmountPerWindow           VelocityType = "amount_per_window"
+	VelocityTypeCountPerWindow            VelocityType = "count_per_window"
+	VelocityTypeNewBeneficiariesPerWindow VelocityType = "new_beneficiaries_per_window"
+	VelocityTypeBlockedCountry            VelocityType = "blocked_country"
+	VelocityTypeAllowedCountries          VelocityType = "allowed_countries"
+)
+
+func (e *VelocityType) Scan(src interface{}) error {
+	switch s := src.(type) {
+	case []byte:
+		*e = VelocityType(s)
+	case string:
+		*e = VelocityType(s)
+	default:
+		return fmt.Errorf("unsupported scan type for VelocityType: %T", src)
+	}
+	return nil
+}
+
+type NullVelocityType struct {
+	VelocityType VelocityType
+	Valid        bool // Valid is true if VelocityType is not NULL
+}
+
+// Scan implements the Scanner interface.
+func (ns *NullVelocityType) Scan(value interface{}) error {
+	if value == nil {
+		ns.VelocityType, ns.Valid = "", false
+		return nil
+	}
+	ns.Valid = true
+	return ns.VelocityType.Scan(value)
+}
+
+// Value implements the driver Valuer interface.
+func (ns NullVelocityType) Value() (driver.Value, error) {
+	if !ns.Valid {
+		return nil, nil
+	}
+	return string(ns.VelocityType), nil
+}
+
+func AllVelocityTypeValues() []VelocityType {
+	return []VelocityType{
+		VelocityTypeMaxAmountPerPayout,
+		VelocityTypeAmountPerWindow,
+		VelocityTypeCountPerWindow,
+		VelocityTypeNewBeneficiariesPerWindow,
+		VelocityTypeBlockedCountry,
+		VelocityTypeAllowedCountries,
+	}
+}
+
+type VelocityWindow string
+
+const (
+	VelocityWindowRolling       VelocityWindow = "rolling"
+	VelocityWindowCalendarDay   VelocityWindow = "calendar_day"
+	VelocityWindowCalendarMonth VelocityWindow = "calendar_month"
+)
+
+func (e *VelocityWindow) Scan(src interface{}) error {
+	switch s := src.(type) {
+	case []byte:
+		*e = VelocityWindow(s)
+	case string:
+		*e = VelocityWindow(s)
+	default:
+		return fmt.Errorf("unsupported scan type for VelocityWindow: %T", src)
+	}
+	return nil
+}
+
+type NullVelocityWindow struct {
+	VelocityWindow VelocityWindow
+	Valid          bool // Valid is true if VelocityWindow is not NULL
+}
+
+// Scan implements the Scanner interface.
+func (ns *NullVelocityWindow) Scan(value interface{}) error {
+	if value == nil {
+		ns.VelocityWindow, ns.Valid = "", false
+		return nil
+	}
+	ns.Valid = true
+	return ns.VelocityWindow.Scan(value)
+}
+
+// Value implements the driver Valuer interface.
+func (ns NullVelocityWindow) Value() (driver.Value, error) {
+	if !ns.Valid {
+		return nil, nil
+	}
+	return string(ns.VelocityWindow), nil
+}
+
+func AllVelocityWindowValues() []VelocityWindow {
+	return []VelocityWindow{
+		VelocityWindowRolling,
+		VelocityWindowCalendarDay,
+		VelocityWindowCalendarMonth,
 	}
 }
 
@@ -1095,6 +1307,12 @@ type Merchant struct {
 	Tier                MerchantTier
 }
 
+type MerchantEntitlement struct {
+	MerchantID  string
+	Entitlement string
+	GrantedAt   time.Time
+}
+
 type OperatorKey struct {
 	Hash       []byte
 	ID         string
@@ -1146,6 +1364,8 @@ type Payout struct {
 	CancelledAt      *time.Time
 	DueAt            *time.Time
 	Attempt          int32
+	VelocityRuleID   *string
+	VelocityResetsAt *time.Time
 }
 
 type PayoutTransition struct {
@@ -1179,6 +1399,14 @@ type RailInstruction struct {
 	Rail       string
 	Reference  string
 	AcceptedAt time.Time
+}
+
+type ReferenceRate struct {
+	Base   string
+	Quote  string
+	AsOf   time.Time
+	Rate   apd.Decimal
+	Source string
 }
 
 type Reversal struct {
@@ -1246,29 +1474,85 @@ type SandboxKeyset struct {
 	Keyset  []byte
 }
 
-type VelocityReservation struct {
+type VelocityBook struct {
 	MerchantID string
-	PayoutID   string
+	Revision   int64
+	Rules      int32
+	Series     map[string]time.Time
+}
+
+type VelocityCheck struct {
+	MerchantID         string
+	At                 time.Time
+	Place              int16
+	PayoutID           string
+	Passed             bool
+	ReleasedAt         *time.Time
+	FirstToBeneficiary bool
+	WasNew             bool
+	Amount             apd.Decimal
+	Currency           string
+	BeneficiaryID      string
+	BeneficiaryType    PartyType
+	Account            string
+	Country            string
+	Method             PaymentMethod
+}
+
+type VelocityHit struct {
+	MerchantID string
 	RuleID     string
-	WindowDay  time.Time
-	Amount     apd.Decimal
-	ReleasedAt *time.Time
+	Version    int32
+	Effect     string
+	Payouts    int64
+	LastAt     time.Time
 }
 
 type VelocityRule struct {
-	ID        string
-	Name      string
-	Type      VelocityRuleType
-	Currency  *string
-	Threshold apd.Decimal
-	CreatedAt time.Time
+	ID         string
+	CreatedAt  time.Time
+	MerchantID string
+	Version    int32
+}
+
+type VelocityRuleVersion struct {
+	MerchantID       string
+	RuleID           string
+	Version          int32
+	Name             string
+	Description      string
+	Type             VelocityType
+	Scope            VelocityScope
+	WindowType       *VelocityWindow
+	WindowSeconds    *int32
+	WindowZone       *string
+	Threshold        *apd.Decimal
+	Currency         *string
+	Countries        []string
+	Methods          []string
+	Currencies       []string
+	BeneficiaryTypes []string
+	Action           VelocityAction
+	Mode             VelocityMode
+	Priority         int32
+	Enabled          bool
+	Actor            string
+	CreatedAt        time.Time
 }
 
 type VelocityUsage struct {
-	MerchantID string
-	RuleID     string
-	WindowDay  time.Time
-	Used       apd.Decimal
+	MerchantID       string
+	Scope            VelocityScope
+	Key              string
+	Step             int32
+	StartsAt         time.Time
+	Currency         string
+	Country          string
+	Method           PaymentMethod
+	BeneficiaryType  PartyType
+	Payouts          int64
+	Amount           apd.Decimal
+	NewBeneficiaries int64
 }
 
 type Verdict struct {

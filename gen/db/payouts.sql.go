@@ -108,7 +108,7 @@ func (q *Queries) PayoutCreateFacts(ctx context.Context, arg PayoutCreateFactsPa
 }
 
 const payoutGet = `-- name: PayoutGet :one
-select merchant_id, id, status, seq, beneficiary_id, instrument_id, amount, currency, source_amount, source_currency, dest_amount, dest_currency, fee, fee_bearer, total_debited, method, rail, rail_reference, description, reference, purpose, metadata, on_behalf_of, reason_code, reason, verdict_id, estimated_arrival, created_at, updated_at, screened_at, approved_at, processed_at, sent_at, completed_at, failed_at, returned_at, cancelled_at, due_at, attempt from payouts where merchant_id = $1 and id = $2
+select merchant_id, id, status, seq, beneficiary_id, instrument_id, amount, currency, source_amount, source_currency, dest_amount, dest_currency, fee, fee_bearer, total_debited, method, rail, rail_reference, description, reference, purpose, metadata, on_behalf_of, reason_code, reason, verdict_id, estimated_arrival, created_at, updated_at, screened_at, approved_at, processed_at, sent_at, completed_at, failed_at, returned_at, cancelled_at, due_at, attempt, velocity_rule_id, velocity_resets_at from payouts where merchant_id = $1 and id = $2
 `
 
 func (q *Queries) PayoutGet(ctx context.Context, merchantID string, iD string) (Payout, error) {
@@ -154,12 +154,14 @@ func (q *Queries) PayoutGet(ctx context.Context, merchantID string, iD string) (
 		&i.CancelledAt,
 		&i.DueAt,
 		&i.Attempt,
+		&i.VelocityRuleID,
+		&i.VelocityResetsAt,
 	)
 	return i, err
 }
 
 const payoutGetForUpdate = `-- name: PayoutGetForUpdate :one
-select merchant_id, id, status, seq, beneficiary_id, instrument_id, amount, currency, source_amount, source_currency, dest_amount, dest_currency, fee, fee_bearer, total_debited, method, rail, rail_reference, description, reference, purpose, metadata, on_behalf_of, reason_code, reason, verdict_id, estimated_arrival, created_at, updated_at, screened_at, approved_at, processed_at, sent_at, completed_at, failed_at, returned_at, cancelled_at, due_at, attempt from payouts where merchant_id = $1 and id = $2 for update
+select merchant_id, id, status, seq, beneficiary_id, instrument_id, amount, currency, source_amount, source_currency, dest_amount, dest_currency, fee, fee_bearer, total_debited, method, rail, rail_reference, description, reference, purpose, metadata, on_behalf_of, reason_code, reason, verdict_id, estimated_arrival, created_at, updated_at, screened_at, approved_at, processed_at, sent_at, completed_at, failed_at, returned_at, cancelled_at, due_at, attempt, velocity_rule_id, velocity_resets_at from payouts where merchant_id = $1 and id = $2 for update
 `
 
 func (q *Queries) PayoutGetForUpdate(ctx context.Context, merchantID string, iD string) (Payout, error) {
@@ -205,12 +207,14 @@ func (q *Queries) PayoutGetForUpdate(ctx context.Context, merchantID string, iD 
 		&i.CancelledAt,
 		&i.DueAt,
 		&i.Attempt,
+		&i.VelocityRuleID,
+		&i.VelocityResetsAt,
 	)
 	return i, err
 }
 
 const payoutList = `-- name: PayoutList :many
-select merchant_id, id, status, seq, beneficiary_id, instrument_id, amount, currency, source_amount, source_currency, dest_amount, dest_currency, fee, fee_bearer, total_debited, method, rail, rail_reference, description, reference, purpose, metadata, on_behalf_of, reason_code, reason, verdict_id, estimated_arrival, created_at, updated_at, screened_at, approved_at, processed_at, sent_at, completed_at, failed_at, returned_at, cancelled_at, due_at, attempt from payouts
+select merchant_id, id, status, seq, beneficiary_id, instrument_id, amount, currency, source_amount, source_currency, dest_amount, dest_currency, fee, fee_bearer, total_debited, method, rail, rail_reference, description, reference, purpose, metadata, on_behalf_of, reason_code, reason, verdict_id, estimated_arrival, created_at, updated_at, screened_at, approved_at, processed_at, sent_at, completed_at, failed_at, returned_at, cancelled_at, due_at, attempt, velocity_rule_id, velocity_resets_at from payouts
 where merchant_id = $1
   and ($2::text is null or status = $2::text::payout_status)
   and ($3::text is null or beneficiary_id = $3::text)
@@ -296,6 +300,8 @@ func (q *Queries) PayoutList(ctx context.Context, arg PayoutListParams) ([]Payou
 			&i.CancelledAt,
 			&i.DueAt,
 			&i.Attempt,
+			&i.VelocityRuleID,
+			&i.VelocityResetsAt,
 		); err != nil {
 			return nil, err
 		}
@@ -594,7 +600,7 @@ func (q *Queries) PayoutsDue(ctx context.Context, arg PayoutsDueParams) ([]Payou
 }
 
 const payoutsDueLock = `-- name: PayoutsDueLock :many
-select merchant_id, id, status, seq, beneficiary_id, instrument_id, amount, currency, source_amount, source_currency, dest_amount, dest_currency, fee, fee_bearer, total_debited, method, rail, rail_reference, description, reference, purpose, metadata, on_behalf_of, reason_code, reason, verdict_id, estimated_arrival, created_at, updated_at, screened_at, approved_at, processed_at, sent_at, completed_at, failed_at, returned_at, cancelled_at, due_at, attempt from payouts
+select merchant_id, id, status, seq, beneficiary_id, instrument_id, amount, currency, source_amount, source_currency, dest_amount, dest_currency, fee, fee_bearer, total_debited, method, rail, rail_reference, description, reference, purpose, metadata, on_behalf_of, reason_code, reason, verdict_id, estimated_arrival, created_at, updated_at, screened_at, approved_at, processed_at, sent_at, completed_at, failed_at, returned_at, cancelled_at, due_at, attempt, velocity_rule_id, velocity_resets_at from payouts
 where merchant_id = $1 and due_at <= $2::timestamptz and status::text = any($3::text[])
 order by due_at, id
 limit $4
@@ -663,6 +669,8 @@ func (q *Queries) PayoutsDueLock(ctx context.Context, arg PayoutsDueLockParams) 
 			&i.CancelledAt,
 			&i.DueAt,
 			&i.Attempt,
+			&i.VelocityRuleID,
+			&i.VelocityResetsAt,
 		); err != nil {
 			return nil, err
 		}
@@ -675,7 +683,7 @@ func (q *Queries) PayoutsDueLock(ctx context.Context, arg PayoutsDueLockParams) 
 }
 
 const payoutsLock = `-- name: PayoutsLock :many
-select merchant_id, id, status, seq, beneficiary_id, instrument_id, amount, currency, source_amount, source_currency, dest_amount, dest_currency, fee, fee_bearer, total_debited, method, rail, rail_reference, description, reference, purpose, metadata, on_behalf_of, reason_code, reason, verdict_id, estimated_arrival, created_at, updated_at, screened_at, approved_at, processed_at, sent_at, completed_at, failed_at, returned_at, cancelled_at, due_at, attempt from payouts where merchant_id = $1 and id = any($2::text[]) order by id for update
+select merchant_id, id, status, seq, beneficiary_id, instrument_id, amount, currency, source_amount, source_currency, dest_amount, dest_currency, fee, fee_bearer, total_debited, method, rail, rail_reference, description, reference, purpose, metadata, on_behalf_of, reason_code, reason, verdict_id, estimated_arrival, created_at, updated_at, screened_at, approved_at, processed_at, sent_at, completed_at, failed_at, returned_at, cancelled_at, due_at, attempt, velocity_rule_id, velocity_resets_at from payouts where merchant_id = $1 and id = any($2::text[]) order by id for update
 `
 
 func (q *Queries) PayoutsLock(ctx context.Context, merchantID string, ids []string) ([]Payout, error) {
@@ -727,6 +735,8 @@ func (q *Queries) PayoutsLock(ctx context.Context, merchantID string, ids []stri
 			&i.CancelledAt,
 			&i.DueAt,
 			&i.Attempt,
+			&i.VelocityRuleID,
+			&i.VelocityResetsAt,
 		); err != nil {
 			return nil, err
 		}

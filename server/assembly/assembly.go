@@ -60,6 +60,7 @@ type Server struct {
 	Worker    *payouts.Worker
 	Sealer    *audit.Sealer
 	Checker   *invariants.Checker
+	Pruner    *engine.Pruner
 	KeyUses   *interceptors.KeyUses
 	Runner    *unit.Runner
 	Merchants *merchants.Service
@@ -96,6 +97,7 @@ func New(c Config) (*Server, error) {
 		Worker:    worker,
 		Sealer:    &audit.Sealer{Runner: runner, Log: c.Log},
 		Checker:   &invariants.Checker{Pool: c.Pool, Log: c.Log},
+		Pruner:    &engine.Pruner{Runner: runner, Log: c.Log},
 		KeyUses:   chain.Uses,
 		Runner:    runner,
 		Merchants: merchantService,
@@ -113,10 +115,12 @@ func New(c Config) (*Server, error) {
 		antonv1.RegisterEventsServiceServer(to, &events.Service{})
 		antonv1.RegisterReferenceServiceServer(to, &reference.Service{})
 		antonv1.RegisterSandboxServiceServer(to, payoutService)
+		antonv1.RegisterVelocityServiceServer(to, &engine.Velocity{Clock: c.Clock})
 		opsv1.RegisterMerchantsServiceServer(to, merchantService)
 		opsv1.RegisterAdjustmentsServiceServer(to, &merchants.Adjustments{Environment: c.Environment, Clock: c.Clock})
 		opsv1.RegisterOperatorKeysServiceServer(to, &merchants.OperatorKeys{})
 		opsv1.RegisterFundingAccountsServiceServer(to, &accounts.Operator{})
+		opsv1.RegisterVelocityRulesServiceServer(to, &engine.VelocityOperator{})
 		opsv1.RegisterAuditServiceServer(to, &audit.Service{})
 		opsv1.RegisterLedgerServiceServer(to, &invariants.Service{Pool: c.Pool})
 	}

@@ -22,6 +22,8 @@ type Caller struct {
 	Suspended bool
 	// RateMultiplier is how many times the usual rate limit the caller has.
 	RateMultiplier int32
+	// Entitlements are what the merchant may use beyond what every merchant may.
+	Entitlements []string
 }
 
 // PerMinute is the contract's rate limit: requests a minute of a caller, before its RateMultiplier.

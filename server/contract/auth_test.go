@@ -2,6 +2,7 @@ package contract_test
 
 import (
 	"net/http"
+	"path"
 	"strings"
 	"testing"
 
@@ -142,7 +143,9 @@ func TestAVerbThatAPathDoesNotHaveIsRefusedWithThoseItHas(t *testing.T) {
 		address, _ := restForm(t, m, fixture(t, m, tn))
 		served := map[string]bool{}
 		for _, other := range contract.Methods() {
-			served[other.Verb] = served[other.Verb] || other.Path == m.Path
+			// /v1/velocity/rules/simulate is a path of its own and, with other verbs, the path of a rule that there is not.
+			same := other.Path == m.Path || (strings.HasSuffix(m.Path, "/simulate") && other.Path == path.Dir(m.Path)+"/{id}")
+			served[other.Verb] = served[other.Verb] || same
 		}
 		for _, verb := range []string{"GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "MADE-UP"} {
 			if served[verb] {

@@ -214,13 +214,15 @@ func badLists(fd protoreflect.FieldDescriptor, rules *validate.RepeatedRules) []
 		good = "balances:read"
 	case protoreflect.MessageKind:
 		good = fields{}
+	case protoreflect.EnumKind:
+		good = string(fd.Enum().Values().Get(1).Name())
 	default:
 		panic("no list of " + fd.Kind().String() + " is known: add an item that is good")
 	}
 	many := make([]any, rules.GetMaxItems()+1)
 	for i := range many {
 		many[i] = good
-		if text, ok := good.(string); ok {
+		if text, ok := good.(string); ok && fd.Kind() == protoreflect.StringKind {
 			many[i] = fmt.Sprint(text, i)
 		}
 	}

@@ -37,6 +37,8 @@ type tenant struct {
 	apiKey, rotatedKey                    string // keys that hold keys:write alone, so that a key with this scope may rotate them
 	operatorKey                           string // an operator's key that nobody uses
 	suspending                            string // a merchant that makes no calls: a suspended one could not
+	rule, globalRule                      string // velocity rules: the tenant's, and one of the operator's that nothing else uses
+	neighbour                             string // a merchant that is entitled to the engine and does nothing
 }
 
 // newTenants makes merchants with their objects. The account numbers lie apart, so that nobody's are another's.
@@ -59,6 +61,16 @@ func newTenants(t *testing.T, s *testserver.Server, count int) []tenant {
 		tn.rotatedKey = made(t, tn.Client, "/v1/api-keys", `{"name":"Rotated","scopes":["keys:write"]}`)
 		tn.operatorKey = made(t, s.Ops(), "/ops/v1/operator-keys", `{"name":"Spare","role":"viewer"}`)
 		tn.suspending = s.Merchant(t).Merchant
+		granted := s.Ops().Post(t, "/ops/v1/merchants/"+tn.Merchant+"/entitlements", "", `{"entitlement":"engine"}`)
+		if granted.Status != http.StatusOK {
+			t.Fatalf("grant the engine: %d %s", granted.Status, granted.Raw)
+		}
+		tn.Client = s.KeyFor(t, tn.Merchant) // a key that nobody looked up before the grant
+		rule := `{"name":"Spare","type":"count_per_window","window":{"type":"calendar_day"},"threshold":"100000"}`
+		tn.neighbour = s.Merchant(t).Merchant
+		made(t, tn.Client, "/v1/velocity/rules", rule) // so that the list has a second page
+		tn.rule = made(t, tn.Client, "/v1/velocity/rules", rule)
+		tn.globalRule = made(t, s.Ops(), "/ops/v1/velocity/rules", rule)
 		all[i] = tn
 	}
 	s.Work() // what is made after this stays where it begins

@@ -103,7 +103,8 @@ func TestEveryMethodSaysWhoMayCallIt(t *testing.T) {
 		if (m.ReadOnly && !rule.GetAudited()) != (rule.GetAudit() == "") {
 			t.Errorf("ReadOnly=%t with the audit action %q: what changes something has one, and nothing else", m.ReadOnly, rule.GetAudit())
 		}
-		if m.ReadOnly != (m.Verb == "GET") {
+		// A simulation asks a question that is too long for an address.
+		if m.ReadOnly != (m.Verb == "GET") && !strings.Contains(m.Name, "/Simulate") {
 			t.Errorf("ReadOnly=%t by %s", m.ReadOnly, m.Verb)
 		}
 		if rule.GetIdempotencyKeyKept() && !rule.GetIdempotencyKeyRequired() {

@@ -74,6 +74,9 @@ func TestBytesThatOnlyTheWireCanHoldAreRefusedOverGRPC(t *testing.T) {
 				for _, bad := range badBytes(fd) {
 					text := slices.Concat(good, wrap(bad.bytes))
 					w := want{"validation_error", name}
+					if fd.IsList() && fd.Kind() == protoreflect.EnumKind {
+						w.field += "[1]" // after the one that the fixture has
+					}
 					if proto.Unmarshal(text, newMessage(t, m.Descriptor.Input())) != nil {
 						w.field = wholeRequest
 					}

@@ -9,8 +9,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/cockroachdb/apd/v3"
-
 	"github.com/antonpayments/anton/gen/db"
 	"github.com/antonpayments/anton/server/crypto"
 	"github.com/antonpayments/anton/server/ids"
@@ -35,7 +33,8 @@ const (
 type Verdict struct {
 	ID       string
 	Outcome  Outcome
-	ResetsAt time.Time // of a velocity block: when the window that is full ends
+	Limit    *velocity.Hit // of a velocity block: the first rule that stops the payout
+	ResetsAt *time.Time    // of a velocity block: when there will be room again, at the latest; nil when waiting does not help
 }
 
 // Engine judges. Force, of the sandbox alone, gives certain amounts an outcome, so that integrations can be tried; it is nil in live.
@@ -45,6 +44,8 @@ type Engine struct {
 	Keys  *crypto.Keys
 	// Model is what scores are made by.
 	Model *risk.Model
+
+	rules rulebook
 }
 
 // a judgement is a verdict on its way, with everything that is stored of it.
@@ -52,6 +53,7 @@ type judgement struct {
 	payout    db.Payout
 	screening screening.Result
 	velocity  velocity.Decision
+	rulebook  revision
 	risk      risk.Result
 	facts     risk.Facts
 	country   string // of the account
@@ -80,8 +82,8 @@ func (e *Engine) Evaluate(ctx context.Context, u *unit.Unit, merchant string, pa
 	verdicts := make([]Verdict, len(judgements))
 	for i, j := range judgements {
 		verdicts[i] = Verdict{ID: ids.New(ids.Verdict, u.Now), Outcome: j.outcome()}
-		if len(j.velocity.Broken) > 0 {
-			verdicts[i].ResetsAt = j.velocity.Broken[0].ResetsAt
+		if j.velocity.Blocked() {
+			verdicts[i].Limit, verdicts[i].ResetsAt = j.velocity.Blocker(), j.velocity.ResetsAt()
 		}
 		if err := j.store(ctx, u, merchant, verdicts[i]); err != nil {
 			return nil, err
@@ -94,9 +96,9 @@ func (j *judgement) outcome() Outcome {
 	switch {
 	case j.screening.Certain:
 		return ScreeningHit
-	case len(j.velocity.Broken) > 0:
+	case j.velocity.Blocked():
 		return VelocityBlock
-	case j.forced == Review || j.risk.Review():
+	case j.forced == Review || j.velocity.Review() || j.risk.Review():
 		return Review
 	}
 	return Clear
@@ -133,76 +135,11 @@ func (e *Engine) screen(ctx context.Context, u *unit.Unit, merchant string, judg
 	return nil
 }
 
-// checkVelocity locks the usage of every rule's window, decides in order, and queues what those that pass reserve.
-func (e *Engine) checkVelocity(ctx context.Context, u *unit.Unit, merchant string, judgements []judgement) error {
-	rules, err := u.Read().VelocityRules(ctx)
-	if err != nil {
-		return fmt.Errorf("read the velocity rules: %w", err)
-	}
-	day, _ := velocity.Window(u.Now)
-	used, err := lockUsage(ctx, u, merchant, rules, day)
-	if err != nil {
-		return err
-	}
-	var payouts []velocity.Payout
-	var open []*judgement
-	for i := range judgements {
-		j := &judgements[i]
-		if j.screening.Certain {
-			continue // stopped already: it must not use up anyone's window
-		}
-		if j.forced == VelocityBlock {
-			j.velocity.Broken = []velocity.Broken{{RuleID: "sandbox", Rule: "Sandbox amount", ResetsAt: day.Add(24 * time.Hour)}}
-			continue
-		}
-		open = append(open, j)
-		payouts = append(payouts, velocity.Payout{ID: j.payout.ID, Amount: j.payout.SourceAmount, Currency: j.payout.SourceCurrency})
-	}
-	decisions, err := velocity.Evaluate(rules, used, payouts, u.Now)
-	if err != nil {
-		return err
-	}
-	reserve := db.VelocityReserveParams{MerchantID: merchant, WindowDay: day}
-	for i, d := range decisions {
-		open[i].velocity = d
-		for _, r := range d.Reservations {
-			reserve.PayoutIds = append(reserve.PayoutIds, open[i].payout.ID)
-			reserve.RuleIds = append(reserve.RuleIds, r.RuleID)
-			reserve.Amounts = append(reserve.Amounts, r.Amount)
-		}
-	}
-	if len(reserve.PayoutIds) == 0 {
-		return nil
-	}
-	return u.Queue(unit.Rows).VelocityReserve(ctx, reserve)
-}
-
-func lockUsage(ctx context.Context, u *unit.Unit, merchant string, rules []db.VelocityRule, day time.Time) (map[string]apd.Decimal, error) {
-	var ruleIDs []string
-	for _, r := range rules {
-		ruleIDs = append(ruleIDs, r.ID)
-	}
-	// A row must exist before it can be locked.
-	open := db.VelocityUsageOpenParams{MerchantID: merchant, RuleIds: ruleIDs, WindowDay: day}
-	if err := u.Read().VelocityUsageOpen(ctx, open); err != nil {
-		return nil, fmt.Errorf("open the velocity windows: %w", err)
-	}
-	rows, err := u.Read().VelocityUsageLock(ctx, db.VelocityUsageLockParams{MerchantID: merchant, WindowDay: day, RuleIds: ruleIDs})
-	if err != nil {
-		return nil, fmt.Errorf("lock the velocity windows: %w", err)
-	}
-	used := map[string]apd.Decimal{}
-	for _, row := range rows {
-		used[row.RuleID] = row.Used
-	}
-	return used, nil
-}
-
 // store queues the verdict with every stage's result and the facts that the score was made of.
 func (j *judgement) store(ctx context.Context, u *unit.Unit, merchant string, v Verdict) error {
 	stages, err := json.Marshal(map[string]any{
 		"screening": j.screening,
-		"velocity":  map[string]any{"broken": j.velocity.Broken},
+		"velocity":  map[string]any{"hits": j.velocity.Hits, "shadow": j.velocity.Shadow, "rules": j.rulebook},
 		"risk":      j.risk,
 		"forced":    j.forced,
 	})

@@ -92,7 +92,9 @@ func usualAmounts(ctx context.Context, u *unit.Unit, merchant string, judgements
 	return spreads, nil
 }
 
-func monthOf(at time.Time) time.Time { return time.Date(at.Year(), at.Month(), 1, 0, 0, 0, 0, time.UTC) }
+func monthOf(at time.Time) time.Time {
+	return time.Date(at.Year(), at.Month(), 1, 0, 0, 0, 0, time.UTC)
+}
 
 // factsOf is all that a payout's own row says.
 func (e *Engine) factsOf(row db.RiskPayoutsRow) (risk.Facts, error) {

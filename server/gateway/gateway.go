@@ -62,6 +62,8 @@ var services = []func(*runtime.ServeMux, grpc.ClientConnInterface) error{
 	routes(antonv1.RegisterApiKeysServiceHandlerClient, antonv1.NewApiKeysServiceClient),
 	routes(antonv1.RegisterMerchantServiceHandlerClient, antonv1.NewMerchantServiceClient),
 	routes(opsv1.RegisterOperatorKeysServiceHandlerClient, opsv1.NewOperatorKeysServiceClient),
+	routes(antonv1.RegisterVelocityServiceHandlerClient, antonv1.NewVelocityServiceClient),
+	routes(opsv1.RegisterVelocityRulesServiceHandlerClient, opsv1.NewVelocityRulesServiceClient),
 	routes(opsv1.RegisterFundingAccountsServiceHandlerClient, opsv1.NewFundingAccountsServiceClient),
 }
 

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -60,6 +61,8 @@ func (c *Chain) Authorize(caller *call.Caller, m *contract.Method) error {
 		return apierr.New(antonv1.ErrorCode_insufficient_scope, "This key has the role %s; the method needs %s.", caller.Role, m.Rule.GetRole())
 	case !m.ForOperators() && !caller.Holds(m.Rule.GetScope()):
 		return apierr.New(antonv1.ErrorCode_insufficient_scope, "This key does not hold the scope %s.", m.Rule.GetScope())
+	case strings.HasPrefix(m.Rule.GetScope(), "engine:") && !slices.Contains(caller.Entitlements, "engine"):
+		return apierr.New(antonv1.ErrorCode_engine_access_required, "The engine's programmatic access is not enabled for your account. Contact us to have it enabled.")
 	case m.Rule.GetSandboxOnly() && c.Environment != "test":
 		return apierr.New(antonv1.ErrorCode_sandbox_only, "This method exists in the sandbox only.")
 	case caller.Suspended && !m.ReadOnly:
@@ -160,6 +163,7 @@ func (c *Chain) lookUp(ctx context.Context, hash keyHash, operator bool) (known,
 			Scopes:         row.Scopes,
 			Suspended:      row.Status != db.MerchantStatusActive,
 			RateMultiplier: row.RateLimitMultiplier,
+			Entitlements:   row.Entitlements,
 		}
 	}
 	c.callers.byHash.Add(hash, k)

@@ -28,7 +28,7 @@ type Breach struct {
 func (b Breach) String() string { return b.Invariant.Name + ": " + b.Invariant.Says + ": " + b.Row }
 
 // All are the invariants, the ledger's first.
-var All = slices.Concat(core, books, receivables, history)
+var All = slices.Concat(core, books, receivables, history, limits, risks)
 
 // core are the rules that tie payouts to money and to what is told about them.
 var core = []Invariant{
@@ -132,14 +132,6 @@ var core = []Invariant{
 		`select p.id from payouts p
 		 left join verdicts v on v.merchant_id = p.merchant_id and v.payout_id = p.id and v.id = p.verdict_id
 		 where p.processed_at is not null and (v.id is null or v.outcome not in ('clear', 'review'))`,
-	},
-	{
-		"velocity_usage_is_reserved", "what a window has used is what payouts hold of it",
-		`select u.merchant_id || ' ' || u.rule_id from velocity_usage u
-		 where u.used <> coalesce((
-		     select sum(r.amount) from velocity_reservations r
-		     where r.merchant_id = u.merchant_id and r.rule_id = u.rule_id and r.window_day = u.window_day and r.released_at is null
-		 ), 0)`,
 	},
 	{
 		"default_instruments_are_there", "a beneficiary's default instrument is its own and not deleted before it",

@@ -30,7 +30,13 @@ var damages = map[string]string{
 	"event_sequences_have_no_gap":            "delete from events where type = 'payout.approved'",
 	"transitions_are_audited":                "delete from audit_log where action = 'payout.transition' and detail ->> 'to' = 'sent'",
 	"sent_payouts_were_cleared":              "update verdicts set outcome = 'screening_hit'",
-	"velocity_usage_is_reserved":             "update velocity_usage set used = used + 1",
+
+	"velocity_usage_is_reserved":         "update velocity_usage set amount = amount + 1",
+	"approved_payouts_count":             "update velocity_checks set released_at = now()",
+	"counted_is_what_leaves":             "update velocity_checks set amount = amount + 1",
+	"new_beneficiaries_are_counted_once": "update velocity_checks set first_to_beneficiary = false",
+	"rules_have_all_their_versions":      "insert into velocity_rule_versions select merchant_id, rule_id, 3, name, description, type, scope, window_type, window_seconds, window_zone, threshold, currency, countries, methods, currencies, beneficiary_types, action, mode, priority, enabled, actor, created_at from velocity_rule_versions",
+	"books_know_how_many_rules":          "update velocity_books set rules = rules + 1",
 
 	"postings_move_within_one_currency":  "alter table ledger_postings drop constraint posting_moves_between_two_accounts; update ledger_postings set credit = debit",
 	"trial_balance_is_zero":              "update balances set available = available + 0.01 where currency = 'USD'",
@@ -59,6 +65,9 @@ var damages = map[string]string{
 	"positions_are_sealed":             "delete from audit_positions where position = 3",
 	"sealed_rows_are_there":            "delete from audit_log where action = 'payout.create'",
 	"no_audit_row_is_left_out":         "insert into audit_log (merchant_id, id, at, actor, action) select merchant_id, 'aud_x', at - interval '2 hours', actor, action from audit_log limit 1",
+	"risk_hours_are_verdicts":          "update risk_hours set n = n + 1",
+	"risk_amounts_are_verdicts":        "update risk_amounts set n = n + 1",
+	"risk_accounts_are_payouts":        "insert into risk_account_merchants (fingerprint, merchant_id, completed) select fingerprint, merchant_id, 2 from instruments",
 	"default_instruments_are_there":    "update instruments set deleted_at = now()",
 	"payouts_in_progress_have_whom_to_pay": `update beneficiaries set deleted_at = now(); update instruments set deleted_at = now();
 		update payouts set status = 'sent', seq = 6, completed_at = null where status = 'completed'`,

@@ -82,7 +82,8 @@ func (s *Service) GetMerchant(ctx context.Context, req *opsv1.GetMerchantRequest
 	if err != nil {
 		return nil, err
 	}
-	return &opsv1.GetMerchantResponse{Data: toProto(row)}, nil
+	data := toProto(row)
+	return &opsv1.GetMerchantResponse{Data: data}, addEntitlements(ctx, call.Reads(ctx), data)
 }
 
 // ListMerchants lists all merchants, newest first.
@@ -100,7 +101,7 @@ func (s *Service) ListMerchants(ctx context.Context, req *opsv1.ListMerchantsReq
 	for _, row := range rows {
 		resp.Data = append(resp.Data, toProto(row))
 	}
-	return resp, nil
+	return resp, addEntitlements(ctx, call.Reads(ctx), resp.GetData()...)
 }
 
 // CreateApiKey issues a key. Its text is in this answer and nowhere else.

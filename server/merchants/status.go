@@ -74,7 +74,11 @@ func change(ctx context.Context, id string, edit func(*db.Merchant)) (*opsv1.Mer
 			return nil, err
 		}
 	}
-	return toProto(row), tx.Queue(unit.Rows).MerchantUpdate(ctx, db.MerchantUpdateParams{
+	data := toProto(row)
+	if err := addEntitlements(ctx, tx.Read(), data); err != nil {
+		return nil, err
+	}
+	return data, tx.Queue(unit.Rows).MerchantUpdate(ctx, db.MerchantUpdateParams{
 		Name: row.Name, RateLimitMultiplier: row.RateLimitMultiplier, Status: row.Status, SuspendedAt: row.SuspendedAt,
 		SuspensionReason: row.SuspensionReason, Tier: row.Tier, ID: row.ID,
 	})

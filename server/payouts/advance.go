@@ -43,6 +43,9 @@ func (s *Service) playReviewer(ctx context.Context, tx *unit.Unit, p *db.Payout,
 	}
 	decision := step{payout: p, to: db.PayoutStatusCancelled, reason: reason{"review_declined", "The review ended without a release."}}
 	if outcome == antonv1.AdvanceOutcome_approved {
+		if err := s.Worker.Engine.Recheck(ctx, tx, p.MerchantID, *p); err != nil {
+			return err
+		}
 		decision = step{payout: p, to: db.PayoutStatusApproved, verdict: *p.VerdictID, due: &tx.Now}
 		tx.AfterCommit(s.Worker.Wake)
 	}

@@ -43,6 +43,9 @@ func toProto(p db.Payout) (*antonv1.Payout, error) {
 		ReturnedAt:       optionalTime(p.ReturnedAt),
 		CancelledAt:      optionalTime(p.CancelledAt),
 	}
+	if out.StatusReason != nil {
+		out.StatusReason.RuleId, out.StatusReason.ResetsAt = p.VelocityRuleID, optionalTime(p.VelocityResetsAt)
+	}
 	for _, sum := range []struct {
 		to       *string
 		currency string

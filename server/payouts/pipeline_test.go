@@ -165,8 +165,9 @@ func TestVelocityCapHoldsUnderConcurrency(t *testing.T) {
 	t.Parallel()
 	all := servers(t, 2)
 	m := all[0].Merchant(t)
-	if _, err := all[0].Owner.Exec(t.Context(), "update velocity_rules set threshold = 10 where type = 'count_per_window'"); err != nil {
-		t.Fatal(err)
+	lowered := all[0].Ops().Do(t, "PATCH", "/ops/v1/velocity/rules/vr_00000000000000000001", nil, `{"threshold":"10"}`)
+	if lowered.Status != http.StatusOK {
+		t.Fatalf("lower the cap: %d %s", lowered.Status, lowered.Raw)
 	}
 	maria := m.Beneficiary(t, "Garcia", "9876543210")
 	for i := range callers {

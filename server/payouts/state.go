@@ -8,6 +8,7 @@ import (
 
 	"github.com/antonpayments/anton/gen/db"
 	"github.com/antonpayments/anton/server/audit"
+	"github.com/antonpayments/anton/server/engine"
 	"github.com/antonpayments/anton/server/events"
 	"github.com/antonpayments/anton/server/ids"
 	"github.com/antonpayments/anton/server/ledger"
@@ -56,8 +57,9 @@ type step struct {
 	payout  *db.Payout
 	to      db.PayoutStatus
 	reason  reason
-	verdict string     // the verdict that allows an approval
-	due     *time.Time // when the next work on it is due; nil: none is
+	verdict string         // the verdict that allows an approval
+	due     *time.Time     // when the next work on it is due; nil: none is
+	limit   engine.Verdict // of a velocity block: the verdict that names the limit
 }
 
 // mover is what move needs beside the unit.
@@ -91,6 +93,11 @@ func (m *mover) move(ctx context.Context, u *unit.Unit, merchant, actor string, 
 		p.VerdictIds = append(p.VerdictIds, s.verdict)
 		p.DueAt = append(p.DueAt, dueText(s.due))
 		apply(s, u.Now)
+		if s.limit.Limit != nil {
+			if err := nameLimit(ctx, u, s); err != nil {
+				return err
+			}
+		}
 		if err := tell(ctx, u, s.payout, eventID, from); err != nil {
 			return err
 		}
@@ -107,6 +114,9 @@ func (m *mover) move(ctx context.Context, u *unit.Unit, merchant, actor string, 
 		return err
 	}
 	if len(freed) > 0 {
+		if err := u.Queue(unit.Work).VelocityWait(ctx, merchant); err != nil {
+			return err
+		}
 		err := u.Queue(unit.Work).VelocityRelease(ctx, db.VelocityReleaseParams{MerchantID: merchant, PayoutIds: freed, ReleasedAt: &u.Now})
 		if err != nil {
 			return err
@@ -116,6 +126,18 @@ func (m *mover) move(ctx context.Context, u *unit.Unit, merchant, actor string, 
 		return nil
 	}
 	return ledger.Post(ctx, u, merchant, transactions...)
+}
+
+// nameLimit keeps with the payout which limit stopped it and until when. It is written after the transition, which it needs.
+func nameLimit(ctx context.Context, u *unit.Unit, s step) error {
+	p, limit := s.payout, s.limit
+	p.VelocityResetsAt = limit.ResetsAt
+	if limit.Limit.Owner != "" {
+		p.VelocityRuleID = &limit.Limit.RuleID
+	}
+	return u.Queue(unit.Work).PayoutLimit(ctx, db.PayoutLimitParams{
+		RuleID: p.VelocityRuleID, ResetsAt: p.VelocityResetsAt, MerchantID: p.MerchantID, ID: p.ID,
+	})
 }
 
 // dueText is the time as payouts_move reads it; nothing where no work is due.

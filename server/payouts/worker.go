@@ -174,7 +174,7 @@ func verdictSteps(p *db.Payout, v engine.Verdict, now time.Time) []step {
 		last.reason = reason{"compliance_block", "The payout was stopped by compliance. Check the beneficiary's details."}
 	case engine.VelocityBlock:
 		last.to = db.PayoutStatusVelocityBlocked
-		last.reason = reason{"velocity_limit", "A velocity limit is reached. It resets at " + v.ResetsAt.Format(time.RFC3339) + "."}
+		last.reason, last.limit = limitReason(v), v
 	case engine.Review:
 		last.to = db.PayoutStatusManualReview
 		last.reason = reason{"under_review", "A person is looking at the payout. This usually takes minutes."}
@@ -191,6 +191,18 @@ func verdictSteps(p *db.Payout, v engine.Verdict, now time.Time) []step {
 	}
 	last.payout = p
 	return append(steps, last)
+}
+
+// limitReason says in the merchant's words which limit stopped a payout. Of the operator's rules it says no more than that there is one.
+func limitReason(v engine.Verdict) reason {
+	text := "A velocity limit is reached."
+	if v.Limit.Owner != "" {
+		text = fmt.Sprintf("Your velocity rule %q stopped the payout.", v.Limit.Rule)
+	}
+	if v.ResetsAt != nil {
+		text += " It resets at " + v.ResetsAt.Format(time.RFC3339) + "."
+	}
+	return reason{"velocity_limit", text}
 }
 
 // submit hands approved payouts to their rail.

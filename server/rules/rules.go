@@ -27,7 +27,7 @@ func Check(message proto.Message) ([]apierr.Field, error) {
 	err := protovalidate.Validate(message)
 	if broken, ok := errors.AsType[*protovalidate.ValidationError](err); ok {
 		for _, v := range broken.Violations {
-			fields = append(fields, apierr.Field{Path: dotted(v.Proto.GetField()), Message: sentence(v)})
+			fields = append(fields, apierr.Field{Path: dotted(v.Proto.GetField()), Message: sentence(message.ProtoReflect().Descriptor(), v)})
 		}
 	} else if err != nil {
 		return nil, fmt.Errorf("validate: %w", err)
@@ -54,7 +54,7 @@ func dotted(path *validate.FieldPath) string {
 }
 
 // sentence completes "<field> …" for a person. The libraries' own texts speak of values and regular expressions.
-func sentence(v *protovalidate.Violation) string {
+func sentence(root protoreflect.MessageDescriptor, v *protovalidate.Violation) string {
 	rule, field := v.Proto.GetRuleId(), v.FieldDescriptor
 	empty := !v.FieldValue.IsValid() || (field != nil && !field.IsList() && !field.IsMap() && v.FieldValue.Equal(field.Default()))
 	bound := func() any { return v.RuleValue.Interface() }
@@ -71,8 +71,9 @@ func sentence(v *protovalidate.Violation) string {
 	case rule == "string.email":
 		return "must be an e-mail address"
 	case strings.HasPrefix(rule, "enum."):
-		return "must be one of " + enumWords(field)
-	case rule == "string.pattern" && field != nil:
+		return "must be one of " + enumWords(described(root, v))
+	case rule == "string.pattern" && described(root, v) != nil:
+		field = described(root, v)
 		if must, _ := proto.GetExtension(field.Options(), antonv1.E_MustBe).(string); must != "" {
 			return "must be " + must
 		}
@@ -86,6 +87,24 @@ func sentence(v *protovalidate.Violation) string {
 		return "must not have the same item twice"
 	}
 	return strings.Replace(v.Proto.GetMessage(), "value must", "must", 1)
+}
+
+// described is the field that the violation is in. Of an item of a list the library says only where it is.
+func described(root protoreflect.MessageDescriptor, v *protovalidate.Violation) protoreflect.FieldDescriptor {
+	if v.FieldDescriptor != nil {
+		return v.FieldDescriptor
+	}
+	var field protoreflect.FieldDescriptor
+	for _, e := range v.Proto.GetField().GetElements() {
+		if root == nil {
+			return nil
+		}
+		if field = root.Fields().ByName(protoreflect.Name(e.GetFieldName())); field == nil {
+			return nil
+		}
+		root = field.Message()
+	}
+	return field
 }
 
 func enumWords(field protoreflect.FieldDescriptor) string {

@@ -1,92 +1,209 @@
-// Package velocity decides whether payouts fit under a merchant's caps. It is pure: rules, what is used already, and payouts in their
-// order in; a decision for each out. The caller holds the usage rows locked from reading them until its transaction commits, so two
-// evaluations can never pass a cap together.
+// Package velocity decides whether payouts fit under rules. It is pure: rules, what is used of their windows, and payouts in their order
+// in; a decision for each out. The caller holds the merchant's book locked from reading what is used until its transaction commits, so
+// two evaluations can never pass a cap together.
 //
-// A payout counts when it passes. One that is blocked counts nowhere. Exactly the cap passes.
+// A payout counts when it passes. One that is blocked counts nowhere. Exactly the cap passes. All rules are asked, and the strictest
+// answer wins.
 package velocity
 
 import (
-	"fmt"
-	"maps"
+	"cmp"
+	"slices"
 	"time"
 
 	"github.com/cockroachdb/apd/v3"
-
-	"github.com/antonpayments/anton/gen/db"
 )
 
-// A Payout is what the rules look at: the amount that leaves the balance, without the fee.
+// A Type says what a rule looks at.
+type Type string
+
+// The types, in the words of the database.
+const (
+	MaxAmount        Type = "max_amount_per_payout"
+	AmountPerWindow  Type = "amount_per_window"
+	CountPerWindow   Type = "count_per_window"
+	NewBeneficiaries Type = "new_beneficiaries_per_window"
+	BlockedCountry   Type = "blocked_country"
+	AllowedCountries Type = "allowed_countries"
+)
+
+// A Scope says whose payouts are counted together.
+type Scope string
+
+// The scopes, in the words of the database.
+const (
+	ByMerchant    Scope = "merchant"
+	ByBeneficiary Scope = "beneficiary"
+	ByInstrument  Scope = "instrument"
+	ByCountry     Scope = "country"
+	ByMethod      Scope = "method"
+)
+
+// What becomes of a payout that breaks a rule, and whether anything does.
+const (
+	Block   = "block"
+	Review  = "review"
+	Enforce = "enforce"
+	Shadow  = "shadow"
+)
+
+// A Rule is one version of a rule.
+type Rule struct {
+	Merchant    string // empty for the operator's rules
+	ID          string
+	Version     int32
+	Name        string
+	Description string
+	Type        Type
+	Scope       Scope
+	Window      *Window      // of the types that count in a window
+	Threshold   *apd.Decimal // of all types but the two about countries
+	Currency    string       // of the types about amounts
+	Filter      Filter
+	Action      string
+	Mode        string
+	Priority    int32
+	Enabled     bool
+
+	ask int // which of its rulebook's asks is its window
+}
+
+// A Filter says which payouts a rule looks at: those that are in each of its lists. An empty list has every payout. The countries of a
+// rule of the types about countries are its own subject and filter nothing.
+type Filter struct {
+	Countries, Methods, Currencies, BeneficiaryTypes []string
+}
+
+// A Kind of payouts: what filters tell apart.
+type Kind struct {
+	Currency, Country, Method, BeneficiaryType string
+}
+
+// A Payout is what the rules look at. Its amount is what leaves the balance, without the fee.
 type Payout struct {
-	ID       string
-	Amount   apd.Decimal
-	Currency string
+	ID          string
+	Kind        Kind
+	Amount      apd.Decimal
+	Beneficiary string
+	Account     string // the account's fingerprint
+	New         bool   // no other payout to the beneficiary counts
 }
 
-// A Reservation is what a payout takes of a rule's window.
-type Reservation struct {
-	RuleID string
-	Amount apd.Decimal
+// key is the subject that the payout belongs to in the scope.
+func (p *Payout) key(s Scope) string {
+	switch s {
+	case ByBeneficiary:
+		return p.Beneficiary
+	case ByInstrument:
+		return p.Account
+	case ByCountry:
+		return p.Kind.Country
+	case ByMethod:
+		return p.Kind.Method
+	}
+	return ""
 }
 
-// A Broken rule is one that a payout did not fit under.
-type Broken struct {
-	RuleID    string    `json:"rule_id"`
-	Rule      string    `json:"rule"`
-	Threshold string    `json:"threshold"`
-	Used      string    `json:"used"`
-	ResetsAt  time.Time `json:"resets_at"`
+// A Hit is a rule that a payout broke, with the state of the rule at that moment.
+type Hit struct {
+	RuleID    string     `json:"rule_id"`
+	Version   int32      `json:"version"`
+	Owner     string     `json:"owner,omitempty"` // the merchant, or empty for the operator's rules
+	Rule      string     `json:"rule"`
+	Type      Type       `json:"type"`
+	Effect    string     `json:"effect"` // block or review
+	Threshold string     `json:"threshold,omitempty"`
+	Currency  string     `json:"currency,omitempty"`
+	Used      string     `json:"used,omitempty"` // of the window, before the payout
+	Adds      string     `json:"adds,omitempty"` // what the payout adds to it
+	ResetsAt  *time.Time `json:"resets_at,omitempty"`
+	// NoRate is the currency for which no mid rate is stored, so that the rule could not be evaluated. That is never a block.
+	NoRate string `json:"no_rate,omitempty"`
+
+	priority int32
 }
 
-// A Decision is what the rules say of one payout: what it reserves when it passes, or which rules it broke.
+// A Decision is what the rules say of one payout.
 type Decision struct {
-	Broken       []Broken
-	Reservations []Reservation
+	Hits   []Hit `json:"hits"`
+	Shadow []Hit `json:"shadow"`
 }
 
-// Window is the day that counts at the moment: the calendar day in UTC. It ends at resets.
-func Window(now time.Time) (day, resets time.Time) {
-	day = now.UTC().Truncate(24 * time.Hour)
-	return day, day.Add(24 * time.Hour)
+// Blocked says whether a rule stops the payout.
+func (d Decision) Blocked() bool { return slices.ContainsFunc(d.Hits, blocks) }
+
+// Review says whether a person must look at the payout.
+func (d Decision) Review() bool { return !d.Blocked() && len(d.Hits) > 0 }
+
+// Blocker is the first rule that stops the payout, in the order in which reasons are told.
+func (d Decision) Blocker() *Hit {
+	if i := slices.IndexFunc(d.Hits, blocks); i >= 0 {
+		return &d.Hits[i]
+	}
+	return nil
 }
 
-// Evaluate decides on the payouts in their order; each that passes counts for those after it. used is changed accordingly.
-func Evaluate(rules []db.VelocityRule, used map[string]apd.Decimal, payouts []Payout, now time.Time) ([]Decision, error) {
-	_, resets := Window(now)
-	decisions := make([]Decision, len(payouts))
-	for i, payout := range payouts {
-		d := &decisions[i]
-		after := map[string]apd.Decimal{}
-		for _, rule := range rules {
-			amount, counts := measure(rule, payout)
-			if !counts {
-				continue
-			}
-			before, sum := used[rule.ID], apd.Decimal{}
-			if _, err := apd.BaseContext.WithPrecision(60).Add(&sum, &before, &amount); err != nil {
-				return nil, fmt.Errorf("add up %s: %w", rule.ID, err)
-			}
-			if sum.Cmp(&rule.Threshold) > 0 {
-				d.Broken = append(d.Broken, Broken{rule.ID, rule.Name, rule.Threshold.Text('f'), before.Text('f'), resets})
-			}
-			after[rule.ID] = sum
-			d.Reservations = append(d.Reservations, Reservation{rule.ID, amount})
-		}
-		if len(d.Broken) > 0 {
-			d.Reservations = nil
+// ResetsAt is when every window that stops the payout is over at the latest; nil when waiting does not help.
+func (d Decision) ResetsAt() *time.Time {
+	var last *time.Time
+	for _, h := range d.Hits {
+		if !blocks(h) {
 			continue
 		}
-		maps.Copy(used, after)
+		if h.ResetsAt == nil {
+			return nil
+		}
+		if last == nil || h.ResetsAt.After(*last) {
+			last = h.ResetsAt
+		}
+	}
+	return last
+}
+
+func blocks(h Hit) bool { return h.Effect == Block }
+
+// Evaluate decides on the payouts in their order; each that passes counts for those after it. used is changed accordingly.
+func Evaluate(book *Rulebook, used *Used, rates Rates, payouts []Payout, now time.Time) ([]Decision, error) {
+	decisions := make([]Decision, len(payouts))
+	newly := map[string]bool{} // beneficiaries that a payout before in this slice was the first to
+	for i := range payouts {
+		p := &payouts[i]
+		p.New = p.New && !newly[p.Beneficiary]
+		tallies := used.tallies(p)
+		for _, rule := range book.Rules {
+			var t *tally
+			if rule.Window != nil {
+				t = tallies[rule.ask]
+			}
+			hit, err := rule.judge(p, t, rates, now)
+			switch {
+			case err != nil:
+				return nil, err
+			case hit == nil:
+			case rule.Mode == Shadow:
+				decisions[i].Shadow = append(decisions[i].Shadow, *hit)
+			default:
+				decisions[i].Hits = append(decisions[i].Hits, *hit)
+			}
+		}
+		order(decisions[i].Hits)
+		order(decisions[i].Shadow)
+		if decisions[i].Blocked() {
+			continue
+		}
+		if p.New {
+			newly[p.Beneficiary] = true
+		}
+		if err := used.add(p); err != nil {
+			return nil, err
+		}
 	}
 	return decisions, nil
 }
 
-// measure is how much of the rule's window the payout takes, and whether the rule looks at it at all.
-func measure(rule db.VelocityRule, payout Payout) (apd.Decimal, bool) {
-	switch rule.Type {
-	case db.VelocityRuleTypeCountPerWindow:
-		return *apd.New(1, 0), true
-	case db.VelocityRuleTypeAmountPerWindow:
-		return payout.Amount, rule.Currency != nil && *rule.Currency == payout.Currency
-	}
-	return apd.Decimal{}, false
+// order sorts reasons as they are told: by priority, the operator's rules before the merchant's, older rules first.
+func order(hits []Hit) {
+	slices.SortFunc(hits, func(a, b Hit) int {
+		return cmp.Or(cmp.Compare(a.priority, b.priority), cmp.Compare(a.Owner, b.Owner), cmp.Compare(a.RuleID, b.RuleID))
+	})
 }

@@ -27,7 +27,8 @@ values (@hash, @merchant_id, @id, @name, @scopes, @last4, @created_at);
 
 -- name: ApiKeyByHash :one
 -- Whose key it is, until when, and what its merchant may do. Revoked keys do not answer.
-select k.id, k.merchant_id, k.scopes, k.expires_at, m.status, m.rate_limit_multiplier
+select k.id, k.merchant_id, k.scopes, k.expires_at, m.status, m.rate_limit_multiplier,
+       array(select e.entitlement from merchant_entitlements e where e.merchant_id = m.id)::text[] as entitlements
 from api_keys k join merchants m on m.id = k.merchant_id
 where k.hash = @hash and k.revoked_at is null;
 
@@ -47,3 +48,12 @@ insert into sandbox_keyset (keyset) values (@keyset) on conflict do nothing;
 
 -- name: SandboxKeysetGet :one
 select keyset from sandbox_keyset;
+
+-- name: EntitlementGrant :exec
+insert into merchant_entitlements (merchant_id, entitlement, granted_at) values (@merchant_id, @entitlement, @granted_at) on conflict do nothing;
+
+-- name: EntitlementRevoke :exec
+delete from merchant_entitlements where merchant_id = @merchant_id and entitlement = @entitlement;
+
+-- name: EntitlementsOf :many
+select merchant_id, entitlement from merchant_entitlements where merchant_id = any(@merchant_ids::text[]) order by entitlement;

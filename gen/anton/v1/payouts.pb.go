@@ -320,7 +320,12 @@ type StatusReason struct {
 	// A word to program against, such as `compliance_block`, `under_review`, `velocity_limit`, `rail_rejected` or `account_closed`.
 	Code string `protobuf:"bytes,1,opt,name=code,proto3" json:"code,omitempty"`
 	// A sentence for people.
-	Message       string `protobuf:"bytes,2,opt,name=message,proto3" json:"message,omitempty"`
+	Message string `protobuf:"bytes,2,opt,name=message,proto3" json:"message,omitempty"`
+	// Of a `velocity_limit`: which of your own velocity rules stopped the payout; absent when it was a limit of the platform.
+	RuleId *string `protobuf:"bytes,3,opt,name=rule_id,json=ruleId,proto3,oneof" json:"rule_id,omitempty"`
+	// Of a `velocity_limit`: by when the limit will have room again, at the latest. Absent where waiting does not help, such as for a limit
+	// on a single payout.
+	ResetsAt      *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=resets_at,json=resetsAt,proto3,oneof" json:"resets_at,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -367,6 +372,20 @@ func (x *StatusReason) GetMessage() string {
 		return x.Message
 	}
 	return ""
+}
+
+func (x *StatusReason) GetRuleId() string {
+	if x != nil && x.RuleId != nil {
+		return *x.RuleId
+	}
+	return ""
+}
+
+func (x *StatusReason) GetResetsAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.ResetsAt
+	}
+	return nil
 }
 
 // One payout. Amounts are decimal strings at the scale of their currency.
@@ -1460,10 +1479,16 @@ const file_anton_v1_payouts_proto_rawDesc = "" +
 	"\x04type\x18\x02 \x01(\x0e2\x19.anton.v1.PartyType.ValueB\n" +
 	"\xbaH\a\x82\x01\x04\x10\x01 \x00R\x04type\x12a\n" +
 	"\acountry\x18\x03 \x01(\tBG\xbaH\x0er\f2\n" +
-	"^[A-Z]{2}$\xfa\xbb\x182an ISO 3166-1 alpha-2 code in capitals, such as USR\acountry\"O\n" +
+	"^[A-Z]{2}$\xfa\xbb\x182an ISO 3166-1 alpha-2 code in capitals, such as USR\acountry\"\xce\x01\n" +
 	"\fStatusReason\x12\x1b\n" +
 	"\x04code\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x18@R\x04code\x12\"\n" +
-	"\amessage\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\xf4\x03R\amessage\"\x9d\x0f\n" +
+	"\amessage\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\xf4\x03R\amessage\x12%\n" +
+	"\arule_id\x18\x03 \x01(\tB\a\xbaH\x04r\x02\x18@H\x00R\x06ruleId\x88\x01\x01\x12<\n" +
+	"\tresets_at\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampH\x01R\bresetsAt\x88\x01\x01B\n" +
+	"\n" +
+	"\b_rule_idB\f\n" +
+	"\n" +
+	"_resets_at\"\x9d\x0f\n" +
 	"\x06Payout\x12\x17\n" +
 	"\x02id\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x18@R\x02id\x124\n" +
 	"\x06status\x18\x02 \x01(\x0e2\x1c.anton.v1.PayoutStatus.ValueR\x06status\x12.\n" +
@@ -1632,56 +1657,57 @@ var file_anton_v1_payouts_proto_goTypes = []any{
 	nil,                               // 18: anton.v1.Payout.MetadataEntry
 	nil,                               // 19: anton.v1.CreatePayoutRequest.MetadataEntry
 	(PartyType_Value)(0),              // 20: anton.v1.PartyType.Value
-	(PaymentMethod_Value)(0),          // 21: anton.v1.PaymentMethod.Value
-	(*timestamppb.Timestamp)(nil),     // 22: google.protobuf.Timestamp
+	(*timestamppb.Timestamp)(nil),     // 21: google.protobuf.Timestamp
+	(PaymentMethod_Value)(0),          // 22: anton.v1.PaymentMethod.Value
 }
 var file_anton_v1_payouts_proto_depIdxs = []int32{
 	20, // 0: anton.v1.OnBehalfOf.type:type_name -> anton.v1.PartyType.Value
-	0,  // 1: anton.v1.Payout.status:type_name -> anton.v1.PayoutStatus.Value
-	1,  // 2: anton.v1.Payout.fee_bearer:type_name -> anton.v1.FeeBearer.Value
-	21, // 3: anton.v1.Payout.method:type_name -> anton.v1.PaymentMethod.Value
-	18, // 4: anton.v1.Payout.metadata:type_name -> anton.v1.Payout.MetadataEntry
-	5,  // 5: anton.v1.Payout.status_reason:type_name -> anton.v1.StatusReason
-	22, // 6: anton.v1.Payout.estimated_arrival:type_name -> google.protobuf.Timestamp
-	22, // 7: anton.v1.Payout.created_at:type_name -> google.protobuf.Timestamp
-	22, // 8: anton.v1.Payout.updated_at:type_name -> google.protobuf.Timestamp
-	22, // 9: anton.v1.Payout.screened_at:type_name -> google.protobuf.Timestamp
-	22, // 10: anton.v1.Payout.approved_at:type_name -> google.protobuf.Timestamp
-	22, // 11: anton.v1.Payout.processed_at:type_name -> google.protobuf.Timestamp
-	22, // 12: anton.v1.Payout.sent_at:type_name -> google.protobuf.Timestamp
-	22, // 13: anton.v1.Payout.completed_at:type_name -> google.protobuf.Timestamp
-	22, // 14: anton.v1.Payout.failed_at:type_name -> google.protobuf.Timestamp
-	22, // 15: anton.v1.Payout.returned_at:type_name -> google.protobuf.Timestamp
-	22, // 16: anton.v1.Payout.cancelled_at:type_name -> google.protobuf.Timestamp
-	0,  // 17: anton.v1.PayoutTransition.from:type_name -> anton.v1.PayoutStatus.Value
-	0,  // 18: anton.v1.PayoutTransition.to:type_name -> anton.v1.PayoutStatus.Value
-	22, // 19: anton.v1.PayoutTransition.at:type_name -> google.protobuf.Timestamp
-	5,  // 20: anton.v1.PayoutTransition.reason:type_name -> anton.v1.StatusReason
-	19, // 21: anton.v1.CreatePayoutRequest.metadata:type_name -> anton.v1.CreatePayoutRequest.MetadataEntry
-	4,  // 22: anton.v1.CreatePayoutRequest.on_behalf_of:type_name -> anton.v1.OnBehalfOf
-	6,  // 23: anton.v1.CreatePayoutResponse.data:type_name -> anton.v1.Payout
-	6,  // 24: anton.v1.GetPayoutResponse.data:type_name -> anton.v1.Payout
-	0,  // 25: anton.v1.ListPayoutsRequest.status:type_name -> anton.v1.PayoutStatus.Value
-	22, // 26: anton.v1.ListPayoutsRequest.created_after:type_name -> google.protobuf.Timestamp
-	22, // 27: anton.v1.ListPayoutsRequest.created_before:type_name -> google.protobuf.Timestamp
-	6,  // 28: anton.v1.ListPayoutsResponse.data:type_name -> anton.v1.Payout
-	6,  // 29: anton.v1.CancelPayoutResponse.data:type_name -> anton.v1.Payout
-	7,  // 30: anton.v1.GetPayoutTimelineResponse.data:type_name -> anton.v1.PayoutTransition
-	8,  // 31: anton.v1.PayoutsService.CreatePayout:input_type -> anton.v1.CreatePayoutRequest
-	10, // 32: anton.v1.PayoutsService.GetPayout:input_type -> anton.v1.GetPayoutRequest
-	12, // 33: anton.v1.PayoutsService.ListPayouts:input_type -> anton.v1.ListPayoutsRequest
-	14, // 34: anton.v1.PayoutsService.CancelPayout:input_type -> anton.v1.CancelPayoutRequest
-	16, // 35: anton.v1.PayoutsService.GetPayoutTimeline:input_type -> anton.v1.GetPayoutTimelineRequest
-	9,  // 36: anton.v1.PayoutsService.CreatePayout:output_type -> anton.v1.CreatePayoutResponse
-	11, // 37: anton.v1.PayoutsService.GetPayout:output_type -> anton.v1.GetPayoutResponse
-	13, // 38: anton.v1.PayoutsService.ListPayouts:output_type -> anton.v1.ListPayoutsResponse
-	15, // 39: anton.v1.PayoutsService.CancelPayout:output_type -> anton.v1.CancelPayoutResponse
-	17, // 40: anton.v1.PayoutsService.GetPayoutTimeline:output_type -> anton.v1.GetPayoutTimelineResponse
-	36, // [36:41] is the sub-list for method output_type
-	31, // [31:36] is the sub-list for method input_type
-	31, // [31:31] is the sub-list for extension type_name
-	31, // [31:31] is the sub-list for extension extendee
-	0,  // [0:31] is the sub-list for field type_name
+	21, // 1: anton.v1.StatusReason.resets_at:type_name -> google.protobuf.Timestamp
+	0,  // 2: anton.v1.Payout.status:type_name -> anton.v1.PayoutStatus.Value
+	1,  // 3: anton.v1.Payout.fee_bearer:type_name -> anton.v1.FeeBearer.Value
+	22, // 4: anton.v1.Payout.method:type_name -> anton.v1.PaymentMethod.Value
+	18, // 5: anton.v1.Payout.metadata:type_name -> anton.v1.Payout.MetadataEntry
+	5,  // 6: anton.v1.Payout.status_reason:type_name -> anton.v1.StatusReason
+	21, // 7: anton.v1.Payout.estimated_arrival:type_name -> google.protobuf.Timestamp
+	21, // 8: anton.v1.Payout.created_at:type_name -> google.protobuf.Timestamp
+	21, // 9: anton.v1.Payout.updated_at:type_name -> google.protobuf.Timestamp
+	21, // 10: anton.v1.Payout.screened_at:type_name -> google.protobuf.Timestamp
+	21, // 11: anton.v1.Payout.approved_at:type_name -> google.protobuf.Timestamp
+	21, // 12: anton.v1.Payout.processed_at:type_name -> google.protobuf.Timestamp
+	21, // 13: anton.v1.Payout.sent_at:type_name -> google.protobuf.Timestamp
+	21, // 14: anton.v1.Payout.completed_at:type_name -> google.protobuf.Timestamp
+	21, // 15: anton.v1.Payout.failed_at:type_name -> google.protobuf.Timestamp
+	21, // 16: anton.v1.Payout.returned_at:type_name -> google.protobuf.Timestamp
+	21, // 17: anton.v1.Payout.cancelled_at:type_name -> google.protobuf.Timestamp
+	0,  // 18: anton.v1.PayoutTransition.from:type_name -> anton.v1.PayoutStatus.Value
+	0,  // 19: anton.v1.PayoutTransition.to:type_name -> anton.v1.PayoutStatus.Value
+	21, // 20: anton.v1.PayoutTransition.at:type_name -> google.protobuf.Timestamp
+	5,  // 21: anton.v1.PayoutTransition.reason:type_name -> anton.v1.StatusReason
+	19, // 22: anton.v1.CreatePayoutRequest.metadata:type_name -> anton.v1.CreatePayoutRequest.MetadataEntry
+	4,  // 23: anton.v1.CreatePayoutRequest.on_behalf_of:type_name -> anton.v1.OnBehalfOf
+	6,  // 24: anton.v1.CreatePayoutResponse.data:type_name -> anton.v1.Payout
+	6,  // 25: anton.v1.GetPayoutResponse.data:type_name -> anton.v1.Payout
+	0,  // 26: anton.v1.ListPayoutsRequest.status:type_name -> anton.v1.PayoutStatus.Value
+	21, // 27: anton.v1.ListPayoutsRequest.created_after:type_name -> google.protobuf.Timestamp
+	21, // 28: anton.v1.ListPayoutsRequest.created_before:type_name -> google.protobuf.Timestamp
+	6,  // 29: anton.v1.ListPayoutsResponse.data:type_name -> anton.v1.Payout
+	6,  // 30: anton.v1.CancelPayoutResponse.data:type_name -> anton.v1.Payout
+	7,  // 31: anton.v1.GetPayoutTimelineResponse.data:type_name -> anton.v1.PayoutTransition
+	8,  // 32: anton.v1.PayoutsService.CreatePayout:input_type -> anton.v1.CreatePayoutRequest
+	10, // 33: anton.v1.PayoutsService.GetPayout:input_type -> anton.v1.GetPayoutRequest
+	12, // 34: anton.v1.PayoutsService.ListPayouts:input_type -> anton.v1.ListPayoutsRequest
+	14, // 35: anton.v1.PayoutsService.CancelPayout:input_type -> anton.v1.CancelPayoutRequest
+	16, // 36: anton.v1.PayoutsService.GetPayoutTimeline:input_type -> anton.v1.GetPayoutTimelineRequest
+	9,  // 37: anton.v1.PayoutsService.CreatePayout:output_type -> anton.v1.CreatePayoutResponse
+	11, // 38: anton.v1.PayoutsService.GetPayout:output_type -> anton.v1.GetPayoutResponse
+	13, // 39: anton.v1.PayoutsService.ListPayouts:output_type -> anton.v1.ListPayoutsResponse
+	15, // 40: anton.v1.PayoutsService.CancelPayout:output_type -> anton.v1.CancelPayoutResponse
+	17, // 41: anton.v1.PayoutsService.GetPayoutTimeline:output_type -> anton.v1.GetPayoutTimelineResponse
+	37, // [37:42] is the sub-list for method output_type
+	32, // [32:37] is the sub-list for method input_type
+	32, // [32:32] is the sub-list for extension type_name
+	32, // [32:32] is the sub-list for extension extendee
+	0,  // [0:32] is the sub-list for field type_name
 }
 
 func init() { file_anton_v1_payouts_proto_init() }
@@ -1691,6 +1717,7 @@ func file_anton_v1_payouts_proto_init() {
 	}
 	file_anton_v1_beneficiaries_proto_init()
 	file_anton_v1_options_proto_init()
+	file_anton_v1_payouts_proto_msgTypes[3].OneofWrappers = []any{}
 	file_anton_v1_payouts_proto_msgTypes[4].OneofWrappers = []any{}
 	file_anton_v1_payouts_proto_msgTypes[5].OneofWrappers = []any{}
 	file_anton_v1_payouts_proto_msgTypes[10].OneofWrappers = []any{}

@@ -271,6 +271,110 @@ func local_request_MerchantsService_ActivateMerchant_0(ctx context.Context, mars
 	return msg, metadata, err
 }
 
+func request_MerchantsService_GrantEntitlement_0(ctx context.Context, marshaler runtime.Marshaler, client MerchantsServiceClient, req *http.Request, pathParams map[string]string) (proto.Message, runtime.ServerMetadata, error) {
+	var (
+		protoReq GrantEntitlementRequest
+		metadata runtime.ServerMetadata
+		err      error
+	)
+	if err := marshaler.NewDecoder(req.Body).Decode(&protoReq); err != nil && !errors.Is(err, io.EOF) {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "%v", err)
+	}
+	val, ok := pathParams["id"]
+	if !ok {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "missing parameter %s", "id")
+	}
+	protoReq.Id, err = runtime.String(val)
+	if err != nil {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "type mismatch, parameter: %s, error: %v", "id", err)
+	}
+	if req.Body != nil {
+		_, _ = io.Copy(io.Discard, req.Body)
+	}
+	msg, err := client.GrantEntitlement(ctx, &protoReq, grpc.Header(&metadata.HeaderMD), grpc.Trailer(&metadata.TrailerMD))
+	return msg, metadata, err
+}
+
+func local_request_MerchantsService_GrantEntitlement_0(ctx context.Context, marshaler runtime.Marshaler, server MerchantsServiceServer, req *http.Request, pathParams map[string]string) (proto.Message, runtime.ServerMetadata, error) {
+	var (
+		protoReq GrantEntitlementRequest
+		metadata runtime.ServerMetadata
+		err      error
+	)
+	if err := marshaler.NewDecoder(req.Body).Decode(&protoReq); err != nil && !errors.Is(err, io.EOF) {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "%v", err)
+	}
+	val, ok := pathParams["id"]
+	if !ok {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "missing parameter %s", "id")
+	}
+	protoReq.Id, err = runtime.String(val)
+	if err != nil {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "type mismatch, parameter: %s, error: %v", "id", err)
+	}
+	msg, err := server.GrantEntitlement(ctx, &protoReq)
+	return msg, metadata, err
+}
+
+func request_MerchantsService_RevokeEntitlement_0(ctx context.Context, marshaler runtime.Marshaler, client MerchantsServiceClient, req *http.Request, pathParams map[string]string) (proto.Message, runtime.ServerMetadata, error) {
+	var (
+		protoReq RevokeEntitlementRequest
+		metadata runtime.ServerMetadata
+		e        int32
+		err      error
+	)
+	val, ok := pathParams["id"]
+	if !ok {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "missing parameter %s", "id")
+	}
+	protoReq.Id, err = runtime.String(val)
+	if err != nil {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "type mismatch, parameter: %s, error: %v", "id", err)
+	}
+	val, ok = pathParams["entitlement"]
+	if !ok {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "missing parameter %s", "entitlement")
+	}
+	e, err = runtime.Enum(val, Entitlement_Value_value)
+	if err != nil {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "type mismatch, parameter: %s, error: %v", "entitlement", err)
+	}
+	protoReq.Entitlement = Entitlement_Value(e)
+	if req.Body != nil {
+		_, _ = io.Copy(io.Discard, req.Body)
+	}
+	msg, err := client.RevokeEntitlement(ctx, &protoReq, grpc.Header(&metadata.HeaderMD), grpc.Trailer(&metadata.TrailerMD))
+	return msg, metadata, err
+}
+
+func local_request_MerchantsService_RevokeEntitlement_0(ctx context.Context, marshaler runtime.Marshaler, server MerchantsServiceServer, req *http.Request, pathParams map[string]string) (proto.Message, runtime.ServerMetadata, error) {
+	var (
+		protoReq RevokeEntitlementRequest
+		metadata runtime.ServerMetadata
+		e        int32
+		err      error
+	)
+	val, ok := pathParams["id"]
+	if !ok {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "missing parameter %s", "id")
+	}
+	protoReq.Id, err = runtime.String(val)
+	if err != nil {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "type mismatch, parameter: %s, error: %v", "id", err)
+	}
+	val, ok = pathParams["entitlement"]
+	if !ok {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "missing parameter %s", "entitlement")
+	}
+	e, err = runtime.Enum(val, Entitlement_Value_value)
+	if err != nil {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "type mismatch, parameter: %s, error: %v", "entitlement", err)
+	}
+	protoReq.Entitlement = Entitlement_Value(e)
+	msg, err := server.RevokeEntitlement(ctx, &protoReq)
+	return msg, metadata, err
+}
+
 func request_MerchantsService_CreateApiKey_0(ctx context.Context, marshaler runtime.Marshaler, client MerchantsServiceClient, req *http.Request, pathParams map[string]string) (proto.Message, runtime.ServerMetadata, error) {
 	var (
 		protoReq CreateApiKeyRequest
@@ -487,6 +591,46 @@ func RegisterMerchantsServiceHandlerServer(ctx context.Context, mux *runtime.Ser
 		}
 		forward_MerchantsService_ActivateMerchant_0(annotatedContext, mux, outboundMarshaler, w, req, resp, mux.GetForwardResponseOptions()...)
 	})
+	mux.Handle(http.MethodPost, pattern_MerchantsService_GrantEntitlement_0, func(w http.ResponseWriter, req *http.Request, pathParams map[string]string) {
+		ctx, cancel := context.WithCancel(req.Context())
+		defer cancel()
+		var stream runtime.ServerTransportStream
+		ctx = grpc.NewContextWithServerTransportStream(ctx, &stream)
+		inboundMarshaler, outboundMarshaler := runtime.MarshalerForRequest(mux, req)
+		annotatedContext, err := runtime.AnnotateIncomingContext(ctx, mux, req, "/anton.ops.v1.MerchantsService/GrantEntitlement", runtime.WithHTTPPathPattern("/ops/v1/merchants/{id}/entitlements"))
+		if err != nil {
+			runtime.HTTPError(ctx, mux, outboundMarshaler, w, req, err)
+			return
+		}
+		resp, md, err := local_request_MerchantsService_GrantEntitlement_0(annotatedContext, inboundMarshaler, server, req, pathParams)
+		md.HeaderMD, md.TrailerMD = metadata.Join(md.HeaderMD, stream.Header()), metadata.Join(md.TrailerMD, stream.Trailer())
+		annotatedContext = runtime.NewServerMetadataContext(annotatedContext, md)
+		if err != nil {
+			runtime.HTTPError(annotatedContext, mux, outboundMarshaler, w, req, err)
+			return
+		}
+		forward_MerchantsService_GrantEntitlement_0(annotatedContext, mux, outboundMarshaler, w, req, resp, mux.GetForwardResponseOptions()...)
+	})
+	mux.Handle(http.MethodDelete, pattern_MerchantsService_RevokeEntitlement_0, func(w http.ResponseWriter, req *http.Request, pathParams map[string]string) {
+		ctx, cancel := context.WithCancel(req.Context())
+		defer cancel()
+		var stream runtime.ServerTransportStream
+		ctx = grpc.NewContextWithServerTransportStream(ctx, &stream)
+		inboundMarshaler, outboundMarshaler := runtime.MarshalerForRequest(mux, req)
+		annotatedContext, err := runtime.AnnotateIncomingContext(ctx, mux, req, "/anton.ops.v1.MerchantsService/RevokeEntitlement", runtime.WithHTTPPathPattern("/ops/v1/merchants/{id}/entitlements/{entitlement}"))
+		if err != nil {
+			runtime.HTTPError(ctx, mux, outboundMarshaler, w, req, err)
+			return
+		}
+		resp, md, err := local_request_MerchantsService_RevokeEntitlement_0(annotatedContext, inboundMarshaler, server, req, pathParams)
+		md.HeaderMD, md.TrailerMD = metadata.Join(md.HeaderMD, stream.Header()), metadata.Join(md.TrailerMD, stream.Trailer())
+		annotatedContext = runtime.NewServerMetadataContext(annotatedContext, md)
+		if err != nil {
+			runtime.HTTPError(annotatedContext, mux, outboundMarshaler, w, req, err)
+			return
+		}
+		forward_MerchantsService_RevokeEntitlement_0(annotatedContext, mux, outboundMarshaler, w, req, resp, mux.GetForwardResponseOptions()...)
+	})
 	mux.Handle(http.MethodPost, pattern_MerchantsService_CreateApiKey_0, func(w http.ResponseWriter, req *http.Request, pathParams map[string]string) {
 		ctx, cancel := context.WithCancel(req.Context())
 		defer cancel()
@@ -669,6 +813,40 @@ func RegisterMerchantsServiceHandlerClient(ctx context.Context, mux *runtime.Ser
 		}
 		forward_MerchantsService_ActivateMerchant_0(annotatedContext, mux, outboundMarshaler, w, req, resp, mux.GetForwardResponseOptions()...)
 	})
+	mux.Handle(http.MethodPost, pattern_MerchantsService_GrantEntitlement_0, func(w http.ResponseWriter, req *http.Request, pathParams map[string]string) {
+		ctx, cancel := context.WithCancel(req.Context())
+		defer cancel()
+		inboundMarshaler, outboundMarshaler := runtime.MarshalerForRequest(mux, req)
+		annotatedContext, err := runtime.AnnotateContext(ctx, mux, req, "/anton.ops.v1.MerchantsService/GrantEntitlement", runtime.WithHTTPPathPattern("/ops/v1/merchants/{id}/entitlements"))
+		if err != nil {
+			runtime.HTTPError(ctx, mux, outboundMarshaler, w, req, err)
+			return
+		}
+		resp, md, err := request_MerchantsService_GrantEntitlement_0(annotatedContext, inboundMarshaler, client, req, pathParams)
+		annotatedContext = runtime.NewServerMetadataContext(annotatedContext, md)
+		if err != nil {
+			runtime.HTTPError(annotatedContext, mux, outboundMarshaler, w, req, err)
+			return
+		}
+		forward_MerchantsService_GrantEntitlement_0(annotatedContext, mux, outboundMarshaler, w, req, resp, mux.GetForwardResponseOptions()...)
+	})
+	mux.Handle(http.MethodDelete, pattern_MerchantsService_RevokeEntitlement_0, func(w http.ResponseWriter, req *http.Request, pathParams map[string]string) {
+		ctx, cancel := context.WithCancel(req.Context())
+		defer cancel()
+		inboundMarshaler, outboundMarshaler := runtime.MarshalerForRequest(mux, req)
+		annotatedContext, err := runtime.AnnotateContext(ctx, mux, req, "/anton.ops.v1.MerchantsService/RevokeEntitlement", runtime.WithHTTPPathPattern("/ops/v1/merchants/{id}/entitlements/{entitlement}"))
+		if err != nil {
+			runtime.HTTPError(ctx, mux, outboundMarshaler, w, req, err)
+			return
+		}
+		resp, md, err := request_MerchantsService_RevokeEntitlement_0(annotatedContext, inboundMarshaler, client, req, pathParams)
+		annotatedContext = runtime.NewServerMetadataContext(annotatedContext, md)
+		if err != nil {
+			runtime.HTTPError(annotatedContext, mux, outboundMarshaler, w, req, err)
+			return
+		}
+		forward_MerchantsService_RevokeEntitlement_0(annotatedContext, mux, outboundMarshaler, w, req, resp, mux.GetForwardResponseOptions()...)
+	})
 	mux.Handle(http.MethodPost, pattern_MerchantsService_CreateApiKey_0, func(w http.ResponseWriter, req *http.Request, pathParams map[string]string) {
 		ctx, cancel := context.WithCancel(req.Context())
 		defer cancel()
@@ -707,23 +885,27 @@ func RegisterMerchantsServiceHandlerClient(ctx context.Context, mux *runtime.Ser
 }
 
 var (
-	pattern_MerchantsService_CreateMerchant_0   = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 2, 2}, []string{"ops", "v1", "merchants"}, ""))
-	pattern_MerchantsService_GetMerchant_0      = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 2, 2, 1, 0, 4, 1, 5, 3}, []string{"ops", "v1", "merchants", "id"}, ""))
-	pattern_MerchantsService_ListMerchants_0    = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 2, 2}, []string{"ops", "v1", "merchants"}, ""))
-	pattern_MerchantsService_UpdateMerchant_0   = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 2, 2, 1, 0, 4, 1, 5, 3}, []string{"ops", "v1", "merchants", "id"}, ""))
-	pattern_MerchantsService_SuspendMerchant_0  = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 2, 2, 1, 0, 4, 1, 5, 3, 2, 4}, []string{"ops", "v1", "merchants", "id", "suspend"}, ""))
-	pattern_MerchantsService_ActivateMerchant_0 = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 2, 2, 1, 0, 4, 1, 5, 3, 2, 4}, []string{"ops", "v1", "merchants", "id", "activate"}, ""))
-	pattern_MerchantsService_CreateApiKey_0     = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 2, 2, 1, 0, 4, 1, 5, 3, 2, 4}, []string{"ops", "v1", "merchants", "merchant_id", "api-keys"}, ""))
-	pattern_MerchantsService_CreateDeposit_0    = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 2, 2, 1, 0, 4, 1, 5, 3, 2, 4}, []string{"ops", "v1", "merchants", "merchant_id", "deposits"}, ""))
+	pattern_MerchantsService_CreateMerchant_0    = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 2, 2}, []string{"ops", "v1", "merchants"}, ""))
+	pattern_MerchantsService_GetMerchant_0       = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 2, 2, 1, 0, 4, 1, 5, 3}, []string{"ops", "v1", "merchants", "id"}, ""))
+	pattern_MerchantsService_ListMerchants_0     = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 2, 2}, []string{"ops", "v1", "merchants"}, ""))
+	pattern_MerchantsService_UpdateMerchant_0    = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 2, 2, 1, 0, 4, 1, 5, 3}, []string{"ops", "v1", "merchants", "id"}, ""))
+	pattern_MerchantsService_SuspendMerchant_0   = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 2, 2, 1, 0, 4, 1, 5, 3, 2, 4}, []string{"ops", "v1", "merchants", "id", "suspend"}, ""))
+	pattern_MerchantsService_ActivateMerchant_0  = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 2, 2, 1, 0, 4, 1, 5, 3, 2, 4}, []string{"ops", "v1", "merchants", "id", "activate"}, ""))
+	pattern_MerchantsService_GrantEntitlement_0  = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 2, 2, 1, 0, 4, 1, 5, 3, 2, 4}, []string{"ops", "v1", "merchants", "id", "entitlements"}, ""))
+	pattern_MerchantsService_RevokeEntitlement_0 = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 2, 2, 1, 0, 4, 1, 5, 3, 2, 4, 1, 0, 4, 1, 5, 5}, []string{"ops", "v1", "merchants", "id", "entitlements", "entitlement"}, ""))
+	pattern_MerchantsService_CreateApiKey_0      = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 2, 2, 1, 0, 4, 1, 5, 3, 2, 4}, []string{"ops", "v1", "merchants", "merchant_id", "api-keys"}, ""))
+	pattern_MerchantsService_CreateDeposit_0     = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 2, 2, 1, 0, 4, 1, 5, 3, 2, 4}, []string{"ops", "v1", "merchants", "merchant_id", "deposits"}, ""))
 )
 
 var (
-	forward_MerchantsService_CreateMerchant_0   = runtime.ForwardResponseMessage
-	forward_MerchantsService_GetMerchant_0      = runtime.ForwardResponseMessage
-	forward_MerchantsService_ListMerchants_0    = runtime.ForwardResponseMessage
-	forward_MerchantsService_UpdateMerchant_0   = runtime.ForwardResponseMessage
-	forward_MerchantsService_SuspendMerchant_0  = runtime.ForwardResponseMessage
-	forward_MerchantsService_ActivateMerchant_0 = runtime.ForwardResponseMessage
-	forward_MerchantsService_CreateApiKey_0     = runtime.ForwardResponseMessage
-	forward_MerchantsService_CreateDeposit_0    = runtime.ForwardResponseMessage
+	forward_MerchantsService_CreateMerchant_0    = runtime.ForwardResponseMessage
+	forward_MerchantsService_GetMerchant_0       = runtime.ForwardResponseMessage
+	forward_MerchantsService_ListMerchants_0     = runtime.ForwardResponseMessage
+	forward_MerchantsService_UpdateMerchant_0    = runtime.ForwardResponseMessage
+	forward_MerchantsService_SuspendMerchant_0   = runtime.ForwardResponseMessage
+	forward_MerchantsService_ActivateMerchant_0  = runtime.ForwardResponseMessage
+	forward_MerchantsService_GrantEntitlement_0  = runtime.ForwardResponseMessage
+	forward_MerchantsService_RevokeEntitlement_0 = runtime.ForwardResponseMessage
+	forward_MerchantsService_CreateApiKey_0      = runtime.ForwardResponseMessage
+	forward_MerchantsService_CreateDeposit_0     = runtime.ForwardResponseMessage
 )

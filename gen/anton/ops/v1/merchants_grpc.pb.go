@@ -19,14 +19,16 @@ import (
 const _ = grpc.SupportPackageIsVersion9
 
 const (
-	MerchantsService_CreateMerchant_FullMethodName   = "/anton.ops.v1.MerchantsService/CreateMerchant"
-	MerchantsService_GetMerchant_FullMethodName      = "/anton.ops.v1.MerchantsService/GetMerchant"
-	MerchantsService_ListMerchants_FullMethodName    = "/anton.ops.v1.MerchantsService/ListMerchants"
-	MerchantsService_UpdateMerchant_FullMethodName   = "/anton.ops.v1.MerchantsService/UpdateMerchant"
-	MerchantsService_SuspendMerchant_FullMethodName  = "/anton.ops.v1.MerchantsService/SuspendMerchant"
-	MerchantsService_ActivateMerchant_FullMethodName = "/anton.ops.v1.MerchantsService/ActivateMerchant"
-	MerchantsService_CreateApiKey_FullMethodName     = "/anton.ops.v1.MerchantsService/CreateApiKey"
-	MerchantsService_CreateDeposit_FullMethodName    = "/anton.ops.v1.MerchantsService/CreateDeposit"
+	MerchantsService_CreateMerchant_FullMethodName    = "/anton.ops.v1.MerchantsService/CreateMerchant"
+	MerchantsService_GetMerchant_FullMethodName       = "/anton.ops.v1.MerchantsService/GetMerchant"
+	MerchantsService_ListMerchants_FullMethodName     = "/anton.ops.v1.MerchantsService/ListMerchants"
+	MerchantsService_UpdateMerchant_FullMethodName    = "/anton.ops.v1.MerchantsService/UpdateMerchant"
+	MerchantsService_SuspendMerchant_FullMethodName   = "/anton.ops.v1.MerchantsService/SuspendMerchant"
+	MerchantsService_ActivateMerchant_FullMethodName  = "/anton.ops.v1.MerchantsService/ActivateMerchant"
+	MerchantsService_GrantEntitlement_FullMethodName  = "/anton.ops.v1.MerchantsService/GrantEntitlement"
+	MerchantsService_RevokeEntitlement_FullMethodName = "/anton.ops.v1.MerchantsService/RevokeEntitlement"
+	MerchantsService_CreateApiKey_FullMethodName      = "/anton.ops.v1.MerchantsService/CreateApiKey"
+	MerchantsService_CreateDeposit_FullMethodName     = "/anton.ops.v1.MerchantsService/CreateDeposit"
 )
 
 // MerchantsServiceClient is the client API for MerchantsService service.
@@ -48,6 +50,11 @@ type MerchantsServiceClient interface {
 	SuspendMerchant(ctx context.Context, in *SuspendMerchantRequest, opts ...grpc.CallOption) (*SuspendMerchantResponse, error)
 	// Lets a suspended merchant do business again, within a second. For one that is active it changes nothing.
 	ActivateMerchant(ctx context.Context, in *ActivateMerchantRequest, opts ...grpc.CallOption) (*ActivateMerchantResponse, error)
+	// Grants a merchant an entitlement: what it may use beyond what every merchant may. Within a second it can. Granting it twice changes
+	// nothing.
+	GrantEntitlement(ctx context.Context, in *GrantEntitlementRequest, opts ...grpc.CallOption) (*GrantEntitlementResponse, error)
+	// Takes an entitlement away, within a second. What the merchant set up with it, such as velocity rules, stays in force.
+	RevokeEntitlement(ctx context.Context, in *RevokeEntitlementRequest, opts ...grpc.CallOption) (*RevokeEntitlementResponse, error)
 	// Issues an API key to a merchant. The key itself is shown in this answer only, and in a replay of it: the same request with the same
 	// `Idempotency-Key` by the same operator within 24 hours.
 	CreateApiKey(ctx context.Context, in *CreateApiKeyRequest, opts ...grpc.CallOption) (*CreateApiKeyResponse, error)
@@ -126,6 +133,26 @@ func (c *merchantsServiceClient) ActivateMerchant(ctx context.Context, in *Activ
 	return out, nil
 }
 
+func (c *merchantsServiceClient) GrantEntitlement(ctx context.Context, in *GrantEntitlementRequest, opts ...grpc.CallOption) (*GrantEntitlementResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(GrantEntitlementResponse)
+	err := c.cc.Invoke(ctx, MerchantsService_GrantEntitlement_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *merchantsServiceClient) RevokeEntitlement(ctx context.Context, in *RevokeEntitlementRequest, opts ...grpc.CallOption) (*RevokeEntitlementResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(RevokeEntitlementResponse)
+	err := c.cc.Invoke(ctx, MerchantsService_RevokeEntitlement_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *merchantsServiceClient) CreateApiKey(ctx context.Context, in *CreateApiKeyRequest, opts ...grpc.CallOption) (*CreateApiKeyResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(CreateApiKeyResponse)
@@ -165,6 +192,11 @@ type MerchantsServiceServer interface {
 	SuspendMerchant(context.Context, *SuspendMerchantRequest) (*SuspendMerchantResponse, error)
 	// Lets a suspended merchant do business again, within a second. For one that is active it changes nothing.
 	ActivateMerchant(context.Context, *ActivateMerchantRequest) (*ActivateMerchantResponse, error)
+	// Grants a merchant an entitlement: what it may use beyond what every merchant may. Within a second it can. Granting it twice changes
+	// nothing.
+	GrantEntitlement(context.Context, *GrantEntitlementRequest) (*GrantEntitlementResponse, error)
+	// Takes an entitlement away, within a second. What the merchant set up with it, such as velocity rules, stays in force.
+	RevokeEntitlement(context.Context, *RevokeEntitlementRequest) (*RevokeEntitlementResponse, error)
 	// Issues an API key to a merchant. The key itself is shown in this answer only, and in a replay of it: the same request with the same
 	// `Idempotency-Key` by the same operator within 24 hours.
 	CreateApiKey(context.Context, *CreateApiKeyRequest) (*CreateApiKeyResponse, error)
@@ -199,6 +231,12 @@ func (UnimplementedMerchantsServiceServer) SuspendMerchant(context.Context, *Sus
 }
 func (UnimplementedMerchantsServiceServer) ActivateMerchant(context.Context, *ActivateMerchantRequest) (*ActivateMerchantResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ActivateMerchant not implemented")
+}
+func (UnimplementedMerchantsServiceServer) GrantEntitlement(context.Context, *GrantEntitlementRequest) (*GrantEntitlementResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method GrantEntitlement not implemented")
+}
+func (UnimplementedMerchantsServiceServer) RevokeEntitlement(context.Context, *RevokeEntitlementRequest) (*RevokeEntitlementResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method RevokeEntitlement not implemented")
 }
 func (UnimplementedMerchantsServiceServer) CreateApiKey(context.Context, *CreateApiKeyRequest) (*CreateApiKeyResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method CreateApiKey not implemented")
@@ -334,6 +372,42 @@ func _MerchantsService_ActivateMerchant_Handler(srv interface{}, ctx context.Con
 	return interceptor(ctx, in, info, handler)
 }
 
+func _MerchantsService_GrantEntitlement_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(GrantEntitlementRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(MerchantsServiceServer).GrantEntitlement(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: MerchantsService_GrantEntitlement_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(MerchantsServiceServer).GrantEntitlement(ctx, req.(*GrantEntitlementRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _MerchantsService_RevokeEntitlement_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(RevokeEntitlementRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(MerchantsServiceServer).RevokeEntitlement(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: MerchantsService_RevokeEntitlement_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(MerchantsServiceServer).RevokeEntitlement(ctx, req.(*RevokeEntitlementRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _MerchantsService_CreateApiKey_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(CreateApiKeyRequest)
 	if err := dec(in); err != nil {
@@ -400,6 +474,14 @@ var MerchantsService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "ActivateMerchant",
 			Handler:    _MerchantsService_ActivateMerchant_Handler,
+		},
+		{
+			MethodName: "GrantEntitlement",
+			Handler:    _MerchantsService_GrantEntitlement_Handler,
+		},
+		{
+			MethodName: "RevokeEntitlement",
+			Handler:    _MerchantsService_RevokeEntitlement_Handler,
 		},
 		{
 			MethodName: "CreateApiKey",

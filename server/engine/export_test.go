@@ -1,0 +1,17 @@
+package engine
+
+import (
+	"context"
+
+	"github.com/antonpayments/anton/gen/db"
+	"github.com/antonpayments/anton/server/unit"
+)
+
+// CheckVelocity is the second stage alone.
+func (e *Engine) CheckVelocity(ctx context.Context, u *unit.Unit, merchant string, payouts []db.Payout) error {
+	judgements := make([]judgement, len(payouts))
+	for i, p := range payouts {
+		judgements[i].payout = p
+	}
+	return e.checkVelocity(ctx, u, merchant, judgements)
+}

@@ -1,0 +1,64 @@
+package velocity
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/cockroachdb/apd/v3"
+)
+
+// A Pair of currencies: one Base is so many Quote.
+type Pair struct{ Base, Quote string }
+
+// Rates are the mid rates that are known at a moment.
+type Rates map[Pair]apd.Decimal
+
+// NoRateError says that no rate is stored between a payout's currency and its rule's.
+type NoRateError struct{ Currency string }
+
+func (e NoRateError) Error() string { return "no mid rate is stored for " + e.Currency }
+
+// Convert gives the amount in another currency, by the rate of the pair or else of the reverse pair. The result is not rounded to the
+// currency: it is compared, never paid.
+func (r Rates) Convert(amount apd.Decimal, from, to string) (apd.Decimal, error) {
+	if from == to {
+		return amount, nil
+	}
+	var out apd.Decimal
+	var err error
+	if rate, ok := r[Pair{from, to}]; ok {
+		_, err = exact.Mul(&out, &amount, &rate)
+	} else if rate, ok := r[Pair{to, from}]; ok {
+		_, err = exact.Quo(&out, &amount, &rate)
+	} else {
+		return out, NoRateError{from}
+	}
+	if err != nil {
+		return out, fmt.Errorf("convert %s to %s: %w", from, to, err)
+	}
+	return out, nil
+}
+
+// Foreign are the currencies that a rate is needed between: those of rules about amounts, and those of payouts and of what is used that such
+// a rule looks at. There are none where every rule counts in the payouts' own currency.
+func Foreign(book *Rulebook, used *Used, payouts []Payout) []string {
+	kinds := map[Kind]bool{}
+	for i := range payouts {
+		kinds[payouts[i].Kind] = true
+	}
+	for _, sums := range used.spans {
+		for i := range *sums {
+			kinds[(*sums)[i].kind] = true
+		}
+	}
+	currencies := map[string]bool{}
+	for _, r := range book.Rules {
+		for kind := range kinds {
+			if r.Currency != "" && kind.Currency != r.Currency && r.looksAt(&kind) {
+				currencies[kind.Currency], currencies[r.Currency] = true, true
+			}
+		}
+	}
+	return slices.Sorted(maps.Keys(currencies))
+}
