@@ -108,7 +108,7 @@ func serveOn(ctx context.Context, server *assembly.Server, httpPort, grpcPort ne
 		}
 	})
 	workerCtx, stopWorker := context.WithCancel(context.Background())
-	for _, work := range []func(context.Context){server.Worker.Run, server.Sealer.Run, server.Checker.Run, server.Pruner.Run, server.KeyUses.Run} {
+	for _, work := range []func(context.Context){server.Worker.Run, server.Sealer.Run, server.Checker.Run, server.Pruner.Run, server.Folder.Run, server.KeyUses.Run} {
 		working.Go(func() { work(workerCtx) })
 	}
 	ready()

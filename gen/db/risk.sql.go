@@ -10,6 +10,46 @@ import (
 	"time"
 )
 
+const riskAccountAdd = `-- name: RiskAccountAdd :exec
+update risk_account_merchants
+set completed = completed + $1, returned = returned + $2, blocked = blocked or $3::bool,
+    first_ended_at = least(first_ended_at, $4::timestamptz),
+    names = array(select u.name from unnest(names || $5::bytea[]) with ordinality u(name, place) group by u.name order by min(u.place) limit 10)
+where fingerprint = $6 and merchant_id = $7
+`
+
+type RiskAccountAddParams struct {
+	Completed   int64
+	Returned    int64
+	Blocked     bool
+	EndedAt     *time.Time
+	Names       [][]byte
+	Fingerprint []byte
+	MerchantID  string
+}
+
+func (q *Queries) RiskAccountAdd(ctx context.Context, arg RiskAccountAddParams) error {
+	_, err := q.db.Exec(ctx, riskAccountAdd,
+		arg.Completed,
+		arg.Returned,
+		arg.Blocked,
+		arg.EndedAt,
+		arg.Names,
+		arg.Fingerprint,
+		arg.MerchantID,
+	)
+	return err
+}
+
+const riskAccountOpen = `-- name: RiskAccountOpen :exec
+insert into risk_account_merchants (fingerprint, merchant_id) values ($1, $2) on conflict do nothing
+`
+
+func (q *Queries) RiskAccountOpen(ctx context.Context, fingerprint []byte, merchantID string) error {
+	_, err := q.db.Exec(ctx, riskAccountOpen, fingerprint, merchantID)
+	return err
+}
+
 const riskAmounts = `-- name: RiskAmounts :many
 select currency, month, bucket, n from risk_amounts
 where merchant_id = $1 and currency = any($2::text[]) and month >= $3
@@ -54,6 +94,77 @@ func (q *Queries) RiskAmounts(ctx context.Context, arg RiskAmountsParams) ([]Ris
 	return items, nil
 }
 
+const riskAmountsPrune = `-- name: RiskAmountsPrune :execrows
+delete from risk_amounts
+where ctid in (select a.ctid from risk_amounts a where a.merchant_id = $1 and a.month < $2 limit $3)
+`
+
+type RiskAmountsPruneParams struct {
+	MerchantID string
+	Before     time.Time
+	RowLimit   int32
+}
+
+func (q *Queries) RiskAmountsPrune(ctx context.Context, arg RiskAmountsPruneParams) (int64, error) {
+	result, err := q.db.Exec(ctx, riskAmountsPrune, arg.MerchantID, arg.Before, arg.RowLimit)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}
+
+const riskBelowCap = `-- name: RiskBelowCap :many
+select c.payout_id::text as payout_id, (
+    select count(*) from (
+        select o.id, o.source_amount, o.source_currency from payouts o
+        where o.merchant_id = $1 and o.created_at > $2
+        order by o.created_at desc limit 1000
+    ) o
+    where o.id <> c.payout_id and o.source_currency = c.currency and o.source_amount::float8 <= c.cap and o.source_amount::float8 > 0.95 * c.cap
+) as before
+from (select unnest($3::text[]) as payout_id, unnest($4::text[]) as currency, unnest($5::float8[]) as cap) c
+`
+
+type RiskBelowCapParams struct {
+	MerchantID string
+	Since      time.Time
+	PayoutIds  []string
+	Currencies []string
+	Caps       []float64
+}
+
+type RiskBelowCapRow struct {
+	PayoutID string
+	Before   int64
+}
+
+// How many other payouts of the last day, of the newest thousand, were as closely below the caps.
+func (q *Queries) RiskBelowCap(ctx context.Context, arg RiskBelowCapParams) ([]RiskBelowCapRow, error) {
+	rows, err := q.db.Query(ctx, riskBelowCap,
+		arg.MerchantID,
+		arg.Since,
+		arg.PayoutIds,
+		arg.Currencies,
+		arg.Caps,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []RiskBelowCapRow{}
+	for rows.Next() {
+		var i RiskBelowCapRow
+		if err := rows.Scan(&i.PayoutID, &i.Before); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const riskCleared = `-- name: RiskCleared :exec
 with amounts as (
     insert into risk_amounts (merchant_id, currency, month, bucket, n)
@@ -87,6 +198,197 @@ func (q *Queries) RiskCleared(ctx context.Context, arg RiskClearedParams) error 
 	return err
 }
 
+const riskCounterpartiesPrune = `-- name: RiskCounterpartiesPrune :execrows
+delete from risk_counterparties
+where ctid in (select c.ctid from risk_counterparties c where c.month < $1 limit $2)
+`
+
+func (q *Queries) RiskCounterpartiesPrune(ctx context.Context, before time.Time, rowLimit int32) (int64, error) {
+	result, err := q.db.Exec(ctx, riskCounterpartiesPrune, before, rowLimit)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}
+
+const riskCounterpartyAdd = `-- name: RiskCounterpartyAdd :exec
+insert into risk_counterparties (kind, key, month, ended, returned) values ($1, $2, $3, $4, $5)
+on conflict (kind, key, month) do update
+set ended = risk_counterparties.ended + excluded.ended, returned = risk_counterparties.returned + excluded.returned
+`
+
+type RiskCounterpartyAddParams struct {
+	Kind     RiskCounterpartyKind
+	Key      []byte
+	Month    time.Time
+	Ended    int64
+	Returned int64
+}
+
+func (q *Queries) RiskCounterpartyAdd(ctx context.Context, arg RiskCounterpartyAddParams) error {
+	_, err := q.db.Exec(ctx, riskCounterpartyAdd,
+		arg.Kind,
+		arg.Key,
+		arg.Month,
+		arg.Ended,
+		arg.Returned,
+	)
+	return err
+}
+
+const riskFoldEvents = `-- name: RiskFoldEvents :many
+select e.id, e.created_at, e.type, i.fingerprint, i.bank_fingerprint, i.country, b.first_name, b.middle_name, b.last_name, b.company_name
+from (
+    select n.id, n.created_at, n.type, n.object_id from events n
+    where n.merchant_id = $1 and n.type in ('payout.completed', 'payout.returned', 'payout.late_return', 'beneficiary.blocked')
+      and n.created_at <= $2 and (n.created_at, n.id) > ($3::timestamptz, $4::text)
+    order by n.created_at, n.id
+    limit $5
+) e
+left join payouts p on p.merchant_id = $1 and p.id = e.object_id
+left join beneficiaries b on b.merchant_id = $1 and b.id = coalesce(p.beneficiary_id, e.object_id)
+left join instruments i on i.merchant_id = $1 and i.beneficiary_id = b.id and i.id = coalesce(p.instrument_id, i.id)
+order by e.created_at, e.id
+`
+
+type RiskFoldEventsParams struct {
+	MerchantID string
+	Until      time.Time
+	FoldedAt   time.Time
+	EventID    string
+	RowLimit   int32
+}
+
+type RiskFoldEventsRow struct {
+	ID              string
+	CreatedAt       time.Time
+	Type            string
+	Fingerprint     []byte
+	BankFingerprint []byte
+	Country         *string
+	FirstName       *string
+	MiddleName      *string
+	LastName        *string
+	CompanyName     *string
+}
+
+// The next events, each with the account it is about; a beneficiary's with all its accounts.
+func (q *Queries) RiskFoldEvents(ctx context.Context, arg RiskFoldEventsParams) ([]RiskFoldEventsRow, error) {
+	rows, err := q.db.Query(ctx, riskFoldEvents,
+		arg.MerchantID,
+		arg.Until,
+		arg.FoldedAt,
+		arg.EventID,
+		arg.RowLimit,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []RiskFoldEventsRow{}
+	for rows.Next() {
+		var i RiskFoldEventsRow
+		if err := rows.Scan(
+			&i.ID,
+			&i.CreatedAt,
+			&i.Type,
+			&i.Fingerprint,
+			&i.BankFingerprint,
+			&i.Country,
+			&i.FirstName,
+			&i.MiddleName,
+			&i.LastName,
+			&i.CompanyName,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const riskFoldLock = `-- name: RiskFoldLock :one
+select folded_at, event_id from risk_folds where merchant_id = $1 for update skip locked
+`
+
+type RiskFoldLockRow struct {
+	FoldedAt time.Time
+	EventID  string
+}
+
+// Nothing when another server folds the merchant.
+func (q *Queries) RiskFoldLock(ctx context.Context, merchantID string) (RiskFoldLockRow, error) {
+	row := q.db.QueryRow(ctx, riskFoldLock, merchantID)
+	var i RiskFoldLockRow
+	err := row.Scan(&i.FoldedAt, &i.EventID)
+	return i, err
+}
+
+const riskFoldMerchants = `-- name: RiskFoldMerchants :many
+select m.id from merchants m left join risk_folds f on f.merchant_id = m.id
+where m.id > $1 and exists (
+    select from events e
+    where e.merchant_id = m.id and e.type in ('payout.completed', 'payout.returned', 'payout.late_return', 'beneficiary.blocked')
+      and e.created_at <= $2 and (e.created_at, e.id) > (coalesce(f.folded_at, 'epoch'), coalesce(f.event_id, ''))
+)
+order by m.id
+limit $3
+`
+
+type RiskFoldMerchantsParams struct {
+	After    string
+	Until    time.Time
+	RowLimit int32
+}
+
+// Merchants that have events to fold.
+func (q *Queries) RiskFoldMerchants(ctx context.Context, arg RiskFoldMerchantsParams) ([]string, error) {
+	rows, err := q.db.Query(ctx, riskFoldMerchants, arg.After, arg.Until, arg.RowLimit)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []string{}
+	for rows.Next() {
+		var id string
+		if err := rows.Scan(&id); err != nil {
+			return nil, err
+		}
+		items = append(items, id)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const riskFoldOpen = `-- name: RiskFoldOpen :exec
+insert into risk_folds (merchant_id) values ($1) on conflict do nothing
+`
+
+func (q *Queries) RiskFoldOpen(ctx context.Context, merchantID string) error {
+	_, err := q.db.Exec(ctx, riskFoldOpen, merchantID)
+	return err
+}
+
+const riskFolded = `-- name: RiskFolded :exec
+update risk_folds set folded_at = $1, event_id = $2 where merchant_id = $3
+`
+
+type RiskFoldedParams struct {
+	FoldedAt   time.Time
+	EventID    string
+	MerchantID string
+}
+
+func (q *Queries) RiskFolded(ctx context.Context, arg RiskFoldedParams) error {
+	_, err := q.db.Exec(ctx, riskFolded, arg.FoldedAt, arg.EventID, arg.MerchantID)
+	return err
+}
+
 const riskHourAdd = `-- name: RiskHourAdd :exec
 insert into risk_hours (merchant_id, hour, n) values ($1, $2, $3)
 on conflict (merchant_id, hour) do update set n = risk_hours.n + excluded.n
@@ -101,6 +403,25 @@ type RiskHourAddParams struct {
 func (q *Queries) RiskHourAdd(ctx context.Context, arg RiskHourAddParams) error {
 	_, err := q.db.Exec(ctx, riskHourAdd, arg.MerchantID, arg.Hour, arg.N)
 	return err
+}
+
+const riskHoursPrune = `-- name: RiskHoursPrune :execrows
+delete from risk_hours
+where ctid in (select h.ctid from risk_hours h where h.merchant_id = $1 and h.hour < $2 limit $3)
+`
+
+type RiskHoursPruneParams struct {
+	MerchantID string
+	Before     time.Time
+	RowLimit   int32
+}
+
+func (q *Queries) RiskHoursPrune(ctx context.Context, arg RiskHoursPruneParams) (int64, error) {
+	result, err := q.db.Exec(ctx, riskHoursPrune, arg.MerchantID, arg.Before, arg.RowLimit)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
 }
 
 const riskMerchant = `-- name: RiskMerchant :one

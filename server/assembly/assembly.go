@@ -61,6 +61,7 @@ type Server struct {
 	Sealer    *audit.Sealer
 	Checker   *invariants.Checker
 	Pruner    *engine.Pruner
+	Folder    *engine.Folder
 	KeyUses   *interceptors.KeyUses
 	Runner    *unit.Runner
 	Merchants *merchants.Service
@@ -98,6 +99,7 @@ func New(c Config) (*Server, error) {
 		Sealer:    &audit.Sealer{Runner: runner, Log: c.Log},
 		Checker:   &invariants.Checker{Pool: c.Pool, Log: c.Log},
 		Pruner:    &engine.Pruner{Runner: runner, Log: c.Log},
+		Folder:    &engine.Folder{Runner: runner, Keys: c.Keys, Log: c.Log},
 		KeyUses:   chain.Uses,
 		Runner:    runner,
 		Merchants: merchantService,

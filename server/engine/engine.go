@@ -56,7 +56,8 @@ type judgement struct {
 	rulebook  revision
 	risk      risk.Result
 	facts     risk.Facts
-	country   string // of the account
+	country   string  // of the account
+	cap       float64 // the cap on single payouts that it stays just below; zero where there is none
 	forced    Outcome
 }
 

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/antonpayments/anton/gen/db"
+	"github.com/antonpayments/anton/server/crypto"
 	"github.com/antonpayments/anton/server/risk"
 	"github.com/antonpayments/anton/server/screening"
 	"github.com/antonpayments/anton/server/unit"
@@ -29,6 +30,10 @@ func (e *Engine) scoreRisk(ctx context.Context, u *unit.Unit, merchant string, j
 	if err != nil {
 		return fmt.Errorf("read the risk facts: %w", err)
 	}
+	nearCaps, err := belowCaps(ctx, u, merchant, judgements)
+	if err != nil {
+		return err
+	}
 	byPayout := map[string]db.RiskPayoutsRow{}
 	for _, row := range rows {
 		byPayout[row.PayoutID] = row
@@ -44,6 +49,7 @@ func (e *Engine) scoreRisk(ctx context.Context, u *unit.Unit, merchant string, j
 			return fmt.Errorf("read the amount of %s: %w", j.payout.ID, err)
 		}
 		j.facts.Tier, j.facts.Currency, j.facts.Hour = risk.Tier(own.Tier), j.payout.SourceCurrency, u.Now.Hour()
+		j.facts.Own.BelowCap, j.facts.Own.BelowCapBefore = j.cap, nearCaps[j.payout.ID]
 		j.facts.Own.Amounts = amounts[j.payout.SourceCurrency]
 		addRhythm(&j.facts.Own, own, u.Now, int64(i))
 		j.risk = risk.Score(e.Model, j.facts)
@@ -96,6 +102,30 @@ func monthOf(at time.Time) time.Time {
 	return time.Date(at.Year(), at.Month(), 1, 0, 0, 0, 0, time.UTC)
 }
 
+// belowCaps counts, for the payouts that stay just below a cap, how many did before. It asks nothing when there are none.
+func belowCaps(ctx context.Context, u *unit.Unit, merchant string, judgements []judgement) (map[string]int64, error) {
+	near := db.RiskBelowCapParams{MerchantID: merchant, Since: u.Now.Add(-24 * time.Hour)}
+	for _, j := range judgements {
+		if j.cap > 0 {
+			near.PayoutIds = append(near.PayoutIds, j.payout.ID)
+			near.Currencies = append(near.Currencies, j.payout.SourceCurrency)
+			near.Caps = append(near.Caps, j.cap)
+		}
+	}
+	if len(near.PayoutIds) == 0 {
+		return nil, nil
+	}
+	rows, err := u.Read().RiskBelowCap(ctx, near)
+	if err != nil {
+		return nil, fmt.Errorf("count the payouts just below a cap: %w", err)
+	}
+	before := map[string]int64{}
+	for _, row := range rows {
+		before[row.PayoutID] = row.Before
+	}
+	return before, nil
+}
+
 // factsOf is all that a payout's own row says.
 func (e *Engine) factsOf(row db.RiskPayoutsRow) (risk.Facts, error) {
 	f := risk.Facts{
@@ -117,7 +147,7 @@ func (e *Engine) factsOf(row db.RiskPayoutsRow) (risk.Facts, error) {
 	if len(row.Names) == 0 {
 		return f, nil
 	}
-	own, err := e.nameHash(row.FirstName, row.MiddleName, row.LastName, row.CompanyName)
+	own, err := nameHash(e.Keys, row.FirstName, row.MiddleName, row.LastName, row.CompanyName)
 	if err != nil {
 		return f, err
 	}
@@ -130,14 +160,14 @@ func (e *Engine) factsOf(row db.RiskPayoutsRow) (risk.Facts, error) {
 }
 
 // nameHash is what is kept of a name that somebody gave for an account: the same name gives the same bytes, and nothing leads back.
-func (e *Engine) nameHash(parts ...*string) ([]byte, error) {
+func nameHash(keys *crypto.Keys, parts ...*string) ([]byte, error) {
 	var name []string
 	for _, part := range parts {
 		if part != nil {
 			name = append(name, *part)
 		}
 	}
-	return e.Keys.Fingerprint("name", screening.Fold(strings.Join(name, " ")))
+	return keys.Fingerprint("name", screening.Fold(strings.Join(name, " ")))
 }
 
 // span is a number of seconds from the database, where -1 stands for never.

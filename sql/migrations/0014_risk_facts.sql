@@ -100,7 +100,7 @@ create table risk_counterparties (
 -- Up to which event each merchant is folded. The row is the lock that keeps two servers from folding the same events.
 create table risk_folds (
     merchant_id text primary key references merchants,
-    folded_at   timestamptz not null default '-infinity',
+    folded_at   timestamptz not null default 'epoch',
     event_id    text not null default ''
 );
 

@@ -153,3 +153,78 @@ with amounts as (
 insert into risk_countries (merchant_id, country, n)
 select @merchant_id, c.country, count(*) from (select unnest(@countries::text[]) as country) c group by c.country order by c.country
 on conflict (merchant_id, country) do update set n = risk_countries.n + excluded.n;
+
+-- name: RiskFoldMerchants :many
+-- Merchants that have events to fold.
+select m.id from merchants m left join risk_folds f on f.merchant_id = m.id
+where m.id > @after and exists (
+    select from events e
+    where e.merchant_id = m.id and e.type in ('payout.completed', 'payout.returned', 'payout.late_return', 'beneficiary.blocked')
+      and e.created_at <= @until and (e.created_at, e.id) > (coalesce(f.folded_at, 'epoch'), coalesce(f.event_id, ''))
+)
+order by m.id
+limit @row_limit;
+
+-- name: RiskFoldOpen :exec
+insert into risk_folds (merchant_id) values (@merchant_id) on conflict do nothing;
+
+-- name: RiskFoldLock :one
+-- Nothing when another server folds the merchant.
+select folded_at, event_id from risk_folds where merchant_id = @merchant_id for update skip locked;
+
+-- name: RiskFoldEvents :many
+-- The next events, each with the account it is about; a beneficiary's with all its accounts.
+select e.id, e.created_at, e.type, i.fingerprint, i.bank_fingerprint, i.country, b.first_name, b.middle_name, b.last_name, b.company_name
+from (
+    select n.id, n.created_at, n.type, n.object_id from events n
+    where n.merchant_id = @merchant_id and n.type in ('payout.completed', 'payout.returned', 'payout.late_return', 'beneficiary.blocked')
+      and n.created_at <= @until and (n.created_at, n.id) > (@folded_at::timestamptz, @event_id::text)
+    order by n.created_at, n.id
+    limit @row_limit
+) e
+left join payouts p on p.merchant_id = @merchant_id and p.id = e.object_id
+left join beneficiaries b on b.merchant_id = @merchant_id and b.id = coalesce(p.beneficiary_id, e.object_id)
+left join instruments i on i.merchant_id = @merchant_id and i.beneficiary_id = b.id and i.id = coalesce(p.instrument_id, i.id)
+order by e.created_at, e.id;
+
+-- name: RiskAccountOpen :exec
+insert into risk_account_merchants (fingerprint, merchant_id) values (@fingerprint, @merchant_id) on conflict do nothing;
+
+-- name: RiskAccountAdd :exec
+update risk_account_merchants
+set completed = completed + @completed, returned = returned + @returned, blocked = blocked or @blocked::bool,
+    first_ended_at = least(first_ended_at, sqlc.narg('ended_at')::timestamptz),
+    names = array(select u.name from unnest(names || @names::bytea[]) with ordinality u(name, place) group by u.name order by min(u.place) limit 10)
+where fingerprint = @fingerprint and merchant_id = @merchant_id;
+
+-- name: RiskCounterpartyAdd :exec
+insert into risk_counterparties (kind, key, month, ended, returned) values (@kind, @key, @month, @ended, @returned)
+on conflict (kind, key, month) do update
+set ended = risk_counterparties.ended + excluded.ended, returned = risk_counterparties.returned + excluded.returned;
+
+-- name: RiskFolded :exec
+update risk_folds set folded_at = @folded_at, event_id = @event_id where merchant_id = @merchant_id;
+
+-- name: RiskHoursPrune :execrows
+delete from risk_hours
+where ctid in (select h.ctid from risk_hours h where h.merchant_id = @merchant_id and h.hour < @before limit @row_limit);
+
+-- name: RiskAmountsPrune :execrows
+delete from risk_amounts
+where ctid in (select a.ctid from risk_amounts a where a.merchant_id = @merchant_id and a.month < @before limit @row_limit);
+
+-- name: RiskCounterpartiesPrune :execrows
+delete from risk_counterparties
+where ctid in (select c.ctid from risk_counterparties c where c.month < @before limit @row_limit);
+
+-- name: RiskBelowCap :many
+-- How many other payouts of the last day, of the newest thousand, were as closely below the caps.
+select c.payout_id::text as payout_id, (
+    select count(*) from (
+        select o.id, o.source_amount, o.source_currency from payouts o
+        where o.merchant_id = @merchant_id and o.created_at > @since
+        order by o.created_at desc limit 1000
+    ) o
+    where o.id <> c.payout_id and o.source_currency = c.currency and o.source_amount::float8 <= c.cap and o.source_amount::float8 > 0.95 * c.cap
+) as before
+from (select unnest(@payout_ids::text[]) as payout_id, unnest(@currencies::text[]) as currency, unnest(@caps::float8[]) as cap) c;
