@@ -21,6 +21,7 @@ type cli struct {
 	Demo    demoCommand    `cmd:"" help:"Send a payout, step by step, as the guide does it."`
 	Ledger  ledgerCommand  `cmd:"" help:"Look after the ledger."`
 	Audit   auditCommand   `cmd:"" help:"Look after the audit log."`
+	Engine  engineCommand  `cmd:"" help:"Look into what the engine decided, and try another risk model on it."`
 	Bench   benchCommand   `cmd:"" help:"Measure how payouts are created, beside the least that anybody could do for the same."`
 }
 

@@ -670,3 +670,131 @@ func (q *Queries) RiskPayouts(ctx context.Context, arg RiskPayoutsParams) ([]Ris
 	}
 	return items, nil
 }
+
+const riskVerdictCount = `-- name: RiskVerdictCount :one
+select count(*) from verdicts
+where ($1::text is null or merchant_id = $1::text)
+  and created_at >= $2 and created_at < $3
+`
+
+type RiskVerdictCountParams struct {
+	MerchantID *string
+	Since      time.Time
+	Until      time.Time
+}
+
+func (q *Queries) RiskVerdictCount(ctx context.Context, arg RiskVerdictCountParams) (int64, error) {
+	row := q.db.QueryRow(ctx, riskVerdictCount, arg.MerchantID, arg.Since, arg.Until)
+	var count int64
+	err := row.Scan(&count)
+	return count, err
+}
+
+const riskVerdicts = `-- name: RiskVerdicts :many
+select merchant_id, id, payout_id, outcome, stages, inputs, created_at from verdicts
+where (merchant_id, id) > ($1::text, $2::text)
+  and ($3::text is null or merchant_id = $3::text)
+  and created_at >= $4 and created_at < $5
+order by merchant_id, id
+limit $6
+`
+
+type RiskVerdictsParams struct {
+	AfterMerchant string
+	AfterID       string
+	MerchantID    *string
+	Since         time.Time
+	Until         time.Time
+	RowLimit      int32
+}
+
+type RiskVerdictsRow struct {
+	MerchantID string
+	ID         string
+	PayoutID   string
+	Outcome    string
+	Stages     []byte
+	Inputs     []byte
+	CreatedAt  time.Time
+}
+
+func (q *Queries) RiskVerdicts(ctx context.Context, arg RiskVerdictsParams) ([]RiskVerdictsRow, error) {
+	rows, err := q.db.Query(ctx, riskVerdicts,
+		arg.AfterMerchant,
+		arg.AfterID,
+		arg.MerchantID,
+		arg.Since,
+		arg.Until,
+		arg.RowLimit,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []RiskVerdictsRow{}
+	for rows.Next() {
+		var i RiskVerdictsRow
+		if err := rows.Scan(
+			&i.MerchantID,
+			&i.ID,
+			&i.PayoutID,
+			&i.Outcome,
+			&i.Stages,
+			&i.Inputs,
+			&i.CreatedAt,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const riskVerdictsOfPayout = `-- name: RiskVerdictsOfPayout :many
+select v.merchant_id, v.id, v.payout_id, v.outcome, v.stages, v.inputs, v.created_at
+from merchants m join verdicts v on v.merchant_id = m.id
+where v.payout_id = $1
+order by v.created_at, v.id
+`
+
+type RiskVerdictsOfPayoutRow struct {
+	MerchantID string
+	ID         string
+	PayoutID   string
+	Outcome    string
+	Stages     []byte
+	Inputs     []byte
+	CreatedAt  time.Time
+}
+
+// Whose payout it is need not be known: a merchant has at most one look at its index.
+func (q *Queries) RiskVerdictsOfPayout(ctx context.Context, payoutID string) ([]RiskVerdictsOfPayoutRow, error) {
+	rows, err := q.db.Query(ctx, riskVerdictsOfPayout, payoutID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []RiskVerdictsOfPayoutRow{}
+	for rows.Next() {
+		var i RiskVerdictsOfPayoutRow
+		if err := rows.Scan(
+			&i.MerchantID,
+			&i.ID,
+			&i.PayoutID,
+			&i.Outcome,
+			&i.Stages,
+			&i.Inputs,
+			&i.CreatedAt,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}

@@ -228,3 +228,23 @@ select c.payout_id::text as payout_id, (
     where o.id <> c.payout_id and o.source_currency = c.currency and o.source_amount::float8 <= c.cap and o.source_amount::float8 > 0.95 * c.cap
 ) as before
 from (select unnest(@payout_ids::text[]) as payout_id, unnest(@currencies::text[]) as currency, unnest(@caps::float8[]) as cap) c;
+
+-- name: RiskVerdictsOfPayout :many
+-- Whose payout it is need not be known: a merchant has at most one look at its index.
+select v.merchant_id, v.id, v.payout_id, v.outcome, v.stages, v.inputs, v.created_at
+from merchants m join verdicts v on v.merchant_id = m.id
+where v.payout_id = @payout_id
+order by v.created_at, v.id;
+
+-- name: RiskVerdictCount :one
+select count(*) from verdicts
+where (sqlc.narg('merchant_id')::text is null or merchant_id = sqlc.narg('merchant_id')::text)
+  and created_at >= @since and created_at < @until;
+
+-- name: RiskVerdicts :many
+select merchant_id, id, payout_id, outcome, stages, inputs, created_at from verdicts
+where (merchant_id, id) > (@after_merchant::text, @after_id::text)
+  and (sqlc.narg('merchant_id')::text is null or merchant_id = sqlc.narg('merchant_id')::text)
+  and created_at >= @since and created_at < @until
+order by merchant_id, id
+limit @row_limit;
