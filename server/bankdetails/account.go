@@ -38,15 +38,16 @@ func (a Account) BankCode() string {
 		d.GetBankCode() + d.GetBranchCode() + bank8(d.GetBic())
 }
 
-// BankText gives the text that names the account's bank in the world, with its country and, where the code names both, without the
-// branch: a routing number, a sort code, a BSB, an institution. A British IBAN gives the same text as its sort code.
+// BankText gives the text that names the account's bank in the world, where the code names both without the branch: a routing number, a
+// sort code, a BSB, an institution, an IBAN's country and bank. A British IBAN gives the same text as its sort code.
 func (a Account) BankText() string {
 	d := a.Details
-	code := a.BankCode()
+	scheme, code := a.Method.String(), a.BankCode()
 	switch {
 	case strings.HasPrefix(d.GetIban(), "GB"):
-		code = a.Number[8:14]
-	case d.GetIban() != "", d.GetClabe() != "":
+		scheme, code = "uk_bank", a.Number[8:14]
+	case d.GetIban() != "":
+		code = a.Number[:2] + code
 	case d.GetInstitutionNumber() != "":
 		code = d.GetInstitutionNumber()
 	case d.GetBankCode() != "":
@@ -56,7 +57,7 @@ func (a Account) BankText() string {
 	case d.GetBic() != "":
 		code = d.GetBic()[:8] // ISO 9362: what follows is the branch
 	}
-	return a.Country + ":" + code
+	return scheme + ":" + code
 }
 
 // bank8 gives a BIC without the branch XXX, which is the head office and says no more than the first eight characters (ISO 9362).

@@ -138,7 +138,7 @@ func (r *Replay) try(row db.RiskVerdictsRow, tried *Tried) error {
 		return err
 	}
 	was := Outcome(row.Outcome)
-	if _, err := risk.Find(p.stages.Risk.Model); err != nil {
+	if !slices.Contains(risk.Versions(), p.stages.Risk.Model) {
 		tried.Skipped++
 		return nil
 	}

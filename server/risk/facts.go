@@ -17,18 +17,21 @@ type Facts struct {
 
 // OwnFacts are of the merchant's own payouts, this one not among them.
 type OwnFacts struct {
-	// Amounts is the distribution of what left in this currency, each payout weighing less as it ages.
+	// Amounts is the distribution of what was cleared in this currency in this month and the two before it; a month weighs half of the
+	// one after it.
 	Amounts Spread `json:"amounts"`
-	// LastHour is how many payouts were created in the last hour; Rhythm the distribution of that number over past hours with any.
+	// LastHour is how many payouts were judged in the last hour; Rhythm the distribution of that number over the hours of the clock of the
+	// last 28 days, those with any.
 	LastHour int64  `json:"last_hour"`
 	Rhythm   Spread `json:"rhythm"`
-	// Judged is how many payouts were judged before; AtThisHour how many of them within an hour of this hour of the day.
+	// Judged is how many payouts were judged in the last 28 days; AtThisHour how many of them within an hour of this hour of the day.
 	Judged     int64 `json:"judged"`
 	AtThisHour int64 `json:"at_this_hour"`
-	// ToCountry is how many payouts went to this country before.
+	// ToCountry is how many payouts to this country were cleared before.
 	ToCountry int64 `json:"to_country"`
 	// SamePayout is how many payouts to this beneficiary had the same amount and reference in the last 7 days; SameReference how many
-	// payouts to anyone had the same reference in the last 30 days. A payout without a reference has no like.
+	// payouts to anyone had the same reference in the last 30 days. A payout without a reference has no like, nor has one that came to
+	// nothing: it may be tried again.
 	SamePayout    int64 `json:"same_payout"`
 	SameReference int64 `json:"same_reference"`
 	// BelowCap is the largest cap on single payouts that this amount stays less than a twentieth below; zero where there is none.
@@ -45,28 +48,28 @@ type OwnFacts struct {
 // BeneficiaryFacts are of this merchant's history with the beneficiary.
 type BeneficiaryFacts struct {
 	Age       int64 `json:"age"`
-	Completed int64 `json:"completed"` // at most 100 are counted
+	Completed int64 `json:"completed"` // of the last 200 payouts, at most 100 are counted
 	Returned  int64 `json:"returned"`  // at most 100 are counted
 	// LastPaid is how long ago the last payout was sent.
 	LastPaid *int64 `json:"last_paid,omitempty"`
 	// DetailsChanged is how long ago the account or the name changed, of a beneficiary that was paid before.
 	DetailsChanged *int64 `json:"details_changed,omitempty"`
-	// ChangedAfterHit says that they changed after a payout to this beneficiary was stopped by screening or sent to review.
+	// ChangedAfterHit says that they changed within 30 days after a payout to this beneficiary was stopped by screening or sent to review.
 	ChangedAfterHit bool `json:"changed_after_hit"`
 }
 
 // ElsewhereFacts are what other merchants' payouts say of the same account, in sums. Merchants are counted that the platform knows for
-// 90 days and that sent this account at least one payout which settled 14 days ago or more, so that an afternoon's accounts and
-// payouts to oneself earn no trust; each counts once, however much it sends.
+// 90 days and that sent this account at least one payout which settled or came back 14 days ago or more, so that an afternoon's accounts
+// and payouts to oneself earn no trust; each counts once, however much it sends. They are some minutes old.
 type ElsewhereFacts struct {
 	Merchants  int64 `json:"merchants"`
 	Completed  int64 `json:"completed"`
 	Returned   int64 `json:"returned"`
-	Blocked    int64 `json:"blocked"`     // merchants whose beneficiary with this account was blocked
+	Blocked    int64 `json:"blocked"`     // merchants, of any age, whose beneficiary with this account was blocked by compliance
 	OtherNames int64 `json:"other_names"` // different names that others gave for this account
 }
 
-// CounterpartyFacts are of all payouts to the same bank and to the same country that ended in the last 180 days.
+// CounterpartyFacts are of all payouts to the same bank and to the same country that ended in the months that began in the last 180 days.
 type CounterpartyFacts struct {
 	BankEnded       int64 `json:"bank_ended"`
 	BankReturned    int64 `json:"bank_returned"`
