@@ -13,6 +13,7 @@ import (
 	"github.com/lmittmann/tint"
 
 	"github.com/antonpayments/anton/server/observe"
+	"github.com/antonpayments/anton/server/risk"
 )
 
 // database is the settings that reach the database; every command that needs one has them.
@@ -42,6 +43,7 @@ type settings struct {
 	LogLevel         string        `help:"Least level that is logged." enum:"debug,info,warn,error" default:"info" env:"ANTON_LOG_LEVEL"`
 	ReviewWithin     time.Duration `help:"How long a payout may wait for a reviewer before it is cancelled; 168h when absent." default:"168h" env:"ANTON_REVIEW_WITHIN" placeholder:"DURATION"`
 	Clamd            string        `name:"clamd-addr" help:"The clamd that scans uploads, host:port or unix:/path. Without it documents are not scanned." env:"ANTON_CLAMD_ADDR" placeholder:"ADDR"`
+	RiskModel        string        `help:"Version of the risk model that payouts are scored by; the newest when absent." env:"ANTON_RISK_MODEL" placeholder:"VERSION"`
 }
 
 // check refuses settings that contradict each other, before anything is started.
@@ -51,6 +53,11 @@ func (s *settings) check() error {
 	}
 	if s.ReviewWithin < 0 {
 		return errors.New("--review-within (ANTON_REVIEW_WITHIN) must not be negative: a review needs time")
+	}
+	if s.RiskModel != "" {
+		if _, err := risk.Find(s.RiskModel); err != nil {
+			return fmt.Errorf("--risk-model (ANTON_RISK_MODEL): %w", err)
+		}
 	}
 	if s.Environment != "live" {
 		return nil
@@ -64,6 +71,12 @@ func (s *settings) check() error {
 		return errors.New("live needs --database-url (DATABASE_URL): the private PostgreSQL is for the sandbox")
 	}
 	return nil
+}
+
+// riskModel is the model that was chosen; nil for the newest.
+func (s *settings) riskModel() *risk.Model {
+	m, _ := risk.Find(s.RiskModel) // check has found it, or none was named
+	return m
 }
 
 func (s *settings) logger() *slog.Logger {

@@ -24,6 +24,7 @@ type cli struct {
 	Ledger  ledgerCommand  `cmd:"" help:"Look after the ledger."`
 	Audit   auditCommand   `cmd:"" help:"Look after the audit log."`
 	Lists   listsCommand   `cmd:"" help:"Look after the sanctions lists: refresh, status, diff, check."`
+	Engine  engineCommand  `cmd:"" help:"Look into what the engine decided, and try another risk model on it."`
 	Bench   benchCommand   `cmd:"" help:"Measure how payouts are created, beside the least that anybody could do for the same."`
 
 	BenchWebhooks benchWebhooksCommand `cmd:"" help:"Measure how events are delivered, with dead and slow endpoints among the others."`

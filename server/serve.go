@@ -81,6 +81,7 @@ func serve(ctx context.Context, s *settings, out io.Writer, ready func(*sandboxF
 		Lists: screening.required, ListMaxAge: s.ScreeningMaxAge, ListRefresh: screening.refresh, ListSources: screening.sources,
 		Tracer:       tracer,
 		ReviewWithin: s.ReviewWithin, Scanner: s.Clamd,
+		RiskModel: s.riskModel(),
 	})
 	if err != nil {
 		return err
@@ -147,7 +148,7 @@ func serveOn(ctx context.Context, server *assembly.Server, on ports, log *slog.L
 	workerCtx, stopWorker := context.WithCancel(context.Background())
 	for _, work := range []func(context.Context){
 		server.Worker.Run, server.Balances.Run, server.Sequencer.Run, server.Deliverer.Run, server.Sealer.Run, server.Checker.Run,
-		server.KeyUses.Run, server.Watcher.Run, server.Ready.Run, server.Sanctions.Run, server.Pruner.Run, server.RfiAlarm.Run,
+		server.KeyUses.Run, server.Watcher.Run, server.Ready.Run, server.Sanctions.Run, server.Pruner.Run, server.Folder.Run, server.RfiAlarm.Run,
 	} {
 		working.Go(func() { work(workerCtx) })
 	}

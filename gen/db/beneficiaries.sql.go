@@ -31,7 +31,7 @@ func (q *Queries) BeneficiaryDelete(ctx context.Context, arg BeneficiaryDeletePa
 }
 
 const beneficiaryGet = `-- name: BeneficiaryGet :one
-select merchant_id, id, type, first_name, middle_name, last_name, company_name, country, currency, status, external_ref, default_instrument_id, private_data, fingerprint, allow_duplicate, metadata, event_sequence, created_at, updated_at, deleted_at from beneficiaries where merchant_id = $1 and id = $2 and deleted_at is null
+select merchant_id, id, type, first_name, middle_name, last_name, company_name, country, currency, status, external_ref, default_instrument_id, private_data, fingerprint, allow_duplicate, metadata, event_sequence, created_at, updated_at, deleted_at, renamed_at from beneficiaries where merchant_id = $1 and id = $2 and deleted_at is null
 `
 
 func (q *Queries) BeneficiaryGet(ctx context.Context, merchantID string, iD string) (Beneficiary, error) {
@@ -58,12 +58,13 @@ func (q *Queries) BeneficiaryGet(ctx context.Context, merchantID string, iD stri
 		&i.CreatedAt,
 		&i.UpdatedAt,
 		&i.DeletedAt,
+		&i.RenamedAt,
 	)
 	return i, err
 }
 
 const beneficiaryGetForUpdate = `-- name: BeneficiaryGetForUpdate :one
-select merchant_id, id, type, first_name, middle_name, last_name, company_name, country, currency, status, external_ref, default_instrument_id, private_data, fingerprint, allow_duplicate, metadata, event_sequence, created_at, updated_at, deleted_at from beneficiaries where merchant_id = $1 and id = $2 and deleted_at is null for update
+select merchant_id, id, type, first_name, middle_name, last_name, company_name, country, currency, status, external_ref, default_instrument_id, private_data, fingerprint, allow_duplicate, metadata, event_sequence, created_at, updated_at, deleted_at, renamed_at from beneficiaries where merchant_id = $1 and id = $2 and deleted_at is null for update
 `
 
 // The creation of a payout holds the row with a key share: after this, every payout to the beneficiary is either committed or not begun.
@@ -91,6 +92,7 @@ func (q *Queries) BeneficiaryGetForUpdate(ctx context.Context, merchantID string
 		&i.CreatedAt,
 		&i.UpdatedAt,
 		&i.DeletedAt,
+		&i.RenamedAt,
 	)
 	return i, err
 }
@@ -144,7 +146,7 @@ func (q *Queries) BeneficiaryInsert(ctx context.Context, arg BeneficiaryInsertPa
 }
 
 const beneficiaryList = `-- name: BeneficiaryList :many
-select merchant_id, id, type, first_name, middle_name, last_name, company_name, country, currency, status, external_ref, default_instrument_id, private_data, fingerprint, allow_duplicate, metadata, event_sequence, created_at, updated_at, deleted_at from beneficiaries
+select merchant_id, id, type, first_name, middle_name, last_name, company_name, country, currency, status, external_ref, default_instrument_id, private_data, fingerprint, allow_duplicate, metadata, event_sequence, created_at, updated_at, deleted_at, renamed_at from beneficiaries
 where merchant_id = $1 and deleted_at is null
   and ($2::text is null or status = $2::text::beneficiary_status)
   and ($3::text is null or type = $3::text::party_type)
@@ -211,6 +213,7 @@ func (q *Queries) BeneficiaryList(ctx context.Context, arg BeneficiaryListParams
 			&i.CreatedAt,
 			&i.UpdatedAt,
 			&i.DeletedAt,
+			&i.RenamedAt,
 		); err != nil {
 			return nil, err
 		}
@@ -285,8 +288,8 @@ update beneficiaries
 set first_name = $1, middle_name = $2, last_name = $3, company_name = $4, status = $5,
     external_ref = $6, default_instrument_id = $7, private_data = $8,
     fingerprint = $9, allow_duplicate = $10, metadata = $11, event_sequence = $12,
-    updated_at = $13
-where merchant_id = $14 and id = $15
+    updated_at = $13, renamed_at = $14
+where merchant_id = $15 and id = $16
 `
 
 type BeneficiaryUpdateParams struct {
@@ -303,6 +306,7 @@ type BeneficiaryUpdateParams struct {
 	Metadata            map[string]string
 	EventSequence       int32
 	UpdatedAt           time.Time
+	RenamedAt           *time.Time
 	MerchantID          string
 	ID                  string
 }
@@ -323,6 +327,7 @@ func (q *Queries) BeneficiaryUpdate(ctx context.Context, arg BeneficiaryUpdatePa
 		arg.Metadata,
 		arg.EventSequence,
 		arg.UpdatedAt,
+		arg.RenamedAt,
 		arg.MerchantID,
 		arg.ID,
 	)
@@ -356,7 +361,7 @@ func (q *Queries) InstrumentDelete(ctx context.Context, arg InstrumentDeletePara
 }
 
 const instrumentGet = `-- name: InstrumentGet :one
-select i.merchant_id, i.id, i.beneficiary_id, i.method, i.currency, i.country, i.bank_name, i.last4, i.masked, i.label, i.status, i.verification, i.details, i.fingerprint, i.metadata, i.created_at, i.updated_at, i.deleted_at, (b.default_instrument_id is not distinct from i.id)::bool as is_default
+select i.merchant_id, i.id, i.beneficiary_id, i.method, i.currency, i.country, i.bank_name, i.last4, i.masked, i.label, i.status, i.verification, i.details, i.fingerprint, i.metadata, i.created_at, i.updated_at, i.deleted_at, i.bank_fingerprint, (b.default_instrument_id is not distinct from i.id)::bool as is_default
 from instruments i join beneficiaries b on b.merchant_id = i.merchant_id and b.id = i.beneficiary_id
 where i.merchant_id = $1 and i.id = $2 and i.deleted_at is null
 `
@@ -388,6 +393,7 @@ func (q *Queries) InstrumentGet(ctx context.Context, merchantID string, iD strin
 		&i.Instrument.CreatedAt,
 		&i.Instrument.UpdatedAt,
 		&i.Instrument.DeletedAt,
+		&i.Instrument.BankFingerprint,
 		&i.IsDefault,
 	)
 	return i, err
@@ -395,26 +401,27 @@ func (q *Queries) InstrumentGet(ctx context.Context, merchantID string, iD strin
 
 const instrumentInsert = `-- name: InstrumentInsert :exec
 insert into instruments (merchant_id, id, beneficiary_id, method, currency, country, bank_name, last4, masked, label, details,
-                         fingerprint, metadata, created_at, updated_at)
+                         fingerprint, bank_fingerprint, metadata, created_at, updated_at)
 values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11,
-        $12, $13, $14, $14)
+        $12, $13, $14, $15, $15)
 `
 
 type InstrumentInsertParams struct {
-	MerchantID    string
-	ID            string
-	BeneficiaryID string
-	Method        PaymentMethod
-	Currency      string
-	Country       string
-	BankName      string
-	Last4         string
-	Masked        string
-	Label         string
-	Details       []byte
-	Fingerprint   []byte
-	Metadata      map[string]string
-	CreatedAt     time.Time
+	MerchantID      string
+	ID              string
+	BeneficiaryID   string
+	Method          PaymentMethod
+	Currency        string
+	Country         string
+	BankName        string
+	Last4           string
+	Masked          string
+	Label           string
+	Details         []byte
+	Fingerprint     []byte
+	BankFingerprint []byte
+	Metadata        map[string]string
+	CreatedAt       time.Time
 }
 
 func (q *Queries) InstrumentInsert(ctx context.Context, arg InstrumentInsertParams) error {
@@ -431,6 +438,7 @@ func (q *Queries) InstrumentInsert(ctx context.Context, arg InstrumentInsertPara
 		arg.Label,
 		arg.Details,
 		arg.Fingerprint,
+		arg.BankFingerprint,
 		arg.Metadata,
 		arg.CreatedAt,
 	)
@@ -438,7 +446,7 @@ func (q *Queries) InstrumentInsert(ctx context.Context, arg InstrumentInsertPara
 }
 
 const instrumentList = `-- name: InstrumentList :many
-select i.merchant_id, i.id, i.beneficiary_id, i.method, i.currency, i.country, i.bank_name, i.last4, i.masked, i.label, i.status, i.verification, i.details, i.fingerprint, i.metadata, i.created_at, i.updated_at, i.deleted_at, (b.default_instrument_id is not distinct from i.id)::bool as is_default
+select i.merchant_id, i.id, i.beneficiary_id, i.method, i.currency, i.country, i.bank_name, i.last4, i.masked, i.label, i.status, i.verification, i.details, i.fingerprint, i.metadata, i.created_at, i.updated_at, i.deleted_at, i.bank_fingerprint, (b.default_instrument_id is not distinct from i.id)::bool as is_default
 from instruments i join beneficiaries b on b.merchant_id = i.merchant_id and b.id = i.beneficiary_id
 where i.merchant_id = $1 and i.deleted_at is null
   and ($2::text is null or i.beneficiary_id = $2::text)
@@ -509,6 +517,7 @@ func (q *Queries) InstrumentList(ctx context.Context, arg InstrumentListParams) 
 			&i.Instrument.CreatedAt,
 			&i.Instrument.UpdatedAt,
 			&i.Instrument.DeletedAt,
+			&i.Instrument.BankFingerprint,
 			&i.IsDefault,
 		); err != nil {
 			return nil, err
@@ -522,7 +531,7 @@ func (q *Queries) InstrumentList(ctx context.Context, arg InstrumentListParams) 
 }
 
 const instrumentLock = `-- name: InstrumentLock :one
-select i.merchant_id, i.id, i.beneficiary_id, i.method, i.currency, i.country, i.bank_name, i.last4, i.masked, i.label, i.status, i.verification, i.details, i.fingerprint, i.metadata, i.created_at, i.updated_at, i.deleted_at, b.merchant_id, b.id, b.type, b.first_name, b.middle_name, b.last_name, b.company_name, b.country, b.currency, b.status, b.external_ref, b.default_instrument_id, b.private_data, b.fingerprint, b.allow_duplicate, b.metadata, b.event_sequence, b.created_at, b.updated_at, b.deleted_at
+select i.merchant_id, i.id, i.beneficiary_id, i.method, i.currency, i.country, i.bank_name, i.last4, i.masked, i.label, i.status, i.verification, i.details, i.fingerprint, i.metadata, i.created_at, i.updated_at, i.deleted_at, i.bank_fingerprint, b.merchant_id, b.id, b.type, b.first_name, b.middle_name, b.last_name, b.company_name, b.country, b.currency, b.status, b.external_ref, b.default_instrument_id, b.private_data, b.fingerprint, b.allow_duplicate, b.metadata, b.event_sequence, b.created_at, b.updated_at, b.deleted_at, b.renamed_at
 from instruments i join beneficiaries b on b.merchant_id = i.merchant_id and b.id = i.beneficiary_id
 where i.merchant_id = $1 and i.id = $2 and i.deleted_at is null
 for update of b
@@ -558,6 +567,7 @@ func (q *Queries) InstrumentLock(ctx context.Context, merchantID string, iD stri
 		&i.Instrument.CreatedAt,
 		&i.Instrument.UpdatedAt,
 		&i.Instrument.DeletedAt,
+		&i.Instrument.BankFingerprint,
 		&i.Beneficiary.MerchantID,
 		&i.Beneficiary.ID,
 		&i.Beneficiary.Type,
@@ -578,6 +588,7 @@ func (q *Queries) InstrumentLock(ctx context.Context, merchantID string, iD stri
 		&i.Beneficiary.CreatedAt,
 		&i.Beneficiary.UpdatedAt,
 		&i.Beneficiary.DeletedAt,
+		&i.Beneficiary.RenamedAt,
 	)
 	return i, err
 }

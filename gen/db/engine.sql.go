@@ -8,8 +8,6 @@ package db
 import (
 	"context"
 	"time"
-
-	apd "github.com/cockroachdb/apd/v3"
 )
 
 const engineParties = `-- name: EngineParties :many
@@ -55,81 +53,6 @@ func (q *Queries) EngineParties(ctx context.Context, merchantID string, payoutId
 			&i.CompanyName,
 			&i.Country,
 			&i.OnBehalfOf,
-		); err != nil {
-			return nil, err
-		}
-		items = append(items, i)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
-}
-
-const engineRiskFacts = `-- name: EngineRiskFacts :many
-select p.id as payout_id,
-       (extract(epoch from $1::timestamptz) - extract(epoch from b.created_at))::bigint as beneficiary_age_seconds,
-       (select count(*) from (
-           select from payouts o
-           where o.merchant_id = p.merchant_id and o.beneficiary_id = p.beneficiary_id and o.status = 'completed' limit 100
-        ) completed)::bigint as completed_before,
-       (select count(*) from (
-           select from payouts o
-           where o.merchant_id = p.merchant_id and o.beneficiary_id = p.beneficiary_id and o.status = 'returned' limit 100
-        ) returned)::bigint as returned_before,
-       (select count(*) from (
-           select from payouts o
-           where o.merchant_id = p.merchant_id and o.created_at > $2::timestamptz limit 1000
-        ) recent)::bigint as created_last_minute,
-       coalesce((select percentile_disc(0.5) within group (order by last.source_amount) from (
-           select o.source_amount from payouts o
-           where o.merchant_id = p.merchant_id and o.source_currency = p.source_currency and o.sent_at is not null
-           order by o.created_at desc limit 100
-        ) last), 0)::numeric as median_amount
-from payouts p
-join beneficiaries b on b.merchant_id = p.merchant_id and b.id = p.beneficiary_id
-where p.merchant_id = $3 and p.id = any($4::text[])
-`
-
-type EngineRiskFactsParams struct {
-	Now        time.Time
-	MinuteAgo  time.Time
-	MerchantID string
-	PayoutIds  []string
-}
-
-type EngineRiskFactsRow struct {
-	PayoutID              string
-	BeneficiaryAgeSeconds int64
-	CompletedBefore       int64
-	ReturnedBefore        int64
-	CreatedLastMinute     int64
-	MedianAmount          apd.Decimal
-}
-
-// What the merchant's own history says about the payouts. Amounts are compared within one currency; the median is over the last 100
-// payouts that left, and counts stop at a hundred: more would change no score, and counting it would cost ever more.
-func (q *Queries) EngineRiskFacts(ctx context.Context, arg EngineRiskFactsParams) ([]EngineRiskFactsRow, error) {
-	rows, err := q.db.Query(ctx, engineRiskFacts,
-		arg.Now,
-		arg.MinuteAgo,
-		arg.MerchantID,
-		arg.PayoutIds,
-	)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	items := []EngineRiskFactsRow{}
-	for rows.Next() {
-		var i EngineRiskFactsRow
-		if err := rows.Scan(
-			&i.PayoutID,
-			&i.BeneficiaryAgeSeconds,
-			&i.CompletedBefore,
-			&i.ReturnedBefore,
-			&i.CreatedLastMinute,
-			&i.MedianAmount,
 		); err != nil {
 			return nil, err
 		}

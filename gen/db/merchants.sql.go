@@ -136,7 +136,7 @@ func (q *Queries) MerchantFirst(ctx context.Context) (string, error) {
 }
 
 const merchantGet = `-- name: MerchantGet :one
-select id, name, country, status, rate_limit_multiplier, created_at, suspended_at, suspension_reason from merchants where id = $1
+select id, name, country, status, rate_limit_multiplier, created_at, suspended_at, suspension_reason, tier from merchants where id = $1
 `
 
 func (q *Queries) MerchantGet(ctx context.Context, id string) (Merchant, error) {
@@ -151,12 +151,13 @@ func (q *Queries) MerchantGet(ctx context.Context, id string) (Merchant, error) 
 		&i.CreatedAt,
 		&i.SuspendedAt,
 		&i.SuspensionReason,
+		&i.Tier,
 	)
 	return i, err
 }
 
 const merchantGetForUpdate = `-- name: MerchantGetForUpdate :one
-select id, name, country, status, rate_limit_multiplier, created_at, suspended_at, suspension_reason from merchants where id = $1 for no key update
+select id, name, country, status, rate_limit_multiplier, created_at, suspended_at, suspension_reason, tier from merchants where id = $1 for no key update
 `
 
 // Nothing that points at the merchant waits for this lock.
@@ -172,6 +173,7 @@ func (q *Queries) MerchantGetForUpdate(ctx context.Context, id string) (Merchant
 		&i.CreatedAt,
 		&i.SuspendedAt,
 		&i.SuspensionReason,
+		&i.Tier,
 	)
 	return i, err
 }
@@ -201,7 +203,7 @@ func (q *Queries) MerchantInsert(ctx context.Context, arg MerchantInsertParams) 
 }
 
 const merchantList = `-- name: MerchantList :many
-select id, name, country, status, rate_limit_multiplier, created_at, suspended_at, suspension_reason from merchants
+select id, name, country, status, rate_limit_multiplier, created_at, suspended_at, suspension_reason, tier from merchants
 where ($1::timestamptz is null or (created_at, id) < ($1::timestamptz, $2::text))
 order by created_at desc, id desc
 limit $3
@@ -231,6 +233,7 @@ func (q *Queries) MerchantList(ctx context.Context, arg MerchantListParams) ([]M
 			&i.CreatedAt,
 			&i.SuspendedAt,
 			&i.SuspensionReason,
+			&i.Tier,
 		); err != nil {
 			return nil, err
 		}
@@ -245,8 +248,8 @@ func (q *Queries) MerchantList(ctx context.Context, arg MerchantListParams) ([]M
 const merchantUpdate = `-- name: MerchantUpdate :exec
 update merchants
 set name = $1, rate_limit_multiplier = $2, status = $3, suspended_at = $4,
-    suspension_reason = $5
-where id = $6
+    suspension_reason = $5, tier = $6
+where id = $7
 `
 
 type MerchantUpdateParams struct {
@@ -255,6 +258,7 @@ type MerchantUpdateParams struct {
 	Status              MerchantStatus
 	SuspendedAt         *time.Time
 	SuspensionReason    string
+	Tier                MerchantTier
 	ID                  string
 }
 
@@ -265,6 +269,7 @@ func (q *Queries) MerchantUpdate(ctx context.Context, arg MerchantUpdateParams) 
 		arg.Status,
 		arg.SuspendedAt,
 		arg.SuspensionReason,
+		arg.Tier,
 		arg.ID,
 	)
 	return err

@@ -611,6 +611,59 @@ func AllMerchantStatusValues() []MerchantStatus {
 	}
 }
 
+type MerchantTier string
+
+const (
+	MerchantTierLow      MerchantTier = "low"
+	MerchantTierStandard MerchantTier = "standard"
+	MerchantTierElevated MerchantTier = "elevated"
+	MerchantTierHigh     MerchantTier = "high"
+)
+
+func (e *MerchantTier) Scan(src interface{}) error {
+	switch s := src.(type) {
+	case []byte:
+		*e = MerchantTier(s)
+	case string:
+		*e = MerchantTier(s)
+	default:
+		return fmt.Errorf("unsupported scan type for MerchantTier: %T", src)
+	}
+	return nil
+}
+
+type NullMerchantTier struct {
+	MerchantTier MerchantTier
+	Valid        bool // Valid is true if MerchantTier is not NULL
+}
+
+// Scan implements the Scanner interface.
+func (ns *NullMerchantTier) Scan(value interface{}) error {
+	if value == nil {
+		ns.MerchantTier, ns.Valid = "", false
+		return nil
+	}
+	ns.Valid = true
+	return ns.MerchantTier.Scan(value)
+}
+
+// Value implements the driver Valuer interface.
+func (ns NullMerchantTier) Value() (driver.Value, error) {
+	if !ns.Valid {
+		return nil, nil
+	}
+	return string(ns.MerchantTier), nil
+}
+
+func AllMerchantTierValues() []MerchantTier {
+	return []MerchantTier{
+		MerchantTierLow,
+		MerchantTierStandard,
+		MerchantTierElevated,
+		MerchantTierHigh,
+	}
+}
+
 type OperatorRole string
 
 const (
@@ -1159,6 +1212,55 @@ func AllRfiUrgencyValues() []RfiUrgency {
 	}
 }
 
+type RiskCounterpartyKind string
+
+const (
+	RiskCounterpartyKindBank    RiskCounterpartyKind = "bank"
+	RiskCounterpartyKindCountry RiskCounterpartyKind = "country"
+)
+
+func (e *RiskCounterpartyKind) Scan(src interface{}) error {
+	switch s := src.(type) {
+	case []byte:
+		*e = RiskCounterpartyKind(s)
+	case string:
+		*e = RiskCounterpartyKind(s)
+	default:
+		return fmt.Errorf("unsupported scan type for RiskCounterpartyKind: %T", src)
+	}
+	return nil
+}
+
+type NullRiskCounterpartyKind struct {
+	RiskCounterpartyKind RiskCounterpartyKind
+	Valid                bool // Valid is true if RiskCounterpartyKind is not NULL
+}
+
+// Scan implements the Scanner interface.
+func (ns *NullRiskCounterpartyKind) Scan(value interface{}) error {
+	if value == nil {
+		ns.RiskCounterpartyKind, ns.Valid = "", false
+		return nil
+	}
+	ns.Valid = true
+	return ns.RiskCounterpartyKind.Scan(value)
+}
+
+// Value implements the driver Valuer interface.
+func (ns NullRiskCounterpartyKind) Value() (driver.Value, error) {
+	if !ns.Valid {
+		return nil, nil
+	}
+	return string(ns.RiskCounterpartyKind), nil
+}
+
+func AllRiskCounterpartyKindValues() []RiskCounterpartyKind {
+	return []RiskCounterpartyKind{
+		RiskCounterpartyKindBank,
+		RiskCounterpartyKindCountry,
+	}
+}
+
 type VelocityAction string
 
 const (
@@ -1676,6 +1778,7 @@ type Beneficiary struct {
 	CreatedAt           time.Time
 	UpdatedAt           time.Time
 	DeletedAt           *time.Time
+	RenamedAt           *time.Time
 }
 
 type Deployment struct {
@@ -1761,24 +1864,25 @@ type IdempotencyKey struct {
 }
 
 type Instrument struct {
-	MerchantID    string
-	ID            string
-	BeneficiaryID string
-	Method        PaymentMethod
-	Currency      string
-	Country       string
-	BankName      string
-	Last4         string
-	Masked        string
-	Label         string
-	Status        InstrumentStatus
-	Verification  InstrumentVerification
-	Details       []byte
-	Fingerprint   []byte
-	Metadata      map[string]string
-	CreatedAt     time.Time
-	UpdatedAt     time.Time
-	DeletedAt     *time.Time
+	MerchantID      string
+	ID              string
+	BeneficiaryID   string
+	Method          PaymentMethod
+	Currency        string
+	Country         string
+	BankName        string
+	Last4           string
+	Masked          string
+	Label           string
+	Status          InstrumentStatus
+	Verification    InstrumentVerification
+	Details         []byte
+	Fingerprint     []byte
+	Metadata        map[string]string
+	CreatedAt       time.Time
+	UpdatedAt       time.Time
+	DeletedAt       *time.Time
+	BankFingerprint []byte
 }
 
 type KeysetMark struct {
@@ -1823,6 +1927,7 @@ type Merchant struct {
 	CreatedAt           time.Time
 	SuspendedAt         *time.Time
 	SuspensionReason    string
+	Tier                MerchantTier
 }
 
 type MerchantEntitlement struct {
@@ -2006,6 +2111,50 @@ type RfiStep struct {
 	Response    []byte
 	ID          string
 	PreviousSeq *int32
+}
+
+type RiskAccountMerchant struct {
+	Fingerprint  []byte
+	MerchantID   string
+	Completed    int64
+	Returned     int64
+	Blocked      bool
+	FirstEndedAt *time.Time
+	Names        [][]byte
+}
+
+type RiskAmount struct {
+	MerchantID string
+	Currency   string
+	Month      time.Time
+	Bucket     int32
+	N          int64
+}
+
+type RiskCounterparty struct {
+	Kind     RiskCounterpartyKind
+	Key      []byte
+	Month    time.Time
+	Ended    int64
+	Returned int64
+}
+
+type RiskCountry struct {
+	MerchantID string
+	Country    string
+	N          int64
+}
+
+type RiskFold struct {
+	MerchantID string
+	FoldedAt   time.Time
+	EventID    string
+}
+
+type RiskHour struct {
+	MerchantID string
+	Hour       time.Time
+	N          int64
 }
 
 type SandboxBankPayment struct {

@@ -52,7 +52,7 @@ func (q *Queries) PayoutObstacles(ctx context.Context, arg PayoutObstaclesParams
 }
 
 const reviewBeneficiary = `-- name: ReviewBeneficiary :one
-select merchant_id, id, type, first_name, middle_name, last_name, company_name, country, currency, status, external_ref, default_instrument_id, private_data, fingerprint, allow_duplicate, metadata, event_sequence, created_at, updated_at, deleted_at from beneficiaries where merchant_id = $1 and id = $2
+select merchant_id, id, type, first_name, middle_name, last_name, company_name, country, currency, status, external_ref, default_instrument_id, private_data, fingerprint, allow_duplicate, metadata, event_sequence, created_at, updated_at, deleted_at, renamed_at from beneficiaries where merchant_id = $1 and id = $2
 `
 
 // Whom a payout pays, deleted or not.
@@ -80,6 +80,7 @@ func (q *Queries) ReviewBeneficiary(ctx context.Context, merchantID string, iD s
 		&i.CreatedAt,
 		&i.UpdatedAt,
 		&i.DeletedAt,
+		&i.RenamedAt,
 	)
 	return i, err
 }

@@ -3,6 +3,7 @@
 package assembly
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -38,6 +39,7 @@ import (
 	"github.com/antonpayments/anton/server/rails/sandbox"
 	"github.com/antonpayments/anton/server/reference"
 	"github.com/antonpayments/anton/server/rfis"
+	"github.com/antonpayments/anton/server/risk"
 	"github.com/antonpayments/anton/server/sanctions"
 	"github.com/antonpayments/anton/server/screening"
 	"github.com/antonpayments/anton/server/screening/lists"
@@ -72,6 +74,8 @@ type Config struct {
 	Scanner string
 	// Resolver finds the addresses of webhooks; nil for the system's.
 	Resolver *net.Resolver
+	// RiskModel is what payouts are scored by; the newest when it is nil.
+	RiskModel *risk.Model
 }
 
 // A Server is all parts, ready to be given their listeners.
@@ -86,6 +90,7 @@ type Server struct {
 	Checker   *invariants.Checker
 	Watcher   *payouts.Watcher
 	Pruner    *engine.Pruner
+	Folder    *engine.Folder
 	KeyUses   *interceptors.KeyUses
 	RfiAlarm  *rfis.Alarm
 	Runner    *unit.Runner
@@ -111,7 +116,9 @@ func New(c Config) (*Server, error) {
 	metrics := observe.NewMetrics()
 	runner := &unit.Runner{Pool: c.Pool, Clock: c.Clock, Metrics: metrics, Tracer: c.Tracer}
 
-	judge, registry := &engine.Engine{Metrics: metrics, Tracer: c.Tracer}, rails.NewRegistry()
+	judge, registry := &engine.Engine{
+		Keys: c.Keys, Model: cmp.Or(c.RiskModel, risk.Latest()), Metrics: metrics, Tracer: c.Tracer,
+	}, rails.NewRegistry()
 	watcher, err := newWatcher(c)
 	if err != nil {
 		return nil, err
@@ -149,6 +156,7 @@ func New(c Config) (*Server, error) {
 		Checker:   &invariants.Checker{Pool: c.Pool, Log: c.Log, Metrics: metrics},
 		Watcher:   &payouts.Watcher{Runner: runner, Log: c.Log},
 		Pruner:    &engine.Pruner{Runner: runner, Log: c.Log},
+		Folder:    &engine.Folder{Runner: runner, Keys: c.Keys, Log: c.Log},
 		KeyUses:   chain.Uses,
 		RfiAlarm:  &rfis.Alarm{Runner: runner, Log: c.Log},
 		Runner:    runner,

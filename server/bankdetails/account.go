@@ -38,6 +38,28 @@ func (a Account) BankCode() string {
 		d.GetBankCode() + d.GetBranchCode() + bank8(d.GetBic())
 }
 
+// BankText gives the text that names the account's bank in the world, where the code names both without the branch: a routing number, a
+// sort code, a BSB, an institution, an IBAN's country and bank. A British IBAN gives the same text as its sort code.
+func (a Account) BankText() string {
+	d := a.Details
+	scheme, code := a.Method.String(), a.BankCode()
+	switch {
+	case strings.HasPrefix(d.GetIban(), "GB"):
+		scheme, code = "uk_bank", a.Number[8:14]
+	case d.GetIban() != "":
+		code = a.Number[:2] + code
+	case d.GetInstitutionNumber() != "":
+		code = d.GetInstitutionNumber()
+	case d.GetBankCode() != "":
+		code = d.GetBankCode()
+	case d.GetIfsc() != "":
+		code = d.GetIfsc()[:4] // RBI: four letters of the bank, a zero, six characters of the branch
+	case d.GetBic() != "":
+		code = d.GetBic()[:8] // ISO 9362: what follows is the branch
+	}
+	return scheme + ":" + code
+}
+
 // bank8 gives a BIC without the branch XXX, which is the head office and says no more than the first eight characters (ISO 9362).
 func bank8(bic string) string {
 	if len(bic) == 11 {

@@ -495,3 +495,29 @@ func TestAnAccountPrintsItsMask(t *testing.T) {
 		}
 	}
 }
+
+func TestBankText(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		country string
+		in      fields
+		want    string
+	}{
+		{"US", fields{"account_number": "9876543210", "routing_number": "021000021"}, "us_bank:021000021"},
+		{"DE", fields{"iban": "DE89370400440532013000"}, "iban:DE37040044"},
+		{"GB", fields{"iban": "GB29NWBK60161331926819"}, "uk_bank:601613"},
+		{"GB", fields{"sort_code": "601613", "account_number": "31926819"}, "uk_bank:601613"},
+		{"CA", fields{"institution_number": "003", "transit_number": "00012", "account_number": "1234567"}, "ca_bank:003"},
+		{"IN", fields{"ifsc": "HDFC0000123", "account_number": "123456789012"}, "in_bank:HDFC"},
+		{"SG", fields{"bic": "DBSSSGSG123", "account_number": "1234567890"}, "swift:DBSSSGSG"},
+	} {
+		got, wrong := Check(tt.country, "", account(t, tt.in))
+		if wrong != nil {
+			t.Errorf("%v: %v", tt.in, wrong)
+			continue
+		}
+		if got.BankText() != tt.want {
+			t.Errorf("%v: the bank is %q, want %q", tt.in, got.BankText(), tt.want)
+		}
+	}
+}

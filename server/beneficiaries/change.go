@@ -56,11 +56,14 @@ func change(ctx context.Context, tx *unit.Unit, was db.Beneficiary, is *db.Benef
 		return err
 	}
 	is.EventSequence, is.UpdatedAt = was.EventSequence+1, tx.Now
+	if fullName(was) != fullName(*is) {
+		is.RenamedAt = &tx.Now
+	}
 	err := tx.Queue(unit.Rows).BeneficiaryUpdate(ctx, db.BeneficiaryUpdateParams{
 		MerchantID: is.MerchantID, ID: is.ID, FirstName: is.FirstName, MiddleName: is.MiddleName, LastName: is.LastName,
 		CompanyName: is.CompanyName, Status: is.Status, ExternalRef: is.ExternalRef, DefaultInstrumentID: is.DefaultInstrumentID,
 		PrivateData: is.PrivateData, Fingerprint: is.Fingerprint, AllowDuplicate: is.AllowDuplicate, Metadata: is.Metadata,
-		EventSequence: is.EventSequence, UpdatedAt: is.UpdatedAt,
+		EventSequence: is.EventSequence, UpdatedAt: is.UpdatedAt, RenamedAt: is.RenamedAt,
 	})
 	if err != nil {
 		return err

@@ -93,6 +93,9 @@ func (s *Service) insertInstrument(ctx context.Context, tx *unit.Unit, merchant 
 	if row.Fingerprint, err = s.Keys.Fingerprint("account", account.FingerprintText()); err != nil {
 		return row, err
 	}
+	if row.BankFingerprint, err = s.Keys.Fingerprint("bank", account.BankText()); err != nil {
+		return row, err
+	}
 	row.MerchantID, row.Method, row.Country = merchant, db.PaymentMethod(account.Method.String()), account.Country
 	row.BankName, row.Last4, row.Masked = account.Details.GetBankName(), account.Last4(), account.Masked()
 	row.Status, row.Verification = db.InstrumentStatusActive, db.InstrumentVerificationUnverified
@@ -100,7 +103,7 @@ func (s *Service) insertInstrument(ctx context.Context, tx *unit.Unit, merchant 
 	return row, tx.Queue(unit.Rows).InstrumentInsert(ctx, db.InstrumentInsertParams{
 		MerchantID: row.MerchantID, ID: row.ID, BeneficiaryID: row.BeneficiaryID, Method: row.Method, Currency: row.Currency,
 		Country: row.Country, BankName: row.BankName, Last4: row.Last4, Masked: row.Masked, Label: row.Label, Details: row.Details,
-		Fingerprint: row.Fingerprint, Metadata: row.Metadata, CreatedAt: row.CreatedAt,
+		Fingerprint: row.Fingerprint, BankFingerprint: row.BankFingerprint, Metadata: row.Metadata, CreatedAt: row.CreatedAt,
 	})
 }
 

@@ -77,7 +77,7 @@ func TestAKMSKeyEncryptsTheKeyset(t *testing.T) {
 		t.Fatal(err)
 	}
 	text := must[[]byte](t)(os.ReadFile(file.Path))
-	clear := must[[]byte](t)(k.Text(nil))
+	plain := must[[]byte](t)(k.Text(nil))
 	var inClear stored
 	if err := json.Unmarshal(clear, &inClear); err != nil {
 		t.Fatal(err)

@@ -12,6 +12,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/antonpayments/anton/gen/db"
+	"github.com/antonpayments/anton/server/crypto"
 	"github.com/antonpayments/anton/server/ids"
 	"github.com/antonpayments/anton/server/observe"
 	"github.com/antonpayments/anton/server/risk"
@@ -44,6 +45,9 @@ type Verdict struct {
 type Engine struct {
 	Lists []*screening.List
 	Force func(amount string) Outcome
+	Keys  *crypto.Keys
+	// Model is what scores are made by.
+	Model *risk.Model
 
 	Metrics *observe.Metrics
 	Tracer  *observe.Tracer
@@ -59,6 +63,8 @@ type judgement struct {
 	rulebook  revision
 	risk      risk.Result
 	facts     risk.Facts
+	country   string  // of the account
+	cap       float64 // the cap on single payouts that it stays just below; zero where there is none
 	forced    Outcome
 }
 
@@ -87,7 +93,7 @@ func (e *Engine) Evaluate(ctx context.Context, u *unit.Unit, merchant string, pa
 			return nil, err
 		}
 	}
-	return verdicts, nil
+	return verdicts, remember(ctx, u, merchant, judgements)
 }
 
 // A stage is a part of the judgement, under the name that metrics and traces give it.
@@ -144,32 +150,6 @@ func (e *Engine) screen(ctx context.Context, u *unit.Unit, merchant string, judg
 		if j.screening, err = screening.Screen(e.Lists, parties[j.payout.ID]); err != nil {
 			return fmt.Errorf("screen %s: %w", j.payout.ID, err)
 		}
-	}
-	return nil
-}
-
-func (e *Engine) scoreRisk(ctx context.Context, u *unit.Unit, merchant string, judgements []judgement) error {
-	rows, err := u.Read().EngineRiskFacts(ctx, db.EngineRiskFactsParams{
-		MerchantID: merchant, PayoutIds: payoutIDs(judgements), Now: u.Now, MinuteAgo: u.Now.Add(-time.Minute),
-	})
-	if err != nil {
-		return fmt.Errorf("read the risk facts: %w", err)
-	}
-	facts := map[string]risk.Facts{}
-	for _, row := range rows {
-		facts[row.PayoutID] = risk.Facts{
-			BeneficiaryAge:    time.Duration(row.BeneficiaryAgeSeconds) * time.Second,
-			CompletedBefore:   row.CompletedBefore,
-			ReturnedBefore:    row.ReturnedBefore,
-			CreatedLastMinute: row.CreatedLastMinute,
-			MedianAmount:      row.MedianAmount,
-		}
-	}
-	for i := range judgements {
-		j := &judgements[i]
-		j.facts = facts[j.payout.ID]
-		j.facts.Amount = j.payout.SourceAmount
-		j.risk = risk.Score(j.facts)
 	}
 	return nil
 }

@@ -67,12 +67,6 @@ func (*Service) GetBeneficiaryVerdict(ctx context.Context, req *antonv1.GetBenef
 	return &antonv1.GetBeneficiaryVerdictResponse{Data: data}, err
 }
 
-// ownSignals are the risk signals that are drawn from the merchant's own data. One that is not named here is not shown.
-var ownSignals = map[string]bool{
-	"first_payout_to_beneficiary": true, "new_beneficiary": true, "returns_from_beneficiary": true, "amount_far_above_usual": true,
-	"round_amount_to_new_beneficiary": true, "burst": true,
-}
-
 func toProto(row db.Verdict) (*antonv1.PayoutVerdict, error) {
 	var stages struct {
 		Risk risk.Result `json:"risk"`
@@ -109,7 +103,7 @@ func toProto(row db.Verdict) (*antonv1.PayoutVerdict, error) {
 		scored.Outcome = antonv1.StageOutcome_review
 	}
 	for _, s := range stages.Risk.Signals {
-		if ownSignals[s.Code] {
+		if s.Own() {
 			scored.Reasons = append(scored.Reasons, &antonv1.VerdictReason{Code: s.Code, Message: s.Says, Points: int32(s.Points)})
 		}
 	}

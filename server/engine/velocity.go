@@ -56,6 +56,9 @@ func (e *Engine) checkVelocity(ctx context.Context, u *unit.Unit, merchant strin
 	}
 	for i, d := range decisions {
 		open[i].velocity, open[i].rulebook = d, l.revision
+		if open[i].cap, err = l.rules.CapJustAbove(&l.payouts[i]); err != nil {
+			return err
+		}
 	}
 	return l.record(ctx, u, merchant, decisions, 0)
 }

@@ -87,6 +87,9 @@ var damages = map[string]string{
 	"events_are_delivered":                    unheard,
 	"deliveries_are_of_an_event_to_a_webhook": "insert into webhook_deliveries (merchant_id, id, webhook_id, event_id, object_id, sequence, created_at, due_at) select merchant_id, 'dlv_x', 'whk_x', id, object_id, sequence, created_at, created_at from events where type = 'payout.sent' limit 1",
 	"first_pending_deliveries_are_due":        "insert into webhook_deliveries (merchant_id, id, webhook_id, event_id, object_id, sequence, created_at) select merchant_id, 'dlv_x', 'whk_x', id, object_id, sequence, created_at from events where type = 'payout.sent' limit 1",
+	"risk_hours_are_verdicts":                 "update risk_hours set n = n + 1",
+	"risk_amounts_are_verdicts":               "update risk_amounts set n = n + 1",
+	"risk_accounts_are_payouts":               "insert into risk_account_merchants (fingerprint, merchant_id, completed) select fingerprint, merchant_id, 2 from instruments",
 	"payouts_in_progress_have_whom_to_pay": `update beneficiaries set deleted_at = now(); update instruments set deleted_at = now();
 		update payouts set status = 'sent', seq = seq - 1, completed_at = null where status = 'completed'`,
 }

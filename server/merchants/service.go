@@ -47,6 +47,7 @@ func (s *Service) CreateMerchant(ctx context.Context, req *opsv1.CreateMerchantR
 		Country:             req.GetCountry(),
 		Status:              db.MerchantStatusActive,
 		RateLimitMultiplier: max(1, req.GetRateLimitMultiplier()),
+		Tier:                db.MerchantTierStandard,
 		CreatedAt:           tx.Now,
 	}
 	if err := s.Insert(ctx, tx, row); err != nil {
@@ -175,6 +176,7 @@ func toProto(row db.Merchant) *opsv1.Merchant {
 	m := &opsv1.Merchant{
 		Id: row.ID, Name: row.Name, Country: row.Country,
 		Status:              opsv1.MerchantStatus_Value(opsv1.MerchantStatus_Value_value[string(row.Status)]),
+		Tier:                opsv1.MerchantTier_Value(opsv1.MerchantTier_Value_value[string(row.Tier)]),
 		RateLimitMultiplier: row.RateLimitMultiplier, CreatedAt: timestamppb.New(row.CreatedAt), SuspendedAt: moment(row.SuspendedAt),
 	}
 	if row.SuspendedAt != nil {

@@ -10,11 +10,13 @@ import (
 	opsv1 "github.com/antonpayments/anton/gen/anton/ops/v1"
 	"github.com/antonpayments/anton/gen/db"
 	"github.com/antonpayments/anton/server/apierr"
+	"github.com/antonpayments/anton/server/audit"
 	"github.com/antonpayments/anton/server/call"
 	"github.com/antonpayments/anton/server/unit"
 )
 
-// UpdateMerchant changes what the request sends. A new name is screened with the merchant's next payout.
+// UpdateMerchant changes what the request sends. A new name is screened with the merchant's next payout, which is also the first that a
+// new tier counts for.
 func (*Service) UpdateMerchant(ctx context.Context, req *opsv1.UpdateMerchantRequest) (*opsv1.UpdateMerchantResponse, error) {
 	row, err := change(ctx, req.GetId(), func(m *db.Merchant) {
 		if req.Name != nil {
@@ -22,6 +24,9 @@ func (*Service) UpdateMerchant(ctx context.Context, req *opsv1.UpdateMerchantReq
 		}
 		if req.RateLimitMultiplier != nil {
 			m.RateLimitMultiplier = req.GetRateLimitMultiplier()
+		}
+		if req.Tier != nil {
+			m.Tier = db.MerchantTier(req.GetTier().String())
 		}
 	})
 	return &opsv1.UpdateMerchantResponse{Data: row}, err
@@ -58,14 +63,23 @@ func change(ctx context.Context, id string, edit func(*db.Merchant)) (*opsv1.Mer
 	if err != nil {
 		return nil, fmt.Errorf("read merchant: %w", err)
 	}
+	was := row.Tier
 	edit(&row)
 	tx.About(row.ID, row.ID)
+	if row.Tier != was {
+		err := audit.Record(ctx, tx, audit.Row{
+			Merchant: row.ID, Action: "merchant.tier", Object: row.ID, Detail: map[string]string{"from": string(was), "to": string(row.Tier)},
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
 	data := toProto(row)
 	if err := addEntitlements(ctx, tx.Read(), data); err != nil {
 		return nil, err
 	}
 	return data, tx.Queue(unit.Rows).MerchantUpdate(ctx, db.MerchantUpdateParams{
 		Name: row.Name, RateLimitMultiplier: row.RateLimitMultiplier, Status: row.Status, SuspendedAt: row.SuspendedAt,
-		SuspensionReason: row.SuspensionReason, ID: row.ID,
+		SuspensionReason: row.SuspensionReason, Tier: row.Tier, ID: row.ID,
 	})
 }

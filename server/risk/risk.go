@@ -1,90 +1,65 @@
-// Package risk scores payouts from 0 to 1000. It is pure: facts in, a score and the signals that made it out. Every signal says in a
-// sentence what it saw. Nationality, age and names as such are never signals.
+// Package risk scores payouts from 0 to 1000. It is pure: facts and a model in, a score and the signals that made it out, the same
+// ones whenever it is asked. Every signal says in a sentence what it saw.
+//
+// Nationality, age and names as such are never signals. What other merchants know of an account counts in sums over many merchants and
+// is shown to none of them.
 package risk
 
 import (
-	"fmt"
-	"time"
-
-	"github.com/cockroachdb/apd/v3"
+	"math"
 )
 
-// Model names the points and bands below; a verdict keeps it, so that it can be recomputed after they change.
-const Model = "2026-11"
+// A Family is where a signal draws from.
+type Family string
 
-// ReviewFrom is the score from which a person decides.
-const ReviewFrom = 600
+// The families. CrossMerchant and Counterparty signals rest on other merchants' payouts and are for the operator alone.
+const (
+	CrossMerchant Family = "cross_merchant_trust"
+	Beneficiary   Family = "beneficiary_history"
+	Counterparty  Family = "counterparty_reputation"
+	Anomaly       Family = "real_time_anomaly"
+)
 
-// Facts are what the signals look at. They are stored with the verdict.
-type Facts struct {
-	Amount            apd.Decimal   `json:"amount"`
-	BeneficiaryAge    time.Duration `json:"beneficiary_age"`
-	CompletedBefore   int64         `json:"completed_before"`    // payouts to this beneficiary
-	ReturnedBefore    int64         `json:"returned_before"`     // payouts to this beneficiary
-	CreatedLastMinute int64         `json:"created_last_minute"` // payouts of this merchant
-	MedianAmount      apd.Decimal   `json:"median_amount"`       // of this merchant's last 100 in the currency; zero without any
-}
+// Own says that the family's signals are drawn from the merchant's own data, so that the merchant may read them.
+func (f Family) Own() bool { return f == Beneficiary || f == Anomaly }
 
-// A Signal is something that speaks for looking twice.
+// A Signal is something that speaks for looking twice, or, with negative points, against.
 type Signal struct {
 	Code   string `json:"code"`
+	Family Family `json:"family"`
 	Points int    `json:"points"`
 	Says   string `json:"says"`
 }
 
-// A Result is the score and what made it.
+// Own says that the merchant may read the signal: it is drawn from the merchant's own data, and names no limit of the operator's.
+func (s Signal) Own() bool { return s.Family.Own() && s.Code != "just_below_a_cap" }
+
+// A Result is the score, what made it, and from which score a person decides. Band is "approve" or "review".
 type Result struct {
-	Score   int      `json:"score"`
-	Signals []Signal `json:"signals,omitempty"`
-	Model   string   `json:"model"`
+	Score      int      `json:"score"`
+	ReviewFrom int      `json:"review_from"`
+	Signals    []Signal `json:"signals,omitempty"`
+	Model      string   `json:"model"`
 }
 
 // Review says whether a person must decide.
-func (r Result) Review() bool { return r.Score >= ReviewFrom }
+func (r Result) Review() bool { return r.Score >= r.ReviewFrom }
 
-// Score evaluates the facts.
-func Score(f Facts) Result {
-	r := Result{Model: Model}
-	add := func(code string, points int, says string, args ...any) {
-		r.Signals = append(r.Signals, Signal{code, points, fmt.Sprintf(says, args...)})
+// Score evaluates the facts by the model. A merchant of no known tier is a standard one.
+func Score(m *Model, f Facts) Result {
+	r := Result{Model: m.Version, ReviewFrom: m.ReviewFrom[f.Tier]}
+	if r.ReviewFrom == 0 {
+		r.ReviewFrom = m.ReviewFrom[Standard]
+	}
+	for _, s := range signals {
+		strength, says := s.look(f)
+		points := int(math.Round(min(1, strength) * float64(m.Points[s.code])))
+		if points == 0 {
+			continue
+		}
+		r.Signals = append(r.Signals, Signal{Code: s.code, Family: s.family, Points: points, Says: says})
 		r.Score += points
 	}
-	isNew := f.CompletedBefore == 0
-	if isNew {
-		add("first_payout_to_beneficiary", 100, "No payout to this beneficiary was completed before.")
-	}
-	if isNew && f.BeneficiaryAge < time.Hour {
-		add("new_beneficiary", 50, "The beneficiary was created %s ago.", f.BeneficiaryAge.Round(time.Second))
-	}
-	if f.ReturnedBefore > 0 {
-		add("returns_from_beneficiary", min(400, int(200*f.ReturnedBefore)), "%d payouts to this beneficiary came back before.", f.ReturnedBefore)
-	}
-	if factor := times(f.Amount, f.MedianAmount); factor >= 20 {
-		add("amount_far_above_usual", 300, "The amount is %.0f times the median of the last payouts in this currency.", factor)
-	}
-	if isNew && round(f.Amount) {
-		add("round_amount_to_new_beneficiary", 100, "The amount is a round number, and the beneficiary is new.")
-	}
-	if f.CreatedLastMinute >= 500 {
-		add("burst", 150, "%d payouts were created in the last minute.", f.CreatedLastMinute)
-	}
-	r.Score = min(1000, r.Score)
+	r.Score = max(0, min(1000, r.Score))
 	return r
-}
-
-// times is how many times the usual amount this one is; zero where nothing is usual yet. A ratio for a threshold needs no exactness.
-func times(amount, usual apd.Decimal) float64 {
-	a, errA := amount.Float64()
-	u, errU := usual.Float64()
-	if errA != nil || errU != nil || u == 0 {
-		return 0
-	}
-	return a / u
-}
-
-// round says whether the amount is a multiple of ten thousand.
-func round(amount apd.Decimal) bool {
-	var rest apd.Decimal
-	_, err := apd.BaseContext.WithPrecision(60).Rem(&rest, &amount, apd.New(10_000, 0))
-	return err == nil && rest.IsZero() && !amount.IsZero()
 }

@@ -27,7 +27,7 @@ update beneficiaries
 set first_name = @first_name, middle_name = @middle_name, last_name = @last_name, company_name = @company_name, status = @status,
     external_ref = @external_ref, default_instrument_id = @default_instrument_id, private_data = @private_data,
     fingerprint = @fingerprint, allow_duplicate = @allow_duplicate, metadata = @metadata, event_sequence = @event_sequence,
-    updated_at = @updated_at
+    updated_at = @updated_at, renamed_at = @renamed_at
 where merchant_id = @merchant_id and id = @id;
 
 -- name: BeneficiaryDelete :exec
@@ -62,9 +62,9 @@ limit @row_limit;
 
 -- name: InstrumentInsert :exec
 insert into instruments (merchant_id, id, beneficiary_id, method, currency, country, bank_name, last4, masked, label, details,
-                         fingerprint, metadata, created_at, updated_at)
+                         fingerprint, bank_fingerprint, metadata, created_at, updated_at)
 values (@merchant_id, @id, @beneficiary_id, @method, @currency, @country, @bank_name, @last4, @masked, @label, @details,
-        @fingerprint, @metadata, @created_at, @created_at);
+        @fingerprint, @bank_fingerprint, @metadata, @created_at, @created_at);
 
 -- name: InstrumentGet :one
 select sqlc.embed(i), (b.default_instrument_id is not distinct from i.id)::bool as is_default

@@ -18,7 +18,7 @@ select * from merchants where id = @id for no key update;
 -- name: MerchantUpdate :exec
 update merchants
 set name = @name, rate_limit_multiplier = @rate_limit_multiplier, status = @status, suspended_at = sqlc.narg('suspended_at'),
-    suspension_reason = @suspension_reason
+    suspension_reason = @suspension_reason, tier = @tier
 where id = @id;
 
 -- name: ApiKeyInsert :exec

@@ -78,6 +78,67 @@ func (MerchantStatus_Value) EnumDescriptor() ([]byte, []int) {
 	return file_anton_ops_v1_merchants_proto_rawDescGZIP(), []int{0, 0}
 }
 
+// The tiers.
+type MerchantTier_Value int32
+
+const (
+	// Never used.
+	MerchantTier_unspecified MerchantTier_Value = 0
+	// Known and trusted: few payouts are reviewed.
+	MerchantTier_low MerchantTier_Value = 1
+	// What every merchant begins with.
+	MerchantTier_standard MerchantTier_Value = 2
+	// Watched more closely.
+	MerchantTier_elevated MerchantTier_Value = 3
+	// Watched most closely: most first payouts to somebody are reviewed.
+	MerchantTier_high MerchantTier_Value = 4
+)
+
+// Enum value maps for MerchantTier_Value.
+var (
+	MerchantTier_Value_name = map[int32]string{
+		0: "unspecified",
+		1: "low",
+		2: "standard",
+		3: "elevated",
+		4: "high",
+	}
+	MerchantTier_Value_value = map[string]int32{
+		"unspecified": 0,
+		"low":         1,
+		"standard":    2,
+		"elevated":    3,
+		"high":        4,
+	}
+)
+
+func (x MerchantTier_Value) Enum() *MerchantTier_Value {
+	p := new(MerchantTier_Value)
+	*p = x
+	return p
+}
+
+func (x MerchantTier_Value) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (MerchantTier_Value) Descriptor() protoreflect.EnumDescriptor {
+	return file_anton_ops_v1_merchants_proto_enumTypes[1].Descriptor()
+}
+
+func (MerchantTier_Value) Type() protoreflect.EnumType {
+	return &file_anton_ops_v1_merchants_proto_enumTypes[1]
+}
+
+func (x MerchantTier_Value) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use MerchantTier_Value.Descriptor instead.
+func (MerchantTier_Value) EnumDescriptor() ([]byte, []int) {
+	return file_anton_ops_v1_merchants_proto_rawDescGZIP(), []int{1, 0}
+}
+
 // The entitlements.
 type Entitlement_Value int32
 
@@ -112,11 +173,11 @@ func (x Entitlement_Value) String() string {
 }
 
 func (Entitlement_Value) Descriptor() protoreflect.EnumDescriptor {
-	return file_anton_ops_v1_merchants_proto_enumTypes[1].Descriptor()
+	return file_anton_ops_v1_merchants_proto_enumTypes[2].Descriptor()
 }
 
 func (Entitlement_Value) Type() protoreflect.EnumType {
-	return &file_anton_ops_v1_merchants_proto_enumTypes[1]
+	return &file_anton_ops_v1_merchants_proto_enumTypes[2]
 }
 
 func (x Entitlement_Value) Number() protoreflect.EnumNumber {
@@ -125,7 +186,7 @@ func (x Entitlement_Value) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Entitlement_Value.Descriptor instead.
 func (Entitlement_Value) EnumDescriptor() ([]byte, []int) {
-	return file_anton_ops_v1_merchants_proto_rawDescGZIP(), []int{2, 0}
+	return file_anton_ops_v1_merchants_proto_rawDescGZIP(), []int{3, 0}
 }
 
 // Whether a merchant may do business.
@@ -165,6 +226,43 @@ func (*MerchantStatus) Descriptor() ([]byte, []int) {
 	return file_anton_ops_v1_merchants_proto_rawDescGZIP(), []int{0}
 }
 
+// How risky you consider a merchant. The riskier, the lower the score from which a person decides on a payout.
+type MerchantTier struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MerchantTier) Reset() {
+	*x = MerchantTier{}
+	mi := &file_anton_ops_v1_merchants_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MerchantTier) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MerchantTier) ProtoMessage() {}
+
+func (x *MerchantTier) ProtoReflect() protoreflect.Message {
+	mi := &file_anton_ops_v1_merchants_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MerchantTier.ProtoReflect.Descriptor instead.
+func (*MerchantTier) Descriptor() ([]byte, []int) {
+	return file_anton_ops_v1_merchants_proto_rawDescGZIP(), []int{1}
+}
+
 // A customer of the platform.
 type Merchant struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -185,14 +283,16 @@ type Merchant struct {
 	// Why it is suspended; absent when it is not. The merchant does not see it.
 	SuspensionReason *string `protobuf:"bytes,8,opt,name=suspension_reason,json=suspensionReason,proto3,oneof" json:"suspension_reason,omitempty"`
 	// What it may use beyond what every merchant may.
-	Entitlements  []Entitlement_Value `protobuf:"varint,9,rep,packed,name=entitlements,proto3,enum=anton.ops.v1.Entitlement_Value" json:"entitlements,omitempty"`
+	Entitlements []Entitlement_Value `protobuf:"varint,9,rep,packed,name=entitlements,proto3,enum=anton.ops.v1.Entitlement_Value" json:"entitlements,omitempty"`
+	// How risky you consider it. The merchant does not see it.
+	Tier          MerchantTier_Value `protobuf:"varint,10,opt,name=tier,proto3,enum=anton.ops.v1.MerchantTier_Value" json:"tier,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Merchant) Reset() {
 	*x = Merchant{}
-	mi := &file_anton_ops_v1_merchants_proto_msgTypes[1]
+	mi := &file_anton_ops_v1_merchants_proto_msgTypes[2]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -204,7 +304,7 @@ func (x *Merchant) String() string {
 func (*Merchant) ProtoMessage() {}
 
 func (x *Merchant) ProtoReflect() protoreflect.Message {
-	mi := &file_anton_ops_v1_merchants_proto_msgTypes[1]
+	mi := &file_anton_ops_v1_merchants_proto_msgTypes[2]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -217,7 +317,7 @@ func (x *Merchant) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Merchant.ProtoReflect.Descriptor instead.
 func (*Merchant) Descriptor() ([]byte, []int) {
-	return file_anton_ops_v1_merchants_proto_rawDescGZIP(), []int{1}
+	return file_anton_ops_v1_merchants_proto_rawDescGZIP(), []int{2}
 }
 
 func (x *Merchant) GetId() string {
@@ -283,6 +383,13 @@ func (x *Merchant) GetEntitlements() []Entitlement_Value {
 	return nil
 }
 
+func (x *Merchant) GetTier() MerchantTier_Value {
+	if x != nil {
+		return x.Tier
+	}
+	return MerchantTier_unspecified
+}
+
 // What a merchant can be allowed beyond what every merchant may use.
 type Entitlement struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -292,7 +399,7 @@ type Entitlement struct {
 
 func (x *Entitlement) Reset() {
 	*x = Entitlement{}
-	mi := &file_anton_ops_v1_merchants_proto_msgTypes[2]
+	mi := &file_anton_ops_v1_merchants_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -304,7 +411,7 @@ func (x *Entitlement) String() string {
 func (*Entitlement) ProtoMessage() {}
 
 func (x *Entitlement) ProtoReflect() protoreflect.Message {
-	mi := &file_anton_ops_v1_merchants_proto_msgTypes[2]
+	mi := &file_anton_ops_v1_merchants_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -317,7 +424,7 @@ func (x *Entitlement) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Entitlement.ProtoReflect.Descriptor instead.
 func (*Entitlement) Descriptor() ([]byte, []int) {
-	return file_anton_ops_v1_merchants_proto_rawDescGZIP(), []int{2}
+	return file_anton_ops_v1_merchants_proto_rawDescGZIP(), []int{3}
 }
 
 // A merchant's API key as it is issued.
@@ -343,7 +450,7 @@ type ApiKey struct {
 
 func (x *ApiKey) Reset() {
 	*x = ApiKey{}
-	mi := &file_anton_ops_v1_merchants_proto_msgTypes[3]
+	mi := &file_anton_ops_v1_merchants_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -355,7 +462,7 @@ func (x *ApiKey) String() string {
 func (*ApiKey) ProtoMessage() {}
 
 func (x *ApiKey) ProtoReflect() protoreflect.Message {
-	mi := &file_anton_ops_v1_merchants_proto_msgTypes[3]
+	mi := &file_anton_ops_v1_merchants_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -368,7 +475,7 @@ func (x *ApiKey) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ApiKey.ProtoReflect.Descriptor instead.
 func (*ApiKey) Descriptor() ([]byte, []int) {
-	return file_anton_ops_v1_merchants_proto_rawDescGZIP(), []int{3}
+	return file_anton_ops_v1_merchants_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *ApiKey) GetId() string {
@@ -443,7 +550,7 @@ type Deposit struct {
 
 func (x *Deposit) Reset() {
 	*x = Deposit{}
-	mi := &file_anton_ops_v1_merchants_proto_msgTypes[4]
+	mi := &file_anton_ops_v1_merchants_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -455,7 +562,7 @@ func (x *Deposit) String() string {
 func (*Deposit) ProtoMessage() {}
 
 func (x *Deposit) ProtoReflect() protoreflect.Message {
-	mi := &file_anton_ops_v1_merchants_proto_msgTypes[4]
+	mi := &file_anton_ops_v1_merchants_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -468,7 +575,7 @@ func (x *Deposit) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Deposit.ProtoReflect.Descriptor instead.
 func (*Deposit) Descriptor() ([]byte, []int) {
-	return file_anton_ops_v1_merchants_proto_rawDescGZIP(), []int{4}
+	return file_anton_ops_v1_merchants_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *Deposit) GetId() string {
@@ -534,7 +641,7 @@ type CreateMerchantRequest struct {
 
 func (x *CreateMerchantRequest) Reset() {
 	*x = CreateMerchantRequest{}
-	mi := &file_anton_ops_v1_merchants_proto_msgTypes[5]
+	mi := &file_anton_ops_v1_merchants_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -546,7 +653,7 @@ func (x *CreateMerchantRequest) String() string {
 func (*CreateMerchantRequest) ProtoMessage() {}
 
 func (x *CreateMerchantRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_anton_ops_v1_merchants_proto_msgTypes[5]
+	mi := &file_anton_ops_v1_merchants_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -559,7 +666,7 @@ func (x *CreateMerchantRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateMerchantRequest.ProtoReflect.Descriptor instead.
 func (*CreateMerchantRequest) Descriptor() ([]byte, []int) {
-	return file_anton_ops_v1_merchants_proto_rawDescGZIP(), []int{5}
+	return file_anton_ops_v1_merchants_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *CreateMerchantRequest) GetName() string {
@@ -593,7 +700,7 @@ type CreateMerchantResponse struct {
 
 func (x *CreateMerchantResponse) Reset() {
 	*x = CreateMerchantResponse{}
-	mi := &file_anton_ops_v1_merchants_proto_msgTypes[6]
+	mi := &file_anton_ops_v1_merchants_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -605,7 +712,7 @@ func (x *CreateMerchantResponse) String() string {
 func (*CreateMerchantResponse) ProtoMessage() {}
 
 func (x *CreateMerchantResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_anton_ops_v1_merchants_proto_msgTypes[6]
+	mi := &file_anton_ops_v1_merchants_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -618,7 +725,7 @@ func (x *CreateMerchantResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateMerchantResponse.ProtoReflect.Descriptor instead.
 func (*CreateMerchantResponse) Descriptor() ([]byte, []int) {
-	return file_anton_ops_v1_merchants_proto_rawDescGZIP(), []int{6}
+	return file_anton_ops_v1_merchants_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *CreateMerchantResponse) GetData() *Merchant {
@@ -638,7 +745,7 @@ type GetMerchantRequest struct {
 
 func (x *GetMerchantRequest) Reset() {
 	*x = GetMerchantRequest{}
-	mi := &file_anton_ops_v1_merchants_proto_msgTypes[7]
+	mi := &file_anton_ops_v1_merchants_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -650,7 +757,7 @@ func (x *GetMerchantRequest) String() string {
 func (*GetMerchantRequest) ProtoMessage() {}
 
 func (x *GetMerchantRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_anton_ops_v1_merchants_proto_msgTypes[7]
+	mi := &file_anton_ops_v1_merchants_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -663,7 +770,7 @@ func (x *GetMerchantRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetMerchantRequest.ProtoReflect.Descriptor instead.
 func (*GetMerchantRequest) Descriptor() ([]byte, []int) {
-	return file_anton_ops_v1_merchants_proto_rawDescGZIP(), []int{7}
+	return file_anton_ops_v1_merchants_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *GetMerchantRequest) GetId() string {
@@ -683,7 +790,7 @@ type GetMerchantResponse struct {
 
 func (x *GetMerchantResponse) Reset() {
 	*x = GetMerchantResponse{}
-	mi := &file_anton_ops_v1_merchants_proto_msgTypes[8]
+	mi := &file_anton_ops_v1_merchants_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -695,7 +802,7 @@ func (x *GetMerchantResponse) String() string {
 func (*GetMerchantResponse) ProtoMessage() {}
 
 func (x *GetMerchantResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_anton_ops_v1_merchants_proto_msgTypes[8]
+	mi := &file_anton_ops_v1_merchants_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -708,7 +815,7 @@ func (x *GetMerchantResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetMerchantResponse.ProtoReflect.Descriptor instead.
 func (*GetMerchantResponse) Descriptor() ([]byte, []int) {
-	return file_anton_ops_v1_merchants_proto_rawDescGZIP(), []int{8}
+	return file_anton_ops_v1_merchants_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *GetMerchantResponse) GetData() *Merchant {
@@ -730,7 +837,7 @@ type ListMerchantsRequest struct {
 
 func (x *ListMerchantsRequest) Reset() {
 	*x = ListMerchantsRequest{}
-	mi := &file_anton_ops_v1_merchants_proto_msgTypes[9]
+	mi := &file_anton_ops_v1_merchants_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -742,7 +849,7 @@ func (x *ListMerchantsRequest) String() string {
 func (*ListMerchantsRequest) ProtoMessage() {}
 
 func (x *ListMerchantsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_anton_ops_v1_merchants_proto_msgTypes[9]
+	mi := &file_anton_ops_v1_merchants_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -755,7 +862,7 @@ func (x *ListMerchantsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListMerchantsRequest.ProtoReflect.Descriptor instead.
 func (*ListMerchantsRequest) Descriptor() ([]byte, []int) {
-	return file_anton_ops_v1_merchants_proto_rawDescGZIP(), []int{9}
+	return file_anton_ops_v1_merchants_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *ListMerchantsRequest) GetLimit() int32 {
@@ -786,7 +893,7 @@ type ListMerchantsResponse struct {
 
 func (x *ListMerchantsResponse) Reset() {
 	*x = ListMerchantsResponse{}
-	mi := &file_anton_ops_v1_merchants_proto_msgTypes[10]
+	mi := &file_anton_ops_v1_merchants_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -798,7 +905,7 @@ func (x *ListMerchantsResponse) String() string {
 func (*ListMerchantsResponse) ProtoMessage() {}
 
 func (x *ListMerchantsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_anton_ops_v1_merchants_proto_msgTypes[10]
+	mi := &file_anton_ops_v1_merchants_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -811,7 +918,7 @@ func (x *ListMerchantsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListMerchantsResponse.ProtoReflect.Descriptor instead.
 func (*ListMerchantsResponse) Descriptor() ([]byte, []int) {
-	return file_anton_ops_v1_merchants_proto_rawDescGZIP(), []int{10}
+	return file_anton_ops_v1_merchants_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *ListMerchantsResponse) GetData() []*Merchant {
@@ -843,13 +950,16 @@ type UpdateMerchantRequest struct {
 	Name *string `protobuf:"bytes,2,opt,name=name,proto3,oneof" json:"name,omitempty"`
 	// How many times the usual 1,000 requests a minute it may send.
 	RateLimitMultiplier *int32 `protobuf:"varint,3,opt,name=rate_limit_multiplier,json=rateLimitMultiplier,proto3,oneof" json:"rate_limit_multiplier,omitempty"`
-	unknownFields       protoimpl.UnknownFields
-	sizeCache           protoimpl.SizeCache
+	// How risky you consider it: `low`, `standard`, `elevated` or `high`. It counts from the next payout that is judged; the audit log
+	// keeps the tier before and after.
+	Tier          *MerchantTier_Value `protobuf:"varint,4,opt,name=tier,proto3,enum=anton.ops.v1.MerchantTier_Value,oneof" json:"tier,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *UpdateMerchantRequest) Reset() {
 	*x = UpdateMerchantRequest{}
-	mi := &file_anton_ops_v1_merchants_proto_msgTypes[11]
+	mi := &file_anton_ops_v1_merchants_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -861,7 +971,7 @@ func (x *UpdateMerchantRequest) String() string {
 func (*UpdateMerchantRequest) ProtoMessage() {}
 
 func (x *UpdateMerchantRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_anton_ops_v1_merchants_proto_msgTypes[11]
+	mi := &file_anton_ops_v1_merchants_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -874,7 +984,7 @@ func (x *UpdateMerchantRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UpdateMerchantRequest.ProtoReflect.Descriptor instead.
 func (*UpdateMerchantRequest) Descriptor() ([]byte, []int) {
-	return file_anton_ops_v1_merchants_proto_rawDescGZIP(), []int{11}
+	return file_anton_ops_v1_merchants_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *UpdateMerchantRequest) GetId() string {
@@ -898,6 +1008,13 @@ func (x *UpdateMerchantRequest) GetRateLimitMultiplier() int32 {
 	return 0
 }
 
+func (x *UpdateMerchantRequest) GetTier() MerchantTier_Value {
+	if x != nil && x.Tier != nil {
+		return *x.Tier
+	}
+	return MerchantTier_unspecified
+}
+
 type UpdateMerchantResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The changed merchant.
@@ -908,7 +1025,7 @@ type UpdateMerchantResponse struct {
 
 func (x *UpdateMerchantResponse) Reset() {
 	*x = UpdateMerchantResponse{}
-	mi := &file_anton_ops_v1_merchants_proto_msgTypes[12]
+	mi := &file_anton_ops_v1_merchants_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -920,7 +1037,7 @@ func (x *UpdateMerchantResponse) String() string {
 func (*UpdateMerchantResponse) ProtoMessage() {}
 
 func (x *UpdateMerchantResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_anton_ops_v1_merchants_proto_msgTypes[12]
+	mi := &file_anton_ops_v1_merchants_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -933,7 +1050,7 @@ func (x *UpdateMerchantResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UpdateMerchantResponse.ProtoReflect.Descriptor instead.
 func (*UpdateMerchantResponse) Descriptor() ([]byte, []int) {
-	return file_anton_ops_v1_merchants_proto_rawDescGZIP(), []int{12}
+	return file_anton_ops_v1_merchants_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *UpdateMerchantResponse) GetData() *Merchant {
@@ -955,7 +1072,7 @@ type SuspendMerchantRequest struct {
 
 func (x *SuspendMerchantRequest) Reset() {
 	*x = SuspendMerchantRequest{}
-	mi := &file_anton_ops_v1_merchants_proto_msgTypes[13]
+	mi := &file_anton_ops_v1_merchants_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -967,7 +1084,7 @@ func (x *SuspendMerchantRequest) String() string {
 func (*SuspendMerchantRequest) ProtoMessage() {}
 
 func (x *SuspendMerchantRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_anton_ops_v1_merchants_proto_msgTypes[13]
+	mi := &file_anton_ops_v1_merchants_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -980,7 +1097,7 @@ func (x *SuspendMerchantRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SuspendMerchantRequest.ProtoReflect.Descriptor instead.
 func (*SuspendMerchantRequest) Descriptor() ([]byte, []int) {
-	return file_anton_ops_v1_merchants_proto_rawDescGZIP(), []int{13}
+	return file_anton_ops_v1_merchants_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *SuspendMerchantRequest) GetId() string {
@@ -1007,7 +1124,7 @@ type SuspendMerchantResponse struct {
 
 func (x *SuspendMerchantResponse) Reset() {
 	*x = SuspendMerchantResponse{}
-	mi := &file_anton_ops_v1_merchants_proto_msgTypes[14]
+	mi := &file_anton_ops_v1_merchants_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1019,7 +1136,7 @@ func (x *SuspendMerchantResponse) String() string {
 func (*SuspendMerchantResponse) ProtoMessage() {}
 
 func (x *SuspendMerchantResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_anton_ops_v1_merchants_proto_msgTypes[14]
+	mi := &file_anton_ops_v1_merchants_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1032,7 +1149,7 @@ func (x *SuspendMerchantResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SuspendMerchantResponse.ProtoReflect.Descriptor instead.
 func (*SuspendMerchantResponse) Descriptor() ([]byte, []int) {
-	return file_anton_ops_v1_merchants_proto_rawDescGZIP(), []int{14}
+	return file_anton_ops_v1_merchants_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *SuspendMerchantResponse) GetData() *Merchant {
@@ -1052,7 +1169,7 @@ type ActivateMerchantRequest struct {
 
 func (x *ActivateMerchantRequest) Reset() {
 	*x = ActivateMerchantRequest{}
-	mi := &file_anton_ops_v1_merchants_proto_msgTypes[15]
+	mi := &file_anton_ops_v1_merchants_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1064,7 +1181,7 @@ func (x *ActivateMerchantRequest) String() string {
 func (*ActivateMerchantRequest) ProtoMessage() {}
 
 func (x *ActivateMerchantRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_anton_ops_v1_merchants_proto_msgTypes[15]
+	mi := &file_anton_ops_v1_merchants_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1077,7 +1194,7 @@ func (x *ActivateMerchantRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ActivateMerchantRequest.ProtoReflect.Descriptor instead.
 func (*ActivateMerchantRequest) Descriptor() ([]byte, []int) {
-	return file_anton_ops_v1_merchants_proto_rawDescGZIP(), []int{15}
+	return file_anton_ops_v1_merchants_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *ActivateMerchantRequest) GetId() string {
@@ -1097,7 +1214,7 @@ type ActivateMerchantResponse struct {
 
 func (x *ActivateMerchantResponse) Reset() {
 	*x = ActivateMerchantResponse{}
-	mi := &file_anton_ops_v1_merchants_proto_msgTypes[16]
+	mi := &file_anton_ops_v1_merchants_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1109,7 +1226,7 @@ func (x *ActivateMerchantResponse) String() string {
 func (*ActivateMerchantResponse) ProtoMessage() {}
 
 func (x *ActivateMerchantResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_anton_ops_v1_merchants_proto_msgTypes[16]
+	mi := &file_anton_ops_v1_merchants_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1122,7 +1239,7 @@ func (x *ActivateMerchantResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ActivateMerchantResponse.ProtoReflect.Descriptor instead.
 func (*ActivateMerchantResponse) Descriptor() ([]byte, []int) {
-	return file_anton_ops_v1_merchants_proto_rawDescGZIP(), []int{16}
+	return file_anton_ops_v1_merchants_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *ActivateMerchantResponse) GetData() *Merchant {
@@ -1144,7 +1261,7 @@ type GrantEntitlementRequest struct {
 
 func (x *GrantEntitlementRequest) Reset() {
 	*x = GrantEntitlementRequest{}
-	mi := &file_anton_ops_v1_merchants_proto_msgTypes[17]
+	mi := &file_anton_ops_v1_merchants_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1156,7 +1273,7 @@ func (x *GrantEntitlementRequest) String() string {
 func (*GrantEntitlementRequest) ProtoMessage() {}
 
 func (x *GrantEntitlementRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_anton_ops_v1_merchants_proto_msgTypes[17]
+	mi := &file_anton_ops_v1_merchants_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1169,7 +1286,7 @@ func (x *GrantEntitlementRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GrantEntitlementRequest.ProtoReflect.Descriptor instead.
 func (*GrantEntitlementRequest) Descriptor() ([]byte, []int) {
-	return file_anton_ops_v1_merchants_proto_rawDescGZIP(), []int{17}
+	return file_anton_ops_v1_merchants_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *GrantEntitlementRequest) GetId() string {
@@ -1196,7 +1313,7 @@ type GrantEntitlementResponse struct {
 
 func (x *GrantEntitlementResponse) Reset() {
 	*x = GrantEntitlementResponse{}
-	mi := &file_anton_ops_v1_merchants_proto_msgTypes[18]
+	mi := &file_anton_ops_v1_merchants_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1208,7 +1325,7 @@ func (x *GrantEntitlementResponse) String() string {
 func (*GrantEntitlementResponse) ProtoMessage() {}
 
 func (x *GrantEntitlementResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_anton_ops_v1_merchants_proto_msgTypes[18]
+	mi := &file_anton_ops_v1_merchants_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1221,7 +1338,7 @@ func (x *GrantEntitlementResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GrantEntitlementResponse.ProtoReflect.Descriptor instead.
 func (*GrantEntitlementResponse) Descriptor() ([]byte, []int) {
-	return file_anton_ops_v1_merchants_proto_rawDescGZIP(), []int{18}
+	return file_anton_ops_v1_merchants_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *GrantEntitlementResponse) GetData() *Merchant {
@@ -1243,7 +1360,7 @@ type RevokeEntitlementRequest struct {
 
 func (x *RevokeEntitlementRequest) Reset() {
 	*x = RevokeEntitlementRequest{}
-	mi := &file_anton_ops_v1_merchants_proto_msgTypes[19]
+	mi := &file_anton_ops_v1_merchants_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1255,7 +1372,7 @@ func (x *RevokeEntitlementRequest) String() string {
 func (*RevokeEntitlementRequest) ProtoMessage() {}
 
 func (x *RevokeEntitlementRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_anton_ops_v1_merchants_proto_msgTypes[19]
+	mi := &file_anton_ops_v1_merchants_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1268,7 +1385,7 @@ func (x *RevokeEntitlementRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RevokeEntitlementRequest.ProtoReflect.Descriptor instead.
 func (*RevokeEntitlementRequest) Descriptor() ([]byte, []int) {
-	return file_anton_ops_v1_merchants_proto_rawDescGZIP(), []int{19}
+	return file_anton_ops_v1_merchants_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *RevokeEntitlementRequest) GetId() string {
@@ -1295,7 +1412,7 @@ type RevokeEntitlementResponse struct {
 
 func (x *RevokeEntitlementResponse) Reset() {
 	*x = RevokeEntitlementResponse{}
-	mi := &file_anton_ops_v1_merchants_proto_msgTypes[20]
+	mi := &file_anton_ops_v1_merchants_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1307,7 +1424,7 @@ func (x *RevokeEntitlementResponse) String() string {
 func (*RevokeEntitlementResponse) ProtoMessage() {}
 
 func (x *RevokeEntitlementResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_anton_ops_v1_merchants_proto_msgTypes[20]
+	mi := &file_anton_ops_v1_merchants_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1320,7 +1437,7 @@ func (x *RevokeEntitlementResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RevokeEntitlementResponse.ProtoReflect.Descriptor instead.
 func (*RevokeEntitlementResponse) Descriptor() ([]byte, []int) {
-	return file_anton_ops_v1_merchants_proto_rawDescGZIP(), []int{20}
+	return file_anton_ops_v1_merchants_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *RevokeEntitlementResponse) GetData() *Merchant {
@@ -1344,7 +1461,7 @@ type CreateApiKeyRequest struct {
 
 func (x *CreateApiKeyRequest) Reset() {
 	*x = CreateApiKeyRequest{}
-	mi := &file_anton_ops_v1_merchants_proto_msgTypes[21]
+	mi := &file_anton_ops_v1_merchants_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1356,7 +1473,7 @@ func (x *CreateApiKeyRequest) String() string {
 func (*CreateApiKeyRequest) ProtoMessage() {}
 
 func (x *CreateApiKeyRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_anton_ops_v1_merchants_proto_msgTypes[21]
+	mi := &file_anton_ops_v1_merchants_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1369,7 +1486,7 @@ func (x *CreateApiKeyRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateApiKeyRequest.ProtoReflect.Descriptor instead.
 func (*CreateApiKeyRequest) Descriptor() ([]byte, []int) {
-	return file_anton_ops_v1_merchants_proto_rawDescGZIP(), []int{21}
+	return file_anton_ops_v1_merchants_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *CreateApiKeyRequest) GetMerchantId() string {
@@ -1403,7 +1520,7 @@ type CreateApiKeyResponse struct {
 
 func (x *CreateApiKeyResponse) Reset() {
 	*x = CreateApiKeyResponse{}
-	mi := &file_anton_ops_v1_merchants_proto_msgTypes[22]
+	mi := &file_anton_ops_v1_merchants_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1415,7 +1532,7 @@ func (x *CreateApiKeyResponse) String() string {
 func (*CreateApiKeyResponse) ProtoMessage() {}
 
 func (x *CreateApiKeyResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_anton_ops_v1_merchants_proto_msgTypes[22]
+	mi := &file_anton_ops_v1_merchants_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1428,7 +1545,7 @@ func (x *CreateApiKeyResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateApiKeyResponse.ProtoReflect.Descriptor instead.
 func (*CreateApiKeyResponse) Descriptor() ([]byte, []int) {
-	return file_anton_ops_v1_merchants_proto_rawDescGZIP(), []int{22}
+	return file_anton_ops_v1_merchants_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *CreateApiKeyResponse) GetData() *ApiKey {
@@ -1454,7 +1571,7 @@ type CreateDepositRequest struct {
 
 func (x *CreateDepositRequest) Reset() {
 	*x = CreateDepositRequest{}
-	mi := &file_anton_ops_v1_merchants_proto_msgTypes[23]
+	mi := &file_anton_ops_v1_merchants_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1466,7 +1583,7 @@ func (x *CreateDepositRequest) String() string {
 func (*CreateDepositRequest) ProtoMessage() {}
 
 func (x *CreateDepositRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_anton_ops_v1_merchants_proto_msgTypes[23]
+	mi := &file_anton_ops_v1_merchants_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1479,7 +1596,7 @@ func (x *CreateDepositRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateDepositRequest.ProtoReflect.Descriptor instead.
 func (*CreateDepositRequest) Descriptor() ([]byte, []int) {
-	return file_anton_ops_v1_merchants_proto_rawDescGZIP(), []int{23}
+	return file_anton_ops_v1_merchants_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *CreateDepositRequest) GetMerchantId() string {
@@ -1520,7 +1637,7 @@ type CreateDepositResponse struct {
 
 func (x *CreateDepositResponse) Reset() {
 	*x = CreateDepositResponse{}
-	mi := &file_anton_ops_v1_merchants_proto_msgTypes[24]
+	mi := &file_anton_ops_v1_merchants_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1532,7 +1649,7 @@ func (x *CreateDepositResponse) String() string {
 func (*CreateDepositResponse) ProtoMessage() {}
 
 func (x *CreateDepositResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_anton_ops_v1_merchants_proto_msgTypes[24]
+	mi := &file_anton_ops_v1_merchants_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1545,7 +1662,7 @@ func (x *CreateDepositResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateDepositResponse.ProtoReflect.Descriptor instead.
 func (*CreateDepositResponse) Descriptor() ([]byte, []int) {
-	return file_anton_ops_v1_merchants_proto_rawDescGZIP(), []int{24}
+	return file_anton_ops_v1_merchants_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *CreateDepositResponse) GetData() *Deposit {
@@ -1565,7 +1682,14 @@ const file_anton_ops_v1_merchants_proto_rawDesc = "" +
 	"\vunspecified\x10\x00\x12\n" +
 	"\n" +
 	"\x06active\x10\x01\x12\r\n" +
-	"\tsuspended\x10\x02\"\x8f\x04\n" +
+	"\tsuspended\x10\x02\"W\n" +
+	"\fMerchantTier\"G\n" +
+	"\x05Value\x12\x0f\n" +
+	"\vunspecified\x10\x00\x12\a\n" +
+	"\x03low\x10\x01\x12\f\n" +
+	"\bstandard\x10\x02\x12\f\n" +
+	"\belevated\x10\x03\x12\b\n" +
+	"\x04high\x10\x04\"\xc5\x04\n" +
 	"\bMerchant\x12\x17\n" +
 	"\x02id\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x18@R\x02id\x12\x1c\n" +
 	"\x04name\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\xc8\x01R\x04name\x12\"\n" +
@@ -1576,7 +1700,9 @@ const file_anton_ops_v1_merchants_proto_rawDesc = "" +
 	"created_at\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\tcreatedAt\x12B\n" +
 	"\fsuspended_at\x18\a \x01(\v2\x1a.google.protobuf.TimestampH\x00R\vsuspendedAt\x88\x01\x01\x12:\n" +
 	"\x11suspension_reason\x18\b \x01(\tB\b\xbaH\x05r\x03\x18\xf4\x03H\x01R\x10suspensionReason\x88\x01\x01\x12M\n" +
-	"\fentitlements\x18\t \x03(\x0e2\x1f.anton.ops.v1.Entitlement.ValueB\b\xbaH\x05\x92\x01\x02\x10\x14R\fentitlementsB\x0f\n" +
+	"\fentitlements\x18\t \x03(\x0e2\x1f.anton.ops.v1.Entitlement.ValueB\b\xbaH\x05\x92\x01\x02\x10\x14R\fentitlements\x124\n" +
+	"\x04tier\x18\n" +
+	" \x01(\x0e2 .anton.ops.v1.MerchantTier.ValueR\x04tierB\x0f\n" +
 	"\r_suspended_atB\x14\n" +
 	"\x12_suspension_reason\"3\n" +
 	"\vEntitlement\"$\n" +
@@ -1628,15 +1754,18 @@ const file_anton_ops_v1_merchants_proto_rawDesc = "" +
 	"\bhas_more\x18\x02 \x01(\bR\ahasMore\x12.\n" +
 	"\vnext_cursor\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x04H\x00R\n" +
 	"nextCursor\x88\x01\x01B\x0e\n" +
-	"\f_next_cursor\"\xbf\x01\n" +
+	"\f_next_cursor\"\x8f\x02\n" +
 	"\x15UpdateMerchantRequest\x12\x19\n" +
 	"\x02id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\x02id\x12#\n" +
 	"\x04name\x18\x02 \x01(\tB\n" +
 	"\xbaH\ar\x05\x10\x01\x18\xc8\x01H\x00R\x04name\x88\x01\x01\x12C\n" +
 	"\x15rate_limit_multiplier\x18\x03 \x01(\x05B\n" +
-	"\xbaH\a\x1a\x05\x18\xe8\a(\x01H\x01R\x13rateLimitMultiplier\x88\x01\x01B\a\n" +
+	"\xbaH\a\x1a\x05\x18\xe8\a(\x01H\x01R\x13rateLimitMultiplier\x88\x01\x01\x12E\n" +
+	"\x04tier\x18\x04 \x01(\x0e2 .anton.ops.v1.MerchantTier.ValueB\n" +
+	"\xbaH\a\x82\x01\x04\x10\x01 \x00H\x02R\x04tier\x88\x01\x01B\a\n" +
 	"\x05_nameB\x18\n" +
-	"\x16_rate_limit_multiplier\"D\n" +
+	"\x16_rate_limit_multiplierB\a\n" +
+	"\x05_tier\"D\n" +
 	"\x16UpdateMerchantResponse\x12*\n" +
 	"\x04data\x18\x01 \x01(\v2\x16.anton.ops.v1.MerchantR\x04data\"[\n" +
 	"\x16SuspendMerchantRequest\x12\x19\n" +
@@ -1675,24 +1804,24 @@ const file_anton_ops_v1_merchants_proto_rawDesc = "" +
 	"^[A-Z]{3}$\xfa\xbb\x18)an ISO 4217 code in capitals, such as USDR\bcurrency\x12&\n" +
 	"\treference\x18\x04 \x01(\tB\b\xbaH\x05r\x03\x18\x8c\x01R\treference\"B\n" +
 	"\x15CreateDepositResponse\x12)\n" +
-	"\x04data\x18\x01 \x01(\v2\x15.anton.ops.v1.DepositR\x04data2\xfb \n" +
-	"\x10MerchantsService\x12\xfa\x02\n" +
-	"\x0eCreateMerchant\x12#.anton.ops.v1.CreateMerchantRequest\x1a$.anton.ops.v1.CreateMerchantResponse\"\x9c\x02\xa2\xbb\x18\x13\x10\x02\x1a\x0fmerchant.create\xaa\xbb\x18\xe4\x01\n" +
-	"*{\"name\":\"Acme Trading Ltd\",\"country\":\"GB\"}\x12\xb5\x01{\"data\":{\"id\":\"mer_cng3q8s6ek9kc5qg1h1g\",\"name\":\"Acme Trading Ltd\",\"country\":\"GB\",\"status\":\"active\",\"rate_limit_multiplier\":1,\"created_at\":\"2026-02-14T10:00:00Z\",\"entitlements\":[]}}\x82\xd3\xe4\x93\x02\x16:\x01*\"\x11/ops/v1/merchants\x12\xdc\x02\n" +
-	"\vGetMerchant\x12 .anton.ops.v1.GetMerchantRequest\x1a!.anton.ops.v1.GetMerchantResponse\"\x87\x02\xa2\xbb\x18\x02\x10\x01\xaa\xbb\x18\xdb\x01\n" +
-	"!{\"id\":\"mer_cng3q8s6ek9kc5qg1h1g\"}\x12\xb5\x01{\"data\":{\"id\":\"mer_cng3q8s6ek9kc5qg1h1g\",\"name\":\"Acme Trading Ltd\",\"country\":\"GB\",\"status\":\"active\",\"rate_limit_multiplier\":1,\"created_at\":\"2026-02-14T10:00:00Z\",\"entitlements\":[]}}\x82\xd3\xe4\x93\x02\x18\x12\x16/ops/v1/merchants/{id}\x90\x02\x01\x12\xdb\x02\n" +
-	"\rListMerchants\x12\".anton.ops.v1.ListMerchantsRequest\x1a#.anton.ops.v1.ListMerchantsResponse\"\x80\x02\xa2\xbb\x18\x02\x10\x01\xaa\xbb\x18\xd9\x01\n" +
-	"\f{\"limit\":20}\x12\xc8\x01{\"data\":[{\"id\":\"mer_cng3q8s6ek9kc5qg1h1g\",\"name\":\"Acme Trading Ltd\",\"country\":\"GB\",\"status\":\"active\",\"rate_limit_multiplier\":1,\"created_at\":\"2026-02-14T10:00:00Z\",\"entitlements\":[]}],\"has_more\":false}\x82\xd3\xe4\x93\x02\x13\x12\x11/ops/v1/merchants\x90\x02\x01\x12\x90\x03\n" +
-	"\x0eUpdateMerchant\x12#.anton.ops.v1.UpdateMerchantRequest\x1a$.anton.ops.v1.UpdateMerchantResponse\"\xb2\x02\xa2\xbb\x18\x13\x10\x02\x1a\x0fmerchant.update\xaa\xbb\x18\xf5\x01\n" +
-	";{\"id\":\"mer_cng3q8s6ek9kc5qg1h1g\",\"rate_limit_multiplier\":5}\x12\xb5\x01{\"data\":{\"id\":\"mer_cng3q8s6ek9kc5qg1h1g\",\"name\":\"Acme Trading Ltd\",\"country\":\"GB\",\"status\":\"active\",\"rate_limit_multiplier\":5,\"created_at\":\"2026-02-14T10:00:00Z\",\"entitlements\":[]}}\x82\xd3\xe4\x93\x02\x1b:\x01*2\x16/ops/v1/merchants/{id}\x12\xf8\x03\n" +
-	"\x0fSuspendMerchant\x12$.anton.ops.v1.SuspendMerchantRequest\x1a%.anton.ops.v1.SuspendMerchantResponse\"\x97\x03\xa2\xbb\x18\x14\x10\x02\x1a\x10merchant.suspend\xaa\xbb\x18\xd1\x02\n" +
-	"B{\"id\":\"mer_cng3q8s6ek9kc5qg1h1g\",\"reason\":\"Documents are overdue\"}\x12\x8a\x02{\"data\":{\"id\":\"mer_cng3q8s6ek9kc5qg1h1g\",\"name\":\"Acme Trading Ltd\",\"country\":\"GB\",\"status\":\"suspended\",\"rate_limit_multiplier\":1,\"created_at\":\"2026-02-14T10:00:00Z\",\"entitlements\":[],\"suspended_at\":\"2026-02-20T10:00:00Z\",\"suspension_reason\":\"Documents are overdue\"}}\x82\xd3\xe4\x93\x02#:\x01*\"\x1e/ops/v1/merchants/{id}/suspend\x12\x87\x03\n" +
-	"\x10ActivateMerchant\x12%.anton.ops.v1.ActivateMerchantRequest\x1a&.anton.ops.v1.ActivateMerchantResponse\"\xa3\x02\xa2\xbb\x18\x15\x10\x02\x1a\x11merchant.activate\xaa\xbb\x18\xdb\x01\n" +
-	"!{\"id\":\"mer_cng3q8s6ek9kc5qg1h1g\"}\x12\xb5\x01{\"data\":{\"id\":\"mer_cng3q8s6ek9kc5qg1h1g\",\"name\":\"Acme Trading Ltd\",\"country\":\"GB\",\"status\":\"active\",\"rate_limit_multiplier\":1,\"created_at\":\"2026-02-14T10:00:00Z\",\"entitlements\":[]}}\x82\xd3\xe4\x93\x02$:\x01*\"\x1f/ops/v1/merchants/{id}/activate\x12\xaa\x03\n" +
-	"\x10GrantEntitlement\x12%.anton.ops.v1.GrantEntitlementRequest\x1a&.anton.ops.v1.GrantEntitlementResponse\"\xc6\x02\xa2\xbb\x18\x15\x10\x02\x1a\x11entitlement.grant\xaa\xbb\x18\xfa\x01\n" +
-	"8{\"id\":\"mer_cng3q8s6ek9kc5qg1h1g\",\"entitlement\":\"engine\"}\x12\xbd\x01{\"data\":{\"id\":\"mer_cng3q8s6ek9kc5qg1h1g\",\"name\":\"Acme Trading Ltd\",\"country\":\"GB\",\"status\":\"active\",\"rate_limit_multiplier\":1,\"created_at\":\"2026-02-14T10:00:00Z\",\"entitlements\":[\"engine\"]}}\x82\xd3\xe4\x93\x02(:\x01*\"#/ops/v1/merchants/{id}/entitlements\x12\xad\x03\n" +
-	"\x11RevokeEntitlement\x12&.anton.ops.v1.RevokeEntitlementRequest\x1a'.anton.ops.v1.RevokeEntitlementResponse\"\xc6\x02\xa2\xbb\x18\x16\x10\x02\x1a\x12entitlement.revoke\xaa\xbb\x18\xf2\x01\n" +
-	"8{\"id\":\"mer_cng3q8s6ek9kc5qg1h1g\",\"entitlement\":\"engine\"}\x12\xb5\x01{\"data\":{\"id\":\"mer_cng3q8s6ek9kc5qg1h1g\",\"name\":\"Acme Trading Ltd\",\"country\":\"GB\",\"status\":\"active\",\"rate_limit_multiplier\":1,\"created_at\":\"2026-02-14T10:00:00Z\",\"entitlements\":[]}}\x82\xd3\xe4\x93\x02/:\x01*\"*/ops/v1/merchants/{id}/entitlements/revoke\x12\xc1\x03\n" +
+	"\x04data\x18\x01 \x01(\v2\x15.anton.ops.v1.DepositR\x04data2\x93\"\n" +
+	"\x10MerchantsService\x12\x8c\x03\n" +
+	"\x0eCreateMerchant\x12#.anton.ops.v1.CreateMerchantRequest\x1a$.anton.ops.v1.CreateMerchantResponse\"\xae\x02\xa2\xbb\x18\x13\x10\x02\x1a\x0fmerchant.create\xaa\xbb\x18\xf6\x01\n" +
+	"*{\"name\":\"Acme Trading Ltd\",\"country\":\"GB\"}\x12\xc7\x01{\"data\":{\"id\":\"mer_cng3q8s6ek9kc5qg1h1g\",\"name\":\"Acme Trading Ltd\",\"country\":\"GB\",\"status\":\"active\",\"rate_limit_multiplier\":1,\"tier\":\"standard\",\"created_at\":\"2026-02-14T10:00:00Z\",\"entitlements\":[]}}\x82\xd3\xe4\x93\x02\x16:\x01*\"\x11/ops/v1/merchants\x12\xee\x02\n" +
+	"\vGetMerchant\x12 .anton.ops.v1.GetMerchantRequest\x1a!.anton.ops.v1.GetMerchantResponse\"\x99\x02\xa2\xbb\x18\x02\x10\x01\xaa\xbb\x18\xed\x01\n" +
+	"!{\"id\":\"mer_cng3q8s6ek9kc5qg1h1g\"}\x12\xc7\x01{\"data\":{\"id\":\"mer_cng3q8s6ek9kc5qg1h1g\",\"name\":\"Acme Trading Ltd\",\"country\":\"GB\",\"status\":\"active\",\"rate_limit_multiplier\":1,\"tier\":\"standard\",\"created_at\":\"2026-02-14T10:00:00Z\",\"entitlements\":[]}}\x82\xd3\xe4\x93\x02\x18\x12\x16/ops/v1/merchants/{id}\x90\x02\x01\x12\xed\x02\n" +
+	"\rListMerchants\x12\".anton.ops.v1.ListMerchantsRequest\x1a#.anton.ops.v1.ListMerchantsResponse\"\x92\x02\xa2\xbb\x18\x02\x10\x01\xaa\xbb\x18\xeb\x01\n" +
+	"\f{\"limit\":20}\x12\xda\x01{\"data\":[{\"id\":\"mer_cng3q8s6ek9kc5qg1h1g\",\"name\":\"Acme Trading Ltd\",\"country\":\"GB\",\"status\":\"active\",\"rate_limit_multiplier\":1,\"tier\":\"standard\",\"created_at\":\"2026-02-14T10:00:00Z\",\"entitlements\":[]}],\"has_more\":false}\x82\xd3\xe4\x93\x02\x13\x12\x11/ops/v1/merchants\x90\x02\x01\x12\xaa\x03\n" +
+	"\x0eUpdateMerchant\x12#.anton.ops.v1.UpdateMerchantRequest\x1a$.anton.ops.v1.UpdateMerchantResponse\"\xcc\x02\xa2\xbb\x18\x13\x10\x02\x1a\x0fmerchant.update\xaa\xbb\x18\x8f\x02\n" +
+	"H{\"id\":\"mer_cng3q8s6ek9kc5qg1h1g\",\"rate_limit_multiplier\":5,\"tier\":\"low\"}\x12\xc2\x01{\"data\":{\"id\":\"mer_cng3q8s6ek9kc5qg1h1g\",\"name\":\"Acme Trading Ltd\",\"country\":\"GB\",\"status\":\"active\",\"rate_limit_multiplier\":5,\"tier\":\"low\",\"created_at\":\"2026-02-14T10:00:00Z\",\"entitlements\":[]}}\x82\xd3\xe4\x93\x02\x1b:\x01*2\x16/ops/v1/merchants/{id}\x12\x8a\x04\n" +
+	"\x0fSuspendMerchant\x12$.anton.ops.v1.SuspendMerchantRequest\x1a%.anton.ops.v1.SuspendMerchantResponse\"\xa9\x03\xa2\xbb\x18\x14\x10\x02\x1a\x10merchant.suspend\xaa\xbb\x18\xe3\x02\n" +
+	"B{\"id\":\"mer_cng3q8s6ek9kc5qg1h1g\",\"reason\":\"Documents are overdue\"}\x12\x9c\x02{\"data\":{\"id\":\"mer_cng3q8s6ek9kc5qg1h1g\",\"name\":\"Acme Trading Ltd\",\"country\":\"GB\",\"status\":\"suspended\",\"rate_limit_multiplier\":1,\"tier\":\"standard\",\"created_at\":\"2026-02-14T10:00:00Z\",\"entitlements\":[],\"suspended_at\":\"2026-02-20T10:00:00Z\",\"suspension_reason\":\"Documents are overdue\"}}\x82\xd3\xe4\x93\x02#:\x01*\"\x1e/ops/v1/merchants/{id}/suspend\x12\x99\x03\n" +
+	"\x10ActivateMerchant\x12%.anton.ops.v1.ActivateMerchantRequest\x1a&.anton.ops.v1.ActivateMerchantResponse\"\xb5\x02\xa2\xbb\x18\x15\x10\x02\x1a\x11merchant.activate\xaa\xbb\x18\xed\x01\n" +
+	"!{\"id\":\"mer_cng3q8s6ek9kc5qg1h1g\"}\x12\xc7\x01{\"data\":{\"id\":\"mer_cng3q8s6ek9kc5qg1h1g\",\"name\":\"Acme Trading Ltd\",\"country\":\"GB\",\"status\":\"active\",\"rate_limit_multiplier\":1,\"tier\":\"standard\",\"created_at\":\"2026-02-14T10:00:00Z\",\"entitlements\":[]}}\x82\xd3\xe4\x93\x02$:\x01*\"\x1f/ops/v1/merchants/{id}/activate\x12\xbc\x03\n" +
+	"\x10GrantEntitlement\x12%.anton.ops.v1.GrantEntitlementRequest\x1a&.anton.ops.v1.GrantEntitlementResponse\"\xd8\x02\xa2\xbb\x18\x15\x10\x02\x1a\x11entitlement.grant\xaa\xbb\x18\x8c\x02\n" +
+	"8{\"id\":\"mer_cng3q8s6ek9kc5qg1h1g\",\"entitlement\":\"engine\"}\x12\xcf\x01{\"data\":{\"id\":\"mer_cng3q8s6ek9kc5qg1h1g\",\"name\":\"Acme Trading Ltd\",\"country\":\"GB\",\"status\":\"active\",\"rate_limit_multiplier\":1,\"tier\":\"standard\",\"created_at\":\"2026-02-14T10:00:00Z\",\"entitlements\":[\"engine\"]}}\x82\xd3\xe4\x93\x02(:\x01*\"#/ops/v1/merchants/{id}/entitlements\x12\xbf\x03\n" +
+	"\x11RevokeEntitlement\x12&.anton.ops.v1.RevokeEntitlementRequest\x1a'.anton.ops.v1.RevokeEntitlementResponse\"\xd8\x02\xa2\xbb\x18\x16\x10\x02\x1a\x12entitlement.revoke\xaa\xbb\x18\x84\x02\n" +
+	"8{\"id\":\"mer_cng3q8s6ek9kc5qg1h1g\",\"entitlement\":\"engine\"}\x12\xc7\x01{\"data\":{\"id\":\"mer_cng3q8s6ek9kc5qg1h1g\",\"name\":\"Acme Trading Ltd\",\"country\":\"GB\",\"status\":\"active\",\"rate_limit_multiplier\":1,\"tier\":\"standard\",\"created_at\":\"2026-02-14T10:00:00Z\",\"entitlements\":[]}}\x82\xd3\xe4\x93\x02/:\x01*\"*/ops/v1/merchants/{id}/entitlements/revoke\x12\xc1\x03\n" +
 	"\fCreateApiKey\x12!.anton.ops.v1.CreateApiKeyRequest\x1a\".anton.ops.v1.CreateApiKeyResponse\"\xe9\x02\xa2\xbb\x18\x12\x10\x02\x1a\x0eapi_key.create\xaa\xbb\x18\x9b\x02\n" +
 	"Q{\"merchant_id\":\"mer_cng3q8s6ek9kc5qg1h1g\",\"name\":\"Back office\",\"scopes\":[\"full\"]}\x12\xc5\x01{\"data\":{\"id\":\"key_cng3q8s6ek9kc5qg1h30\",\"merchant_id\":\"mer_cng3q8s6ek9kc5qg1h1g\",\"name\":\"Back office\",\"scopes\":[\"full\"],\"last4\":\"x7Qa\",\"key\":\"ak_test_…x7Qa\",\"created_at\":\"2026-02-14T10:00:00Z\"}}\x82\xd3\xe4\x93\x02-:\x01*\"(/ops/v1/merchants/{merchant_id}/api-keys\x12\xf3\x03\n" +
 	"\rCreateDeposit\x12\".anton.ops.v1.CreateDepositRequest\x1a#.anton.ops.v1.CreateDepositResponse\"\x98\x03\xa2\xbb\x18\x14\x10\x02\x1a\x0edeposit.create \x01\xaa\xbb\x18\xc8\x02\n" +
@@ -1710,82 +1839,86 @@ func file_anton_ops_v1_merchants_proto_rawDescGZIP() []byte {
 	return file_anton_ops_v1_merchants_proto_rawDescData
 }
 
-var file_anton_ops_v1_merchants_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_anton_ops_v1_merchants_proto_msgTypes = make([]protoimpl.MessageInfo, 25)
+var file_anton_ops_v1_merchants_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
+var file_anton_ops_v1_merchants_proto_msgTypes = make([]protoimpl.MessageInfo, 26)
 var file_anton_ops_v1_merchants_proto_goTypes = []any{
 	(MerchantStatus_Value)(0),         // 0: anton.ops.v1.MerchantStatus.Value
-	(Entitlement_Value)(0),            // 1: anton.ops.v1.Entitlement.Value
-	(*MerchantStatus)(nil),            // 2: anton.ops.v1.MerchantStatus
-	(*Merchant)(nil),                  // 3: anton.ops.v1.Merchant
-	(*Entitlement)(nil),               // 4: anton.ops.v1.Entitlement
-	(*ApiKey)(nil),                    // 5: anton.ops.v1.ApiKey
-	(*Deposit)(nil),                   // 6: anton.ops.v1.Deposit
-	(*CreateMerchantRequest)(nil),     // 7: anton.ops.v1.CreateMerchantRequest
-	(*CreateMerchantResponse)(nil),    // 8: anton.ops.v1.CreateMerchantResponse
-	(*GetMerchantRequest)(nil),        // 9: anton.ops.v1.GetMerchantRequest
-	(*GetMerchantResponse)(nil),       // 10: anton.ops.v1.GetMerchantResponse
-	(*ListMerchantsRequest)(nil),      // 11: anton.ops.v1.ListMerchantsRequest
-	(*ListMerchantsResponse)(nil),     // 12: anton.ops.v1.ListMerchantsResponse
-	(*UpdateMerchantRequest)(nil),     // 13: anton.ops.v1.UpdateMerchantRequest
-	(*UpdateMerchantResponse)(nil),    // 14: anton.ops.v1.UpdateMerchantResponse
-	(*SuspendMerchantRequest)(nil),    // 15: anton.ops.v1.SuspendMerchantRequest
-	(*SuspendMerchantResponse)(nil),   // 16: anton.ops.v1.SuspendMerchantResponse
-	(*ActivateMerchantRequest)(nil),   // 17: anton.ops.v1.ActivateMerchantRequest
-	(*ActivateMerchantResponse)(nil),  // 18: anton.ops.v1.ActivateMerchantResponse
-	(*GrantEntitlementRequest)(nil),   // 19: anton.ops.v1.GrantEntitlementRequest
-	(*GrantEntitlementResponse)(nil),  // 20: anton.ops.v1.GrantEntitlementResponse
-	(*RevokeEntitlementRequest)(nil),  // 21: anton.ops.v1.RevokeEntitlementRequest
-	(*RevokeEntitlementResponse)(nil), // 22: anton.ops.v1.RevokeEntitlementResponse
-	(*CreateApiKeyRequest)(nil),       // 23: anton.ops.v1.CreateApiKeyRequest
-	(*CreateApiKeyResponse)(nil),      // 24: anton.ops.v1.CreateApiKeyResponse
-	(*CreateDepositRequest)(nil),      // 25: anton.ops.v1.CreateDepositRequest
-	(*CreateDepositResponse)(nil),     // 26: anton.ops.v1.CreateDepositResponse
-	(*timestamppb.Timestamp)(nil),     // 27: google.protobuf.Timestamp
+	(MerchantTier_Value)(0),           // 1: anton.ops.v1.MerchantTier.Value
+	(Entitlement_Value)(0),            // 2: anton.ops.v1.Entitlement.Value
+	(*MerchantStatus)(nil),            // 3: anton.ops.v1.MerchantStatus
+	(*MerchantTier)(nil),              // 4: anton.ops.v1.MerchantTier
+	(*Merchant)(nil),                  // 5: anton.ops.v1.Merchant
+	(*Entitlement)(nil),               // 6: anton.ops.v1.Entitlement
+	(*ApiKey)(nil),                    // 7: anton.ops.v1.ApiKey
+	(*Deposit)(nil),                   // 8: anton.ops.v1.Deposit
+	(*CreateMerchantRequest)(nil),     // 9: anton.ops.v1.CreateMerchantRequest
+	(*CreateMerchantResponse)(nil),    // 10: anton.ops.v1.CreateMerchantResponse
+	(*GetMerchantRequest)(nil),        // 11: anton.ops.v1.GetMerchantRequest
+	(*GetMerchantResponse)(nil),       // 12: anton.ops.v1.GetMerchantResponse
+	(*ListMerchantsRequest)(nil),      // 13: anton.ops.v1.ListMerchantsRequest
+	(*ListMerchantsResponse)(nil),     // 14: anton.ops.v1.ListMerchantsResponse
+	(*UpdateMerchantRequest)(nil),     // 15: anton.ops.v1.UpdateMerchantRequest
+	(*UpdateMerchantResponse)(nil),    // 16: anton.ops.v1.UpdateMerchantResponse
+	(*SuspendMerchantRequest)(nil),    // 17: anton.ops.v1.SuspendMerchantRequest
+	(*SuspendMerchantResponse)(nil),   // 18: anton.ops.v1.SuspendMerchantResponse
+	(*ActivateMerchantRequest)(nil),   // 19: anton.ops.v1.ActivateMerchantRequest
+	(*ActivateMerchantResponse)(nil),  // 20: anton.ops.v1.ActivateMerchantResponse
+	(*GrantEntitlementRequest)(nil),   // 21: anton.ops.v1.GrantEntitlementRequest
+	(*GrantEntitlementResponse)(nil),  // 22: anton.ops.v1.GrantEntitlementResponse
+	(*RevokeEntitlementRequest)(nil),  // 23: anton.ops.v1.RevokeEntitlementRequest
+	(*RevokeEntitlementResponse)(nil), // 24: anton.ops.v1.RevokeEntitlementResponse
+	(*CreateApiKeyRequest)(nil),       // 25: anton.ops.v1.CreateApiKeyRequest
+	(*CreateApiKeyResponse)(nil),      // 26: anton.ops.v1.CreateApiKeyResponse
+	(*CreateDepositRequest)(nil),      // 27: anton.ops.v1.CreateDepositRequest
+	(*CreateDepositResponse)(nil),     // 28: anton.ops.v1.CreateDepositResponse
+	(*timestamppb.Timestamp)(nil),     // 29: google.protobuf.Timestamp
 }
 var file_anton_ops_v1_merchants_proto_depIdxs = []int32{
 	0,  // 0: anton.ops.v1.Merchant.status:type_name -> anton.ops.v1.MerchantStatus.Value
-	27, // 1: anton.ops.v1.Merchant.created_at:type_name -> google.protobuf.Timestamp
-	27, // 2: anton.ops.v1.Merchant.suspended_at:type_name -> google.protobuf.Timestamp
-	1,  // 3: anton.ops.v1.Merchant.entitlements:type_name -> anton.ops.v1.Entitlement.Value
-	27, // 4: anton.ops.v1.ApiKey.created_at:type_name -> google.protobuf.Timestamp
-	27, // 5: anton.ops.v1.Deposit.created_at:type_name -> google.protobuf.Timestamp
-	3,  // 6: anton.ops.v1.CreateMerchantResponse.data:type_name -> anton.ops.v1.Merchant
-	3,  // 7: anton.ops.v1.GetMerchantResponse.data:type_name -> anton.ops.v1.Merchant
-	3,  // 8: anton.ops.v1.ListMerchantsResponse.data:type_name -> anton.ops.v1.Merchant
-	3,  // 9: anton.ops.v1.UpdateMerchantResponse.data:type_name -> anton.ops.v1.Merchant
-	3,  // 10: anton.ops.v1.SuspendMerchantResponse.data:type_name -> anton.ops.v1.Merchant
-	3,  // 11: anton.ops.v1.ActivateMerchantResponse.data:type_name -> anton.ops.v1.Merchant
-	1,  // 12: anton.ops.v1.GrantEntitlementRequest.entitlement:type_name -> anton.ops.v1.Entitlement.Value
-	3,  // 13: anton.ops.v1.GrantEntitlementResponse.data:type_name -> anton.ops.v1.Merchant
-	1,  // 14: anton.ops.v1.RevokeEntitlementRequest.entitlement:type_name -> anton.ops.v1.Entitlement.Value
-	3,  // 15: anton.ops.v1.RevokeEntitlementResponse.data:type_name -> anton.ops.v1.Merchant
-	5,  // 16: anton.ops.v1.CreateApiKeyResponse.data:type_name -> anton.ops.v1.ApiKey
-	6,  // 17: anton.ops.v1.CreateDepositResponse.data:type_name -> anton.ops.v1.Deposit
-	7,  // 18: anton.ops.v1.MerchantsService.CreateMerchant:input_type -> anton.ops.v1.CreateMerchantRequest
-	9,  // 19: anton.ops.v1.MerchantsService.GetMerchant:input_type -> anton.ops.v1.GetMerchantRequest
-	11, // 20: anton.ops.v1.MerchantsService.ListMerchants:input_type -> anton.ops.v1.ListMerchantsRequest
-	13, // 21: anton.ops.v1.MerchantsService.UpdateMerchant:input_type -> anton.ops.v1.UpdateMerchantRequest
-	15, // 22: anton.ops.v1.MerchantsService.SuspendMerchant:input_type -> anton.ops.v1.SuspendMerchantRequest
-	17, // 23: anton.ops.v1.MerchantsService.ActivateMerchant:input_type -> anton.ops.v1.ActivateMerchantRequest
-	19, // 24: anton.ops.v1.MerchantsService.GrantEntitlement:input_type -> anton.ops.v1.GrantEntitlementRequest
-	21, // 25: anton.ops.v1.MerchantsService.RevokeEntitlement:input_type -> anton.ops.v1.RevokeEntitlementRequest
-	23, // 26: anton.ops.v1.MerchantsService.CreateApiKey:input_type -> anton.ops.v1.CreateApiKeyRequest
-	25, // 27: anton.ops.v1.MerchantsService.CreateDeposit:input_type -> anton.ops.v1.CreateDepositRequest
-	8,  // 28: anton.ops.v1.MerchantsService.CreateMerchant:output_type -> anton.ops.v1.CreateMerchantResponse
-	10, // 29: anton.ops.v1.MerchantsService.GetMerchant:output_type -> anton.ops.v1.GetMerchantResponse
-	12, // 30: anton.ops.v1.MerchantsService.ListMerchants:output_type -> anton.ops.v1.ListMerchantsResponse
-	14, // 31: anton.ops.v1.MerchantsService.UpdateMerchant:output_type -> anton.ops.v1.UpdateMerchantResponse
-	16, // 32: anton.ops.v1.MerchantsService.SuspendMerchant:output_type -> anton.ops.v1.SuspendMerchantResponse
-	18, // 33: anton.ops.v1.MerchantsService.ActivateMerchant:output_type -> anton.ops.v1.ActivateMerchantResponse
-	20, // 34: anton.ops.v1.MerchantsService.GrantEntitlement:output_type -> anton.ops.v1.GrantEntitlementResponse
-	22, // 35: anton.ops.v1.MerchantsService.RevokeEntitlement:output_type -> anton.ops.v1.RevokeEntitlementResponse
-	24, // 36: anton.ops.v1.MerchantsService.CreateApiKey:output_type -> anton.ops.v1.CreateApiKeyResponse
-	26, // 37: anton.ops.v1.MerchantsService.CreateDeposit:output_type -> anton.ops.v1.CreateDepositResponse
-	28, // [28:38] is the sub-list for method output_type
-	18, // [18:28] is the sub-list for method input_type
-	18, // [18:18] is the sub-list for extension type_name
-	18, // [18:18] is the sub-list for extension extendee
-	0,  // [0:18] is the sub-list for field type_name
+	29, // 1: anton.ops.v1.Merchant.created_at:type_name -> google.protobuf.Timestamp
+	29, // 2: anton.ops.v1.Merchant.suspended_at:type_name -> google.protobuf.Timestamp
+	2,  // 3: anton.ops.v1.Merchant.entitlements:type_name -> anton.ops.v1.Entitlement.Value
+	1,  // 4: anton.ops.v1.Merchant.tier:type_name -> anton.ops.v1.MerchantTier.Value
+	29, // 5: anton.ops.v1.ApiKey.created_at:type_name -> google.protobuf.Timestamp
+	29, // 6: anton.ops.v1.Deposit.created_at:type_name -> google.protobuf.Timestamp
+	5,  // 7: anton.ops.v1.CreateMerchantResponse.data:type_name -> anton.ops.v1.Merchant
+	5,  // 8: anton.ops.v1.GetMerchantResponse.data:type_name -> anton.ops.v1.Merchant
+	5,  // 9: anton.ops.v1.ListMerchantsResponse.data:type_name -> anton.ops.v1.Merchant
+	1,  // 10: anton.ops.v1.UpdateMerchantRequest.tier:type_name -> anton.ops.v1.MerchantTier.Value
+	5,  // 11: anton.ops.v1.UpdateMerchantResponse.data:type_name -> anton.ops.v1.Merchant
+	5,  // 12: anton.ops.v1.SuspendMerchantResponse.data:type_name -> anton.ops.v1.Merchant
+	5,  // 13: anton.ops.v1.ActivateMerchantResponse.data:type_name -> anton.ops.v1.Merchant
+	2,  // 14: anton.ops.v1.GrantEntitlementRequest.entitlement:type_name -> anton.ops.v1.Entitlement.Value
+	5,  // 15: anton.ops.v1.GrantEntitlementResponse.data:type_name -> anton.ops.v1.Merchant
+	2,  // 16: anton.ops.v1.RevokeEntitlementRequest.entitlement:type_name -> anton.ops.v1.Entitlement.Value
+	5,  // 17: anton.ops.v1.RevokeEntitlementResponse.data:type_name -> anton.ops.v1.Merchant
+	7,  // 18: anton.ops.v1.CreateApiKeyResponse.data:type_name -> anton.ops.v1.ApiKey
+	8,  // 19: anton.ops.v1.CreateDepositResponse.data:type_name -> anton.ops.v1.Deposit
+	9,  // 20: anton.ops.v1.MerchantsService.CreateMerchant:input_type -> anton.ops.v1.CreateMerchantRequest
+	11, // 21: anton.ops.v1.MerchantsService.GetMerchant:input_type -> anton.ops.v1.GetMerchantRequest
+	13, // 22: anton.ops.v1.MerchantsService.ListMerchants:input_type -> anton.ops.v1.ListMerchantsRequest
+	15, // 23: anton.ops.v1.MerchantsService.UpdateMerchant:input_type -> anton.ops.v1.UpdateMerchantRequest
+	17, // 24: anton.ops.v1.MerchantsService.SuspendMerchant:input_type -> anton.ops.v1.SuspendMerchantRequest
+	19, // 25: anton.ops.v1.MerchantsService.ActivateMerchant:input_type -> anton.ops.v1.ActivateMerchantRequest
+	21, // 26: anton.ops.v1.MerchantsService.GrantEntitlement:input_type -> anton.ops.v1.GrantEntitlementRequest
+	23, // 27: anton.ops.v1.MerchantsService.RevokeEntitlement:input_type -> anton.ops.v1.RevokeEntitlementRequest
+	25, // 28: anton.ops.v1.MerchantsService.CreateApiKey:input_type -> anton.ops.v1.CreateApiKeyRequest
+	27, // 29: anton.ops.v1.MerchantsService.CreateDeposit:input_type -> anton.ops.v1.CreateDepositRequest
+	10, // 30: anton.ops.v1.MerchantsService.CreateMerchant:output_type -> anton.ops.v1.CreateMerchantResponse
+	12, // 31: anton.ops.v1.MerchantsService.GetMerchant:output_type -> anton.ops.v1.GetMerchantResponse
+	14, // 32: anton.ops.v1.MerchantsService.ListMerchants:output_type -> anton.ops.v1.ListMerchantsResponse
+	16, // 33: anton.ops.v1.MerchantsService.UpdateMerchant:output_type -> anton.ops.v1.UpdateMerchantResponse
+	18, // 34: anton.ops.v1.MerchantsService.SuspendMerchant:output_type -> anton.ops.v1.SuspendMerchantResponse
+	20, // 35: anton.ops.v1.MerchantsService.ActivateMerchant:output_type -> anton.ops.v1.ActivateMerchantResponse
+	22, // 36: anton.ops.v1.MerchantsService.GrantEntitlement:output_type -> anton.ops.v1.GrantEntitlementResponse
+	24, // 37: anton.ops.v1.MerchantsService.RevokeEntitlement:output_type -> anton.ops.v1.RevokeEntitlementResponse
+	26, // 38: anton.ops.v1.MerchantsService.CreateApiKey:output_type -> anton.ops.v1.CreateApiKeyResponse
+	28, // 39: anton.ops.v1.MerchantsService.CreateDeposit:output_type -> anton.ops.v1.CreateDepositResponse
+	30, // [30:40] is the sub-list for method output_type
+	20, // [20:30] is the sub-list for method input_type
+	20, // [20:20] is the sub-list for extension type_name
+	20, // [20:20] is the sub-list for extension extendee
+	0,  // [0:20] is the sub-list for field type_name
 }
 
 func init() { file_anton_ops_v1_merchants_proto_init() }
@@ -1793,19 +1926,19 @@ func file_anton_ops_v1_merchants_proto_init() {
 	if File_anton_ops_v1_merchants_proto != nil {
 		return
 	}
-	file_anton_ops_v1_merchants_proto_msgTypes[1].OneofWrappers = []any{}
-	file_anton_ops_v1_merchants_proto_msgTypes[4].OneofWrappers = []any{}
+	file_anton_ops_v1_merchants_proto_msgTypes[2].OneofWrappers = []any{}
 	file_anton_ops_v1_merchants_proto_msgTypes[5].OneofWrappers = []any{}
-	file_anton_ops_v1_merchants_proto_msgTypes[9].OneofWrappers = []any{}
+	file_anton_ops_v1_merchants_proto_msgTypes[6].OneofWrappers = []any{}
 	file_anton_ops_v1_merchants_proto_msgTypes[10].OneofWrappers = []any{}
 	file_anton_ops_v1_merchants_proto_msgTypes[11].OneofWrappers = []any{}
+	file_anton_ops_v1_merchants_proto_msgTypes[12].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_anton_ops_v1_merchants_proto_rawDesc), len(file_anton_ops_v1_merchants_proto_rawDesc)),
-			NumEnums:      2,
-			NumMessages:   25,
+			NumEnums:      3,
+			NumMessages:   26,
 			NumExtensions: 0,
 			NumServices:   1,
 		},
