@@ -187,11 +187,11 @@ func printKeys(out io.Writer, list []keyStatus) error {
 	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(table, "KEY\tSTATE\tROWS\tIN")
 	for _, key := range list {
-		where := ""
+		fmt.Fprintf(table, "%d\t%s\t%d\t", key.ID, key.State, key.Rows)
 		for _, column := range slices.Sorted(maps.Keys(key.Columns)) {
-			where += fmt.Sprintf("%s %d  ", column, key.Columns[column])
+			fmt.Fprintf(table, "%s %d  ", column, key.Columns[column])
 		}
-		fmt.Fprintf(table, "%d\t%s\t%d\t%s\n", key.ID, key.State, key.Rows, where)
+		fmt.Fprintln(table)
 	}
 	return table.Flush()
 }

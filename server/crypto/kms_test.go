@@ -79,7 +79,7 @@ func TestAKMSKeyEncryptsTheKeyset(t *testing.T) {
 	text := must[[]byte](t)(os.ReadFile(file.Path))
 	plain := must[[]byte](t)(k.Text(nil))
 	var inClear stored
-	if err := json.Unmarshal(clear, &inClear); err != nil {
+	if err := json.Unmarshal(plain, &inClear); err != nil {
 		t.Fatal(err)
 	}
 	if strings.Contains(string(text), "keyData") || !strings.Contains(string(text), "encryptedKeyset") {
@@ -101,7 +101,7 @@ func TestAKMSKeyEncryptsTheKeyset(t *testing.T) {
 		}
 	}
 	says("without the KMS key", text, nil, "set ANTON_KEYSET_KMS_URI")
-	says("a clear file", clear, key, "is not encrypted")
+	says("a clear file", plain, key, "is not encrypted")
 	var swapped stored
 	if err := json.Unmarshal(text, &swapped); err != nil {
 		t.Fatal(err)
