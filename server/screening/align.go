@@ -1,0 +1,253 @@
+package screening
+
+import (
+	"cmp"
+	"math"
+	"math/bits"
+	"slices"
+
+	"github.com/antonpayments/anton/server/screening/lists"
+)
+
+// A link pairs words of the query with words of a listed name.
+type link struct {
+	query, listed uint32 // masks of the words
+	like          float32
+	weight        float32
+	kind          likeness
+}
+
+// A pair is a query beside one listed name: what was paired, and what was not.
+type pair struct {
+	links    []link
+	features features
+	name     uint32
+	exact    bool
+	score    float64
+}
+
+// features are what the score is made of.
+type features [numFeatures]float32
+
+const (
+	fBias          = iota
+	fMatched       // weight of the words that matched, by how alike
+	fUnlike        // what matched words differ
+	fQueryLeft     // weight of the query's words that found nothing
+	fListedLeft    // weight of the listed words that found nothing
+	fQueryShare    // of the query that matched, 0 to 1
+	fListedShare   // of the listed name that matched, 0 to 1
+	fInitials      // words matched by a first letter only
+	fPetNames      // words matched by a pet name
+	fJoins         // words written as one or parted
+	fFamilyLost    // the family name found nothing
+	fGivenLost     // the first given name found nothing
+	fSingle        // only one word matched
+	fInitialsClash // an initial where the listed name has other letters
+	fWorst         // what the least alike of the matched words differs
+	fVowelless
+	fQueryWords // words of the query that found nothing
+	numFeatures
+)
+
+// align pairs the words of the query with those of a listed name, each once, the surest first.
+func (ix *Index) align(s *scratch, n int) pair {
+	listedWords := ix.wordsOf(n)
+	s.links = s.links[:0]
+	for p, w := range listedWords {
+		ix.linksOf(s, w.term, 1<<p, listedWords)
+		if w.join != noTerm {
+			mask := uint32(1)<<p | uint32(1)<<((p+1)%len(listedWords))
+			ix.linksOf(s, w.join, mask, listedWords)
+		}
+	}
+	if whole := ix.names[n].whole; whole != noTerm {
+		ix.linksOf(s, whole, 1<<len(listedWords)-1, listedWords)
+	}
+	slices.SortFunc(s.links, func(a, b link) int {
+		return cmp.Or(cmp.Compare(b.like*b.weight, a.like*a.weight), cmp.Compare(a.query, b.query), cmp.Compare(a.listed, b.listed))
+	})
+	p := pair{name: uint32(n)} //nolint:gosec // bounded
+	var query, listed uint32
+	for _, l := range s.links {
+		if l.query&query == 0 && l.listed&listed == 0 {
+			query, listed = query|l.query, listed|l.listed
+			p.links = append(p.links, l)
+		}
+	}
+	query, listed = ix.pairInitials(s, &p, listedWords, query, listed)
+	ix.measure(s, &p, listedWords, query, listed)
+	return p
+}
+
+// linksOf adds the links of one term of a listed name.
+func (ix *Index) linksOf(s *scratch, term, mask uint32, listedWords []nameWord) {
+	if s.round[term] != s.now {
+		return
+	}
+	oneListed := mask&(mask-1) == 0
+	for i := s.head[term]; i >= 0; i = s.edges[i].next {
+		e := &s.edges[i]
+		unit := s.units[e.unit]
+		oneQuery := unit.mask&(unit.mask-1) == 0
+		if !oneListed && !oneQuery && (unit.mask != 1<<len(s.words)-1 || mask != 1<<len(listedWords)-1) {
+			continue // two words against two: each finds its own
+		}
+		like := e.like
+		if oneListed != oneQuery {
+			like *= 0.98
+		}
+		s.links = append(s.links, link{query: unit.mask, listed: mask, like: like, weight: ix.weigh(listedWords, mask), kind: e.kind})
+	}
+}
+
+func (ix *Index) weigh(words []nameWord, mask uint32) (sum float32) {
+	for m := mask; m != 0; m &= m - 1 {
+		w := words[bits.TrailingZeros32(m)]
+		sum += ix.terms[w.term].weight * roleWeight[w.role]
+	}
+	return sum
+}
+
+// pairInitials gives each initial that is left a word that begins with it.
+func (ix *Index) pairInitials(s *scratch, p *pair, listedWords []nameWord, query, listed uint32) (uint32, uint32) {
+	for i := range s.words {
+		if query>>i&1 != 0 || s.words[i].role == honorific || s.words[i].role == legal {
+			continue
+		}
+		for j := range listedWords {
+			if listed>>j&1 != 0 {
+				continue
+			}
+			text := ix.terms[listedWords[j].term].text
+			a, b := s.words[i].role == initial, listedWords[j].role == initial
+			if (a || b) && text[0] == s.words[i].text[0] {
+				query, listed = query|1<<i, listed|1<<j
+				p.links = append(p.links, link{query: 1 << i, listed: 1 << j, like: 0.6, weight: roleWeight[initial] * 0.7, kind: initialOf})
+				break
+			}
+		}
+	}
+	return query, listed
+}
+
+// measure fills in the features of a pair.
+func (ix *Index) measure(s *scratch, p *pair, listedWords []nameWord, query, listed uint32) {
+	f := &p.features
+	f[fBias] = 1
+	exact := true
+	plainMatched := 0
+	var matched, worst float32
+	for _, l := range p.links {
+		matched += l.weight
+		f[fMatched] += l.weight * l.like
+		if l.kind == initialOf {
+			f[fInitials]++
+			exact = false
+			continue
+		}
+		f[fUnlike] += l.weight * (1 - l.like)
+		if l.weight > 0.1 {
+			worst = max(worst, 1-l.like)
+		}
+		plainMatched += bits.OnesCount32(l.listed)
+		switch {
+		case l.kind == petName:
+			f[fPetNames]++
+		case l.kind == vowelless:
+			f[fVowelless]++
+		}
+		if bits.OnesCount32(l.query) != bits.OnesCount32(l.listed) {
+			f[fJoins]++
+		}
+		exact = exact && l.kind == same && l.like == 1
+	}
+	f[fWorst] = worst
+	initialsLeft := 0
+	for i, w := range s.words {
+		if query>>i&1 != 0 {
+			continue
+		}
+		exact = exact && (w.role == honorific)
+		weight := float32(0.9)
+		if id, ok := ix.termOf[w.text]; ok && ix.terms[id].word {
+			weight = ix.terms[id].weight
+		}
+		if w.role == initial {
+			initialsLeft++
+			weight = 1
+		}
+		f[fQueryLeft] += weight * roleWeight[w.role]
+		if w.role == plain {
+			f[fQueryWords]++
+		}
+	}
+	middleLeft := false
+	for j, w := range listedWords {
+		if listed>>j&1 != 0 {
+			continue
+		}
+		exact = exact && (w.role == honorific)
+		f[fListedLeft] += ix.terms[w.term].weight * roleWeight[w.role]
+		middleLeft = middleLeft || w.role == plain
+	}
+	if initialsLeft > 0 && middleLeft {
+		f[fInitialsClash] = 1
+	}
+	f[fFamilyLost], f[fGivenLost] = lostMarks(listedWords, listed, p.links)
+	if plainMatched == 1 {
+		f[fSingle] = 1
+	}
+	if matched > 0 {
+		f[fQueryShare] = f[fMatched] / (matched + f[fQueryLeft])
+		f[fListedShare] = f[fMatched] / (matched + f[fListedLeft])
+	}
+	p.exact = exact
+}
+
+func lostMarks(listedWords []nameWord, listed uint32, links []link) (family, given float32) {
+	var byInitial uint32
+	for _, l := range links {
+		if l.kind == initialOf {
+			byInitial |= l.listed
+		}
+	}
+	families, lost := 0, 0
+	for j, w := range listedWords {
+		switch w.mark {
+		case familyName:
+			families++
+			if listed>>j&1 == 0 || byInitial>>j&1 != 0 {
+				lost++
+			}
+		case givenName:
+			if listed>>j&1 == 0 {
+				given = 1
+			}
+		}
+	}
+	if families > 0 {
+		family = float32(lost) / float32(families)
+	}
+	return family, given
+}
+
+// weights of the features, for persons and for others.
+var weightsOf = map[bool]features{
+	true:  {fBias: -6, fMatched: 1.5, fUnlike: -3, fQueryLeft: -2.5, fListedLeft: -0.7, fQueryShare: 6, fListedShare: 3, fInitials: -0.3, fPetNames: -0.5, fFamilyLost: -1.5, fGivenLost: -0.5, fSingle: -1, fInitialsClash: -1, fWorst: -2},
+	false: {fBias: -6, fMatched: 1.5, fUnlike: -3, fQueryLeft: -2.5, fListedLeft: -0.9, fQueryShare: 6, fListedShare: 3, fInitials: -0.3, fSingle: -1, fWorst: -2},
+}
+
+// total is the score of a pair.
+func (p *pair) total(kind lists.Kind) float64 {
+	weights := weightsOf[kind == lists.Person]
+	var sum float64
+	for i, w := range weights {
+		sum += float64(w * p.features[i])
+	}
+	score := 0.95 / (1 + math.Exp(-sum))
+	if p.exact {
+		return 0.95 + 0.05*(1-math.Exp(-float64(p.features[fMatched])))
+	}
+	return score
+}

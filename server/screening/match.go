@@ -1,0 +1,346 @@
+package screening
+
+import (
+	"cmp"
+	"slices"
+	"sync"
+
+	"github.com/antonpayments/anton/server/screening/lists"
+)
+
+// Model is the version of how names are compared: another one may decide otherwise.
+const Model = "names-1"
+
+// A Query is a party to look for. Only Name is needed.
+type Query struct {
+	Name        string
+	Aliases     []string
+	Kind        lists.Kind
+	Births      []lists.Birth
+	Countries   []string // ISO 3166-1 alpha-2: nationality, residence, registration
+	Identifiers []lists.Identifier
+	Addresses   []lists.Address
+}
+
+// A Match is a listed party that the query may be.
+type Match struct {
+	Authority lists.Authority
+	EntryID   string
+	Name      string // the listed name that matched best, as listed
+	Quality   lists.Quality
+	Score     float64 // 0 to 1, of names and evidence together
+	Exact     bool    // the names are the same, but for order, case, accents and punctuation
+	entry     *lists.Entry
+	pair      pair
+}
+
+// maxAliases is how many of a query's names are compared.
+const maxAliases = 20
+
+// candidates is how many names are compared word by word; the index finds the most promising.
+const candidates = 64
+
+// Match gives the listed parties that score at least floor, best first, at most limit; no limit is 10.
+func (ix *Index) Match(q Query, floor float64, limit int) []Match {
+	if limit <= 0 {
+		limit = 10
+	}
+	s := ix.scratch.get()
+	defer ix.scratch.put(s)
+	var out []Match
+	for i, name := range append([]string{q.Name}, q.Aliases...) {
+		if i > maxAliases {
+			break
+		}
+		out = ix.matchName(s, name, q.Kind, out)
+	}
+	slices.SortFunc(out, func(a, b Match) int {
+		return cmp.Or(cmp.Compare(b.Score, a.Score), cmp.Compare(a.Authority, b.Authority), cmp.Compare(a.EntryID, b.EntryID))
+	})
+	for i := range out {
+		if out[i].Score < floor || i >= limit {
+			return out[:i]
+		}
+	}
+	return out
+}
+
+// matchName adds the matches of one name, one for each entry: that of its name that fits best.
+func (ix *Index) matchName(s *scratch, name string, kind lists.Kind, out []Match) []Match {
+	s.begin(words(name, kind))
+	if len(s.words) == 0 {
+		return out
+	}
+	ix.expand(s)
+	ix.collect(s)
+	for _, c := range ix.promising(s) {
+		p := ix.align(s, int(c.name))
+		p.score = p.total(kind)
+		listedName := &ix.names[c.name]
+		e := ix.entries[listedName.entry]
+		found := Match{
+			Authority: e.list.Authority, EntryID: e.entry.ID, Name: e.entry.Names[listedName.name].Text, Quality: listedName.quality,
+			Score: p.score, Exact: p.exact, entry: e.entry, pair: p,
+		}
+		at := slices.IndexFunc(out, func(m Match) bool { return m.entry == e.entry })
+		switch {
+		case at < 0:
+			out = append(out, found)
+		case out[at].Score < found.Score:
+			out[at] = found
+		}
+	}
+	return out
+}
+
+// A scratch is the memory that one search works in.
+type scratch struct {
+	words  []word
+	units  []unit
+	edges  []edge
+	head   []int32  // by term: its first edge
+	round  []uint32 // by term: the round in which head was set
+	now    uint32
+	tally  []tally // by name
+	found  []uint32
+	best   []candidate
+	links  []link
+	hits   []uint32 // terms already compared, of one unit
+	hitRnd []uint32
+	hitNow uint32
+}
+
+// A unit is what is looked up as one word: a word, two neighbours joined, or all joined.
+type unit struct {
+	text  string
+	mask  uint32 // of the words in it
+	abjad bool
+	first int32 // its edges in scratch.edges
+	last  int32
+}
+
+// An edge says that a unit is like a term.
+type edge struct {
+	term uint32
+	unit int32
+	next int32 // of the same term, or -1
+	like float32
+	kind likeness
+}
+
+// A likeness is why two words are taken for one.
+type likeness uint8
+
+const (
+	same      likeness = iota // letter for letter
+	spelling                  // known as spellings of one name
+	petName                   // one is short for the other
+	typed                     // alike but for spelling or typing
+	vowelless                 // alike in consonants, across scripts
+	initialOf                 // the first letter
+)
+
+type tally struct {
+	round uint32
+	unit  int32
+	sum   float32
+	last  float32
+}
+
+type candidate struct {
+	name uint32
+	hope float32
+}
+
+type pool struct {
+	make func() *scratch
+	free sync.Pool
+}
+
+func (p *pool) get() *scratch {
+	if s, ok := p.free.Get().(*scratch); ok {
+		return s
+	}
+	return p.make()
+}
+
+func (p *pool) put(s *scratch) { p.free.Put(s) }
+
+func (ix *Index) newScratch() *scratch {
+	return &scratch{
+		head: make([]int32, len(ix.terms)), round: make([]uint32, len(ix.terms)), tally: make([]tally, len(ix.names)), hitRnd: make([]uint32, len(ix.terms)),
+	}
+}
+
+func (s *scratch) begin(words []word) {
+	s.words, s.units, s.edges, s.found, s.best = words, s.units[:0], s.edges[:0], s.found[:0], s.best[:0]
+	s.now++
+	whole, abjad := "", false
+	for i, w := range words {
+		s.units = append(s.units, unit{text: w.text, mask: 1 << i, abjad: w.abjad})
+		whole += w.text
+		abjad = abjad || w.abjad
+	}
+	for i := range words {
+		if i+1 < len(words) && !abjad {
+			s.units = append(s.units, unit{text: words[i].text + words[i+1].text, mask: 3 << i})
+		}
+	}
+	if len(words) > 2 && len(whole) <= 2*maxLetters && !abjad {
+		s.units = append(s.units, unit{text: whole, mask: 1<<len(words) - 1})
+	}
+}
+
+// expand finds the terms that each unit is like.
+func (ix *Index) expand(s *scratch) {
+	for u := range s.units {
+		s.units[u].first = int32(len(s.edges)) //nolint:gosec // bounded
+		s.hitNow++
+		ix.expandUnit(s, int32(u))            //nolint:gosec // bounded
+		s.units[u].last = int32(len(s.edges)) //nolint:gosec // bounded
+	}
+}
+
+func (ix *Index) expandUnit(s *scratch, u int32) {
+	unit := &s.units[u]
+	if id, ok := ix.termOf[unit.text]; ok {
+		s.link(id, u, 1, same)
+	}
+	single := unit.mask&(unit.mask-1) == 0
+	if len(unit.text) < 2 {
+		return
+	}
+	if single {
+		ix.expandRelated(s, u)
+	}
+	if single && s.words[u].role != plain && len(s.words) > 1 && s.words[u].role != particle {
+		return // a title or a legal form is what it is
+	}
+	var buf [2 * maxLetters]byte
+	if !unit.abjad {
+		key := spoken(buf[:], unit.text)
+		deletions(key, deletionsOf(key, single), func(h uint32) { ix.compare(s, u, h) })
+	}
+	if single {
+		key := skeleton(buf[:], unit.text)
+		depth := 0
+		if unit.abjad && len(key) > 3 {
+			depth = 1
+		}
+		deletions(key, depth, func(h uint32) { ix.compare(s, u, h^skeletonSalt) })
+	}
+}
+
+func (ix *Index) expandRelated(s *scratch, u int32) {
+	text := s.units[u].text
+	if class := tables.same[text]; class > 0 {
+		for _, id := range ix.classes[class] {
+			s.link(id, u, 0.97, spelling)
+		}
+	}
+	_, nicknames := tables.related(text)
+	for _, nick := range nicknames {
+		if id, ok := ix.termOf[nick]; ok {
+			s.link(id, u, 0.85, petName)
+		}
+	}
+}
+
+// compare looks at the terms with a hash and keeps those that are alike.
+func (ix *Index) compare(s *scratch, u int32, h uint32) {
+	unit := &s.units[u]
+	for _, id := range ix.near.of(h) {
+		if s.hitRnd[id] == s.hitNow {
+			continue
+		}
+		s.hitRnd[id] = s.hitNow
+		t := &ix.terms[id]
+		if unit.abjad || t.abjad {
+			if like := alikeAbjad(unit.text, t.text); like > 0 {
+				s.add(id, u, like, vowelless)
+			}
+			continue
+		}
+		if like := alike(unit.text, t.text); like >= 0.5 {
+			s.add(id, u, like, typed)
+		}
+	}
+}
+
+// link adds an edge unless the two are linked already.
+func (s *scratch) link(term uint32, u int32, like float32, kind likeness) {
+	if s.hitRnd[term] != s.hitNow {
+		s.hitRnd[term] = s.hitNow
+		s.add(term, u, like, kind)
+	}
+}
+
+func (s *scratch) add(term uint32, u int32, like float32, kind likeness) {
+	next := int32(-1)
+	if s.round[term] == s.now {
+		next = s.head[term]
+	}
+	s.round[term] = s.now
+	s.head[term] = int32(len(s.edges)) //nolint:gosec // bounded
+	s.edges = append(s.edges, edge{term: term, unit: u, next: next, like: like, kind: kind})
+}
+
+// collect adds up, for every name that shares something with the query, how much that is.
+func (ix *Index) collect(s *scratch) {
+	for u := range s.units {
+		unit := &s.units[u]
+		single := unit.mask&(unit.mask-1) == 0
+		if single && s.words[u].role != plain && len(s.words) > 1 {
+			continue
+		}
+		for _, e := range s.edges[unit.first:unit.last] {
+			t := &ix.terms[e.term]
+			worth := t.weight * e.like * e.like
+			if !single {
+				worth *= 2
+			}
+			for _, n := range ix.postings.of(e.term) {
+				s.count(n, int32(u), worth) //nolint:gosec // bounded
+			}
+			if single || len(s.words) == 1 || unit.mask == 1<<len(s.words)-1 {
+				for _, n := range ix.joined.of(e.term) {
+					s.count(n, int32(u), 1.8*e.like*e.like) //nolint:gosec // bounded
+				}
+			}
+		}
+	}
+}
+
+func (s *scratch) count(n uint32, u int32, worth float32) {
+	t := &s.tally[n]
+	if t.round != s.now {
+		*t = tally{round: s.now, unit: u, sum: worth, last: worth}
+		s.found = append(s.found, n)
+		return
+	}
+	if t.unit != u {
+		t.unit, t.last = u, 0
+	}
+	if worth > t.last {
+		t.sum += worth - t.last
+		t.last = worth
+	}
+}
+
+// promising gives the names that have most in common with the query, for what they and the query have.
+func (ix *Index) promising(s *scratch) []candidate {
+	for _, n := range s.found {
+		sum := s.tally[n].sum
+		hope := sum - 0.2*max(0, ix.names[n].weight-sum)
+		if len(s.best) == candidates && hope <= s.best[len(s.best)-1].hope {
+			continue
+		}
+		at, _ := slices.BinarySearchFunc(s.best, hope, func(c candidate, h float32) int { return cmp.Compare(h, c.hope) })
+		if len(s.best) < candidates {
+			s.best = append(s.best, candidate{})
+		}
+		copy(s.best[at+1:], s.best[at:])
+		s.best[at] = candidate{n, hope}
+	}
+	return s.best
+}
