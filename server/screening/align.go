@@ -13,7 +13,8 @@ import (
 type link struct {
 	query, listed uint32 // masks of the words
 	like          float32
-	weight        float32
+	weight        float32 // of the listed words
+	worth         float32 // how much it tells that they are alike
 	kind          likeness
 }
 
@@ -47,6 +48,9 @@ const (
 	fWorst         // what the least alike of the matched words differs
 	fVowelless
 	fQueryWords // words of the query that found nothing
+	fCrossed    // family and given name are exchanged, by how unlike they are
+	fStrongest  // what the most telling match is worth
+	fTyped      // words matched with a slip or another spelling
 	numFeatures
 )
 
@@ -65,7 +69,7 @@ func (ix *Index) align(s *scratch, n int) pair {
 		ix.linksOf(s, whole, 1<<len(listedWords)-1, listedWords)
 	}
 	slices.SortFunc(s.links, func(a, b link) int {
-		return cmp.Or(cmp.Compare(b.like*b.weight, a.like*a.weight), cmp.Compare(a.query, b.query), cmp.Compare(a.listed, b.listed))
+		return cmp.Or(cmp.Compare(b.like, a.like), cmp.Compare(b.weight, a.weight), cmp.Compare(a.query, b.query), cmp.Compare(a.listed, b.listed))
 	})
 	p := pair{name: uint32(n)} //nolint:gosec // bounded
 	var query, listed uint32
@@ -94,10 +98,17 @@ func (ix *Index) linksOf(s *scratch, term, mask uint32, listedWords []nameWord) 
 			continue // two words against two: each finds its own
 		}
 		like := e.like
-		if oneListed != oneQuery {
-			like *= 0.98
+		if !oneListed || !oneQuery {
+			if like *= 0.98; like < 0.8 {
+				continue // joins explain too much when they need not fit
+			}
 		}
-		s.links = append(s.links, link{query: unit.mask, listed: mask, like: like, weight: ix.weigh(listedWords, mask), kind: e.kind})
+		l := link{query: unit.mask, listed: mask, like: like, weight: ix.weigh(listedWords, mask), kind: e.kind}
+		l.worth = l.weight
+		if oneListed && oneQuery {
+			l.worth = e.worth * roleWeight[listedWords[bits.TrailingZeros32(mask)].role]
+		}
+		s.links = append(s.links, l)
 	}
 }
 
@@ -123,7 +134,7 @@ func (ix *Index) pairInitials(s *scratch, p *pair, listedWords []nameWord, query
 			a, b := s.words[i].role == initial, listedWords[j].role == initial
 			if (a || b) && text[0] == s.words[i].text[0] {
 				query, listed = query|1<<i, listed|1<<j
-				p.links = append(p.links, link{query: 1 << i, listed: 1 << j, like: 0.6, weight: roleWeight[initial] * 0.7, kind: initialOf})
+				p.links = append(p.links, link{query: 1 << i, listed: 1 << j, like: 0.6, weight: roleWeight[initial] * 0.7, worth: roleWeight[initial] * 0.7, kind: initialOf})
 				break
 			}
 		}
@@ -137,10 +148,11 @@ func (ix *Index) measure(s *scratch, p *pair, listedWords []nameWord, query, lis
 	f[fBias] = 1
 	exact := true
 	plainMatched := 0
-	var matched, worst float32
+	var matched, agreed, worst float32
 	for _, l := range p.links {
 		matched += l.weight
-		f[fMatched] += l.weight * l.like
+		f[fMatched] += l.worth * l.like
+		agreed += l.weight * l.like
 		if l.kind == initialOf {
 			f[fInitials]++
 			exact = false
@@ -151,6 +163,10 @@ func (ix *Index) measure(s *scratch, p *pair, listedWords []nameWord, query, lis
 			worst = max(worst, 1-l.like)
 		}
 		plainMatched += bits.OnesCount32(l.listed)
+		f[fStrongest] = max(f[fStrongest], l.worth*l.like)
+		if l.kind == typed && l.weight > 0.1 {
+			f[fTyped]++
+		}
 		switch {
 		case l.kind == petName:
 			f[fPetNames]++
@@ -195,14 +211,29 @@ func (ix *Index) measure(s *scratch, p *pair, listedWords []nameWord, query, lis
 		f[fInitialsClash] = 1
 	}
 	f[fFamilyLost], f[fGivenLost] = lostMarks(listedWords, listed, p.links)
+	if crossed(listedWords, p.links, len(s.words)) {
+		f[fCrossed] = worst
+	}
 	if plainMatched == 1 {
 		f[fSingle] = 1
 	}
 	if matched > 0 {
-		f[fQueryShare] = f[fMatched] / (matched + f[fQueryLeft])
-		f[fListedShare] = f[fMatched] / (matched + f[fListedLeft])
+		f[fQueryShare] = agreed / (matched + f[fQueryLeft])
+		f[fListedShare] = agreed / (matched + f[fListedLeft])
 	}
 	p.exact = exact
+}
+
+// crossed says whether the query's last word is the listed given name, or its first word the family name.
+func crossed(listedWords []nameWord, links []link, n int) bool {
+	for _, l := range links {
+		for j, w := range listedWords {
+			if l.listed>>j&1 != 0 && (w.mark == givenName && l.query>>(n-1)&1 != 0 || w.mark == familyName && l.query&1 != 0) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 func lostMarks(listedWords []nameWord, listed uint32, links []link) (family, given float32) {

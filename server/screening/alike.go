@@ -137,7 +137,7 @@ func alike(a, b string) float32 {
 		return 1
 	}
 	n := min(max(len(a), len(b)), maxLetters)
-	limit := 25 * n // half of half the letters
+	limit := 25 * (n + 1)
 	if len(a) < 2 || len(b) < 2 {
 		return 0
 	}
@@ -145,7 +145,7 @@ func alike(a, b string) float32 {
 	if d > limit {
 		return 0
 	}
-	return 1 - float32(d)/float32(50*n)
+	return 1 - float32(d)/float32(50*(n+1))
 }
 
 // skeleton gives the consonants of a word by their class, what is left when a script does not write vowels and each language romanises
@@ -248,14 +248,14 @@ func alikeAbjad(a, b string) float32 {
 		return 0
 	}
 	d := abjadDistance(x, y)
-	top := float32(0.95)
+	top := float32(0.93)
 	if n == 1 {
-		top = 0.7
+		top = 0.6
 	} else if n == 2 {
-		top = 0.88
+		top = 0.8
 	}
 	s := top - float32(d)/float32(70*n)
-	if s < 0.5 {
+	if s < 0.55 {
 		return 0
 	}
 	return s

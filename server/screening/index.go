@@ -49,11 +49,12 @@ type nameWord struct {
 
 // A term is a word, or two words written as one, that stands in some listed name.
 type term struct {
-	text   string
-	weight float32 // 0 to 1: how much it tells that a name has it; rare words tell more
-	abjad  bool
-	word   bool
-	class  int32
+	text    string
+	weight  float32 // 0 to 1: how much it tells that a name has it; rare words tell more
+	entries uint32  // in how many entries it is a word
+	abjad   bool
+	word    bool
+	class   int32
 }
 
 const noTerm = math.MaxUint32
@@ -117,10 +118,10 @@ func (b *builder) addName(entry uint32, which uint16, n *lists.Name, kind lists.
 		}
 		join := uint32(noTerm)
 		if next := parts[(i+1)%len(parts)]; len(parts) > 1 && (len(parts) > 2 || i == 0 || kind == lists.Person) && !w.abjad && !next.abjad {
-			join = b.term(w.text+next.text, false)
+			join = b.term(w.raw()+next.raw(), false)
 		}
 		ix.words = append(ix.words, nameWord{term: id, join: join, role: w.role, mark: w.mark})
-		whole += w.text
+		whole += w.raw()
 	}
 	if len(parts) > 2 && len(whole) <= 2*maxLetters {
 		name.whole = b.term(whole, false)
@@ -205,17 +206,17 @@ func (b *builder) weigh() {
 			ix.classes[class] = append(ix.classes[class], uint32(id)) //nolint:gosec // as above
 		}
 	}
-	all := math.Log(float64(max(len(ix.entries), 1000)))
 	for id := range ix.terms {
 		n := b.entries[id]
 		if class := ix.terms[id].class; class > 0 {
 			n = together[class]
 		}
-		w := 1 - math.Log(float64(max(n, 1)))/all
+		w := ix.rarity(n)
 		if len(ix.terms[id].text) < 3 {
 			w *= 0.7
 		}
-		ix.terms[id].weight = float32(max(w, 0.12))
+		ix.terms[id].weight = w
+		ix.terms[id].entries = b.entries[id]
 	}
 	for n := range ix.names {
 		for _, w := range ix.wordsOf(n) {
@@ -224,8 +225,14 @@ func (b *builder) weigh() {
 	}
 }
 
+// rarity is 1 for what one entry has, falling with the logarithm of how many have it.
+func (ix *Index) rarity(entries uint32) float32 {
+	all := math.Log(float64(max(len(ix.entries), 1000)))
+	return float32(max(1-math.Log(float64(max(entries, 1)))/all, 0.12))
+}
+
 // roleWeight is how much a word counts by what it does.
-var roleWeight = [...]float32{plain: 1, particle: 0.15, legal: 0.10, honorific: 0.05, initial: 0.3}
+var roleWeight = [...]float32{plain: 1, particle: 0.15, legal: 0.10, honorific: 0.05, initial: 0.3, servantOf: 0.4}
 
 // postings are lists of names by term, packed.
 type postings struct {
@@ -274,6 +281,11 @@ func makeNeighbours(terms []term) neighbours {
 			deletions(key, deletionsOf(key, t.word), func(h uint32) {
 				pairs = append(pairs, uint64(h)<<32|uint64(id)) //nolint:gosec // not negative
 			})
+			if len(t.text) <= maxLetters {
+				deletions([]byte(t.text), 1, func(h uint32) {
+					pairs = append(pairs, uint64(h^writtenSalt)<<32|uint64(id)) //nolint:gosec // not negative
+				})
+			}
 		}
 		if t.word {
 			key := skeleton(buf[:], t.text)
@@ -300,14 +312,18 @@ func makeNeighbours(terms []term) neighbours {
 	return out
 }
 
-const skeletonSalt = 0x9e3779b9
+// The salts keep the three forms of a word apart.
+const (
+	skeletonSalt = 0x9e3779b9
+	writtenSalt  = 0x85ebca6b
+)
 
-// deletionsOf is how many letters are left out: two of a long word, one of a short one or of two words joined.
+// deletionsOf is how many letters are left out: two of a long word, one of a short one, none of two words joined.
 func deletionsOf(key []byte, word bool) int {
 	switch {
-	case len(key) < 3:
+	case len(key) < 3 || !word:
 		return 0
-	case len(key) < 6 || !word:
+	case len(key) < 6:
 		return 1
 	}
 	return 2

@@ -67,10 +67,12 @@ func (ix *Index) Match(q Query, floor float64, limit int) []Match {
 
 // matchName adds the matches of one name, one for each entry: that of its name that fits best.
 func (ix *Index) matchName(s *scratch, name string, kind lists.Kind, out []Match) []Match {
-	s.begin(words(name, kind))
-	if len(s.words) == 0 {
+	parts := words(name, kind)
+	if len(parts) == 0 {
 		return out
 	}
+	ix.forgive(parts, kind)
+	s.begin(parts)
 	ix.expand(s)
 	ix.collect(s)
 	for _, c := range ix.promising(s) {
@@ -91,6 +93,24 @@ func (ix *Index) matchName(s *scratch, name string, kind lists.Kind, out []Match
 		}
 	}
 	return out
+}
+
+// forgive takes words that no listed name has for the small words that they misspell: the legal form of a business, a person's Abdul.
+func (ix *Index) forgive(parts []word, kind lists.Kind) {
+	for i := range parts {
+		w := &parts[i]
+		if id, ok := ix.termOf[w.text]; w.role != plain || len(parts) < 2 || ok && ix.terms[id].word {
+			continue
+		}
+		switch {
+		case kind == lists.Person && almostServant(w.text):
+			w.text, w.role, w.wrote = "abd", servantOf, w.text
+		case kind != lists.Person && i > 0:
+			if form := almostLegal(w.text); form != "" {
+				w.text, w.role, w.wrote = form, legal, w.text
+			}
+		}
+	}
 }
 
 // A scratch is the memory that one search works in.
@@ -121,11 +141,12 @@ type unit struct {
 
 // An edge says that a unit is like a term.
 type edge struct {
-	term uint32
-	unit int32
-	next int32 // of the same term, or -1
-	like float32
-	kind likeness
+	term  uint32
+	unit  int32
+	next  int32 // of the same term, or -1
+	like  float32
+	worth float32 // 0 to 1: how much it tells
+	kind  likeness
 }
 
 // A likeness is why two words are taken for one.
@@ -178,12 +199,12 @@ func (s *scratch) begin(words []word) {
 	whole, abjad := "", false
 	for i, w := range words {
 		s.units = append(s.units, unit{text: w.text, mask: 1 << i, abjad: w.abjad})
-		whole += w.text
+		whole += w.raw()
 		abjad = abjad || w.abjad
 	}
 	for i := range words {
 		if i+1 < len(words) && !abjad {
-			s.units = append(s.units, unit{text: words[i].text + words[i+1].text, mask: 3 << i})
+			s.units = append(s.units, unit{text: words[i].raw() + words[i+1].raw(), mask: 3 << i})
 		}
 	}
 	if len(words) > 2 && len(whole) <= 2*maxLetters && !abjad {
@@ -198,6 +219,27 @@ func (ix *Index) expand(s *scratch) {
 		s.hitNow++
 		ix.expandUnit(s, int32(u))            //nolint:gosec // bounded
 		s.units[u].last = int32(len(s.edges)) //nolint:gosec // bounded
+		ix.appraise(s.edges[s.units[u].first:])
+	}
+}
+
+// appraise gives the edges of one unit their worth: how rare it is that a listed name has a word at least so alike. A word that is like
+// many others tells little by being like one of them.
+func (ix *Index) appraise(edges []edge) {
+	const steps = 50
+	var names [steps + 1]uint32
+	for _, e := range edges {
+		names[int(e.like*steps)] += max(ix.terms[e.term].entries, 1)
+	}
+	for i := steps - 1; i >= 0; i-- {
+		names[i] += names[i+1]
+	}
+	for i := range edges {
+		e := &edges[i]
+		e.worth = ix.terms[e.term].weight
+		if e.kind == typed || e.kind == vowelless || e.kind == petName {
+			e.worth = min(e.worth, ix.rarity(names[int(e.like*steps)]))
+		}
 	}
 }
 
@@ -220,6 +262,9 @@ func (ix *Index) expandUnit(s *scratch, u int32) {
 	if !unit.abjad {
 		key := spoken(buf[:], unit.text)
 		deletions(key, deletionsOf(key, single), func(h uint32) { ix.compare(s, u, h) })
+		if len(unit.text) <= maxLetters {
+			deletions(append(buf[:0], unit.text...), 1, func(h uint32) { ix.compare(s, u, h^writtenSalt) })
+		}
 	}
 	if single {
 		key := skeleton(buf[:], unit.text)
@@ -242,6 +287,11 @@ func (ix *Index) expandRelated(s *scratch, u int32) {
 	for _, nick := range nicknames {
 		if id, ok := ix.termOf[nick]; ok {
 			s.link(id, u, 0.85, petName)
+		}
+	}
+	for _, other := range tables.abbreviations[text] {
+		if id, ok := ix.termOf[other]; ok {
+			s.link(id, u, 0.95, spelling)
 		}
 	}
 }
@@ -294,8 +344,7 @@ func (ix *Index) collect(s *scratch) {
 			continue
 		}
 		for _, e := range s.edges[unit.first:unit.last] {
-			t := &ix.terms[e.term]
-			worth := t.weight * e.like * e.like
+			worth := e.worth * e.like * e.like
 			if !single {
 				worth *= 2
 			}

@@ -202,3 +202,20 @@ func TestScratchBench(t *testing.T) {
 	}
 	w.Flush()
 }
+
+func TestScratchExplain(t *testing.T) {
+	ix := std()
+	for _, q := range strings.Split(os.Getenv("Q"), "|") {
+		k := lists.Person
+		if strings.HasPrefix(q, "b:") {
+			q, k = q[2:], lists.Organisation
+		}
+		fmt.Println("==", q, words(q, k))
+		for _, m := range ix.Match(Query{Name: q, Kind: k}, 0, 3) {
+			fmt.Printf("  %.3f %s %s exact=%v f=%v\n", m.Score, m.EntryID, m.Name, m.Exact, m.pair.features)
+			for _, l := range m.pair.links {
+				fmt.Printf("      q%b l%b like %.2f w %.2f kind %d\n", l.query, l.listed, l.like, l.weight, l.kind)
+			}
+		}
+	}
+}

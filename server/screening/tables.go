@@ -27,8 +27,9 @@ type tableSet struct {
 	honorifics    map[string]string // as written: its one spelling
 	particles     map[string]bool
 	connectives   map[string]bool
-	abbreviations map[string]string
+	abbreviations map[string][]string // word: its abbreviations, and abbreviation: its words
 	legal         map[string]string   // words with spaces between: the one spelling
+	legalWords    []string            // legal forms of one word of four letters and more
 	legalFirst    map[string]int      // first word: how many words the longest form that begins so has
 	same          map[string]int32    // spelling of a name: the class of its spellings, from 1
 	classes       [][]string          // spellings of each class; class 0 is empty
@@ -37,7 +38,7 @@ type tableSet struct {
 
 func loadTables() *tableSet {
 	t := &tableSet{
-		honorifics: map[string]string{}, particles: map[string]bool{}, connectives: map[string]bool{}, abbreviations: map[string]string{},
+		honorifics: map[string]string{}, particles: map[string]bool{}, connectives: map[string]bool{}, abbreviations: map[string][]string{},
 		legal: map[string]string{}, legalFirst: map[string]int{}, same: map[string]int32{}, classes: [][]string{nil}, nicknames: map[string][]string{},
 	}
 	for head, rest := range tableLines(honorificsText) {
@@ -57,13 +58,17 @@ func loadTables() *tableSet {
 	}
 	for head, rest := range tableLines(abbreviationsText) {
 		for _, w := range rest {
-			t.abbreviations[w] = head
+			t.abbreviations[w] = append(t.abbreviations[w], head)
+			t.abbreviations[head] = append(t.abbreviations[head], w)
 		}
 	}
 	for head, rest := range tableLines(legalFormsText) {
 		for _, form := range append(rest, head) {
 			t.legal[form] = head
-			first, _, _ := strings.Cut(form, " ")
+			first, more, _ := strings.Cut(form, " ")
+			if more == "" && len(form) > 3 {
+				t.legalWords = append(t.legalWords, form)
+			}
 			t.legalFirst[first] = max(t.legalFirst[first], strings.Count(form, " ")+1)
 		}
 	}

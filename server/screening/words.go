@@ -19,14 +19,24 @@ const (
 	legal          // Ltd, OOO, S.A.
 	honorific      // Sheikh, Dr
 	initial        // one letter that stands for a name
+	servantOf      // abd: Rahman is not Abd al-Rahman, but people drop it
 )
 
 // A word is one word of a name in lower-case Latin letters and digits.
 type word struct {
 	text  string
 	role  role
-	abjad bool // from a script that does not write its short vowels
-	mark  byte // family or given, where the list tells them apart
+	abjad bool   // from a script that does not write its short vowels
+	mark  byte   // family or given, where the list tells them apart
+	wrote string // how it was written, if a table gave text
+}
+
+// raw is the word as it was written, which is how it looks when it is joined with its neighbour.
+func (w *word) raw() string {
+	if w.wrote != "" {
+		return w.wrote
+	}
+	return w.text
 }
 
 const (
@@ -117,7 +127,7 @@ func personWords(in []word) []word {
 	for i := 0; i < len(in); i++ {
 		w := in[i]
 		if rest, ok := servant(w.text); ok && !w.abjad {
-			out = append(out, word{text: "abd", role: particle})
+			out = append(out, word{text: "abd", role: servantOf, wrote: strings.TrimSuffix(w.text, rest)})
 			if rest == "" {
 				continue
 			}
@@ -128,6 +138,8 @@ func personWords(in []word) []word {
 			w.role = initial
 		case tables.honorifics[w.text] != "":
 			w.text, w.role = tables.honorifics[w.text], honorific
+		case w.text == "abd":
+			w.role = servantOf
 		case tables.particles[w.text]:
 			w.role = particle
 		}
@@ -177,15 +189,12 @@ func businessWords(in []word) []word {
 	for i := 0; i < len(in); {
 		if canonical, n := tables.legalForm(in[i:]); n > 0 {
 			if n > 1 || i > 0 || len(in) > 1 {
-				out = append(out, word{text: canonical, role: legal})
+				out = append(out, word{text: canonical, role: legal, wrote: written(in[i : i+n])})
 				i += n
 				continue
 			}
 		}
 		w := in[i]
-		if long, ok := tables.abbreviations[w.text]; ok {
-			w.text = long
-		}
 		if tables.particles[w.text] || tables.connectives[w.text] {
 			w.role = particle
 		}
@@ -207,12 +216,35 @@ func joinLetters(in []word) []word {
 			out = append(out, in[i])
 			continue
 		}
-		var b strings.Builder
-		for _, w := range in[i:j] {
-			b.WriteString(w.text)
-		}
-		out = append(out, word{text: b.String()})
+		out = append(out, word{text: written(in[i:j])})
 		i = j - 1
 	}
 	return out
+}
+
+func written(words []word) string {
+	var b strings.Builder
+	for _, w := range words {
+		b.WriteString(w.text)
+	}
+	return b.String()
+}
+
+// almostServant says whether a word is "abdul" with a slip in it.
+func almostServant(text string) bool {
+	return len(text) > 3 && len(text) < 8 && (distance(text, "abdul", edit) <= edit || distance(text, "abdel", edit) <= edit)
+}
+
+// almostLegal says whether the last word of a business is a legal form with a slip in it.
+func almostLegal(text string) string {
+	if len(text) < 3 {
+		return ""
+	}
+	best, form := edit+1, ""
+	for _, w := range tables.legalWords {
+		if d := distance(text, w, edit); d < best || d == best && w < form {
+			best, form = d, w
+		}
+	}
+	return tables.legal[form]
 }
