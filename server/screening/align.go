@@ -217,11 +217,41 @@ func (ix *Index) measure(s *scratch, p *pair, listedWords []nameWord, query, lis
 	if plainMatched == 1 {
 		f[fSingle] = 1
 	}
+	if f[fFamilyLost] == 0 && f[fGivenLost] == 0 && bothEnds(listedWords, p.links) {
+		f[fBothEnds] = 1
+	}
 	if matched > 0 {
 		f[fQueryShare] = agreed / (matched + f[fQueryLeft])
 		f[fListedShare] = agreed / (matched + f[fListedLeft])
 	}
+	f[fMatched], f[fListedLeft] = saturate(f[fMatched]), saturate(f[fListedLeft])
 	p.exact = exact
+}
+
+// saturate lets the first words count most: a fifth rare word says little that four have not said.
+func saturate(x float32) float32 { return 1 - float32(math.Exp(-float64(x))) }
+
+// bothEnds says whether the words marked as family and given name matched without a slip.
+func bothEnds(listedWords []nameWord, links []link) bool {
+	var sure uint32
+	for _, l := range links {
+		if l.kind != initialOf && l.like > 0.94 {
+			sure |= l.listed
+		}
+	}
+	family, given := false, false
+	for j, w := range listedWords {
+		switch {
+		case w.mark == unmarked:
+		case sure>>j&1 == 0:
+			return false
+		case w.mark == familyName:
+			family = true
+		default:
+			given = true
+		}
+	}
+	return family && given
 }
 
 // crossed says whether the query's last word is the listed given name, or its first word the family name.
@@ -265,20 +295,31 @@ func lostMarks(listedWords []nameWord, listed uint32, links []link) (family, giv
 
 // weights of the features, for persons and for others.
 var weightsOf = map[bool]features{
-	true:  {fBias: -6, fMatched: 1.5, fUnlike: -3, fQueryLeft: -2.5, fListedLeft: -0.7, fQueryShare: 6, fListedShare: 3, fInitials: -0.3, fPetNames: -0.5, fFamilyLost: -1.5, fGivenLost: -0.5, fSingle: -1, fInitialsClash: -1, fWorst: -2},
-	false: {fBias: -6, fMatched: 1.5, fUnlike: -3, fQueryLeft: -2.5, fListedLeft: -0.9, fQueryShare: 6, fListedShare: 3, fInitials: -0.3, fSingle: -1, fWorst: -2},
+	true:  {-2.56, 2.71, -2.36, -2.38, -2.40, -0.06, 0.08, 0.35, -0.69, -0.59, -1.32, -0.91, -0.94, -0.56, -2.22, -0.89, -2.81, -1.13, 1.62, -0.29, 1},
+	false: {-3.77, 4.43, -1.83, -0.84, -4.13, 3.24, -0.15, 0.00, -0.18, -2.78, -0.26, -0.16, -0.67, 0.00, -2.98, 0.00, -0.87, -1.34, -0.22, -0.13, 0},
 }
 
 // total is the score of a pair.
-func (p *pair) total(kind lists.Kind) float64 {
+func (p *pair) total(kind, listed lists.Kind) float64 {
 	weights := weightsOf[kind == lists.Person]
 	var sum float64
+	other := contradicts(kind, listed)
+	if other {
+		sum = otherKind
+	}
 	for i, w := range weights {
 		sum += float64(w * p.features[i])
 	}
 	score := 0.95 / (1 + math.Exp(-sum))
-	if p.exact {
+	if p.exact && !other {
 		return 0.95 + 0.05*(1-math.Exp(-float64(p.features[fMatched])))
 	}
 	return score
+}
+
+// otherKind is taken off the log odds when one is a person and the other is not.
+const otherKind = -2.5
+
+func contradicts(a, b lists.Kind) bool {
+	return a != lists.Unknown && b != lists.Unknown && (a == lists.Person) != (b == lists.Person)
 }

@@ -77,8 +77,8 @@ func (ix *Index) matchName(s *scratch, name string, kind lists.Kind, out []Match
 	ix.collect(s)
 	for _, c := range ix.promising(s) {
 		p := ix.align(s, int(c.name))
-		p.score = p.total(kind)
 		listedName := &ix.names[c.name]
+		p.score = p.total(kind, listedName.kind)
 		e := ix.entries[listedName.entry]
 		found := Match{
 			Authority: e.list.Authority, EntryID: e.entry.ID, Name: e.entry.Names[listedName.name].Text, Quality: listedName.quality,
