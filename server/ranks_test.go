@@ -18,7 +18,7 @@ var ranks = [][]string{
 	{"payouts"},
 	{"accounts", "balances", "beneficiaries", "merchants", "engine", "reference"},
 	{"rails/sandbox"},
-	{"ledger", "screening", "velocity", "risk", "rails"},
+	{"ledger", "screening", "sanctions", "velocity", "risk", "rails"},
 	{"events", "audit"},
 	{"page", "call", "patch"},
 	{"unit", "contract", "bankdetails", "rules", "invariants"},

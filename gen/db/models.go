@@ -950,6 +950,55 @@ type SandboxKeyset struct {
 	Keyset  []byte
 }
 
+type ScreeningList struct {
+	ID            string
+	Authority     string
+	PublishedOn   time.Time
+	PublishedSaid bool
+	FileHash      string
+	Parser        string
+	Entries       int32
+	Names         int32
+	Source        string
+	Content       []byte
+	ContentHash   string
+	LoadedAt      time.Time
+	LoadedBy      string
+}
+
+type ScreeningListActivation struct {
+	Authority           string
+	Number              int64
+	ListID              string
+	Entries             int32
+	PublishedOn         time.Time
+	PreviousNumber      *int64
+	PreviousEntries     *int32
+	PreviousPublishedOn *time.Time
+	ShrinkAcceptedBy    string
+	Reason              string
+	ActivatedAt         time.Time
+	ActivatedBy         string
+}
+
+type ScreeningListClaim struct {
+	Authority string
+	Until     time.Time
+}
+
+type ScreeningListRefresh struct {
+	Authority    string
+	ID           string
+	At           time.Time
+	Outcome      string
+	ListID       *string
+	Detail       string
+	Source       string
+	Etag         string
+	LastModified string
+	By           string
+}
+
 type VelocityReservation struct {
 	MerchantID string
 	PayoutID   string

@@ -29,6 +29,7 @@ var races = map[string]bool{
 	"external_ref_is_unique":                     true,
 	"rail_event_counts_once":                     true,
 	"payout_has_one_accepted_instruction":        true,
+	"one_activation_at_a_time":                   true,
 }
 
 // LostRace names the constraint by which the unit lost a race; empty when it did not.

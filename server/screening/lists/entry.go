@@ -43,35 +43,45 @@ const (
 // A Name is one way a party is called, in the authority's spelling and any script. Given and Family are set where the authority tells
 // them apart; Text is always the whole name, in the natural order (given names first) where that is known.
 type Name struct {
-	Text          string
-	Given, Family string
-	Quality       Quality
+	Text    string  `json:"text"`
+	Given   string  `json:"given,omitempty"`
+	Family  string  `json:"family,omitempty"`
+	Quality Quality `json:"quality,omitempty"`
 }
 
 // A Birth is a date or a span of possible dates, both ends included, as YYYY, YYYY-MM or YYYY-MM-DD; To is empty for a single date.
 // Circa marks what the authority itself calls approximate.
 type Birth struct {
-	From, To string
-	Circa    bool
+	From  string `json:"from"`
+	To    string `json:"to,omitempty"`
+	Circa bool   `json:"circa,omitempty"`
 }
 
 // An Identifier is a passport, a registration or another number of the party; Country is ISO 3166-1 alpha-2 where it is known.
-type Identifier struct{ Type, Value, Country string }
+type Identifier struct {
+	Type    string `json:"type"`
+	Value   string `json:"value"`
+	Country string `json:"country,omitempty"`
+}
 
 // An Address has whatever the authority gives; Country is ISO 3166-1 alpha-2 where it is known.
-type Address struct{ Text, City, Country string }
+type Address struct {
+	Text    string `json:"text,omitempty"`
+	City    string `json:"city,omitempty"`
+	Country string `json:"country,omitempty"`
+}
 
-// An Entry is one listed party.
+// An Entry is one listed party. Its JSON is what is stored and what is hashed, so a tag, once released, keeps its name and its order.
 type Entry struct {
-	ID          string // the authority's own
-	Kind        Kind
-	Names       []Name // at least one; the primary name first
-	Births      []Birth
-	Countries   []string // nationality, citizenship or registration, ISO 3166-1 alpha-2, sorted, each once
-	Identifiers []Identifier
-	Addresses   []Address
-	Programs    []string
-	Remarks     string
+	ID          string       `json:"id"` // the authority's own
+	Kind        Kind         `json:"kind,omitempty"`
+	Names       []Name       `json:"names"` // at least one; the primary name first
+	Births      []Birth      `json:"births,omitempty"`
+	Countries   []string     `json:"countries,omitempty"` // nationality, citizenship or registration, ISO 3166-1 alpha-2, sorted, each once
+	Identifiers []Identifier `json:"identifiers,omitempty"`
+	Addresses   []Address    `json:"addresses,omitempty"`
+	Programs    []string     `json:"programs,omitempty"`
+	Remarks     string       `json:"remarks,omitempty"`
 }
 
 // A List is everything one authority published at one time. It is never changed after it was read.
@@ -81,4 +91,13 @@ type List struct {
 	Hash      string // SHA-256 over the files' bytes in the order they were read, in lower-case hex
 	Parser    string // the version of our reader, so that a changed reading is a changed version
 	Entries   []Entry
+	Read      Counts
+}
+
+// Counts says what the files hold, to be compared with what the authority says of them. An entry keeps each name, alias and address
+// once, so it may hold fewer.
+type Counts struct {
+	Aliases   int // aliases and further spellings, in any script
+	Addresses int
+	Nameless  int // entries that the authority gave no name: left out, for there is nothing to compare
 }
