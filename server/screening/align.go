@@ -20,11 +20,12 @@ type link struct {
 
 // A pair is a query beside one listed name: what was paired, and what was not.
 type pair struct {
+	words    []word // the query's
 	links    []link
 	features features
 	name     uint32
 	exact    bool
-	score    float64
+	rare     int // matched words that are rare
 }
 
 // features are what the score is made of.
@@ -47,10 +48,14 @@ const (
 	fInitialsClash // an initial where the listed name has other letters
 	fWorst         // what the least alike of the matched words differs
 	fVowelless
-	fQueryWords // words of the query that found nothing
-	fCrossed    // family and given name are exchanged, by how unlike they are
-	fStrongest  // what the most telling match is worth
-	fTyped      // words matched with a slip or another spelling
+	fQueryWords    // words of the query that found nothing
+	fCrossed       // family and given name are exchanged, by how unlike they are
+	fStrongest     // what the most telling match is worth
+	fTyped         // words matched with a slip or another spelling
+	fBothEnds      // family name and first given name both matched without a slip
+	fKeyLost       // the query's most telling word found nothing
+	fListedKeyLost // the listed name's most telling word found nothing
+	fLoneSlip      // how unlike the words are where only one telling word matched
 	numFeatures
 )
 
@@ -147,7 +152,7 @@ func (ix *Index) measure(s *scratch, p *pair, listedWords []nameWord, query, lis
 	f := &p.features
 	f[fBias] = 1
 	exact := true
-	plainMatched := 0
+	plainMatched, telling := 0, 0
 	var matched, agreed, worst float32
 	for _, l := range p.links {
 		matched += l.weight
@@ -157,6 +162,12 @@ func (ix *Index) measure(s *scratch, p *pair, listedWords []nameWord, query, lis
 			f[fInitials]++
 			exact = false
 			continue
+		}
+		if l.weight >= rareWord {
+			p.rare++
+		}
+		if l.weight > 0.4 {
+			telling++
 		}
 		f[fUnlike] += l.weight * (1 - l.like)
 		if l.weight > 0.1 {
@@ -180,6 +191,7 @@ func (ix *Index) measure(s *scratch, p *pair, listedWords []nameWord, query, lis
 	}
 	f[fWorst] = worst
 	initialsLeft := 0
+	var keyLeft, keyListedLeft float32
 	for i, w := range s.words {
 		if query>>i&1 != 0 {
 			continue
@@ -194,6 +206,7 @@ func (ix *Index) measure(s *scratch, p *pair, listedWords []nameWord, query, lis
 			weight = 1
 		}
 		f[fQueryLeft] += weight * roleWeight[w.role]
+		keyLeft = max(keyLeft, weight*roleWeight[w.role])
 		if w.role == plain {
 			f[fQueryWords]++
 		}
@@ -205,7 +218,13 @@ func (ix *Index) measure(s *scratch, p *pair, listedWords []nameWord, query, lis
 		}
 		exact = exact && (w.role == honorific)
 		f[fListedLeft] += ix.terms[w.term].weight * roleWeight[w.role]
+		keyListedLeft = max(keyListedLeft, ix.terms[w.term].weight*roleWeight[w.role])
 		middleLeft = middleLeft || w.role == plain
+	}
+	f[fKeyLost] = max(0, keyLeft-f[fStrongest])
+	f[fListedKeyLost] = max(0, keyListedLeft-f[fStrongest])
+	if telling == 1 {
+		f[fLoneSlip] = worst
 	}
 	if initialsLeft > 0 && middleLeft {
 		f[fInitialsClash] = 1
@@ -293,29 +312,45 @@ func lostMarks(listedWords []nameWord, listed uint32, links []link) (family, giv
 	return family, given
 }
 
-// weights of the features, for persons and for others.
-var weightsOf = map[bool]features{
-	true:  {-2.56, 2.71, -2.36, -2.38, -2.40, -0.06, 0.08, 0.35, -0.69, -0.59, -1.32, -0.91, -0.94, -0.56, -2.22, -0.89, -2.81, -1.13, 1.62, -0.29, 1},
-	false: {-3.77, 4.43, -1.83, -0.84, -4.13, 3.24, -0.15, 0.00, -0.18, -2.78, -0.26, -0.16, -0.67, 0.00, -2.98, 0.00, -0.87, -1.34, -0.22, -0.13, 0},
+// personWeights and otherWeights are the weights of the features in the log odds of a match. They were fitted by logistic regression;
+// docs/screening.md says on what.
+var (
+	personWeights = features{-3.35, 3.12, -2.46, -4.97, -2.43, 0.11, 1.02, 1.79, -0.61, -0.49, -2.14, -1.76, -1.63, 0, -2.22, -2.16, -2.40, -1.30, 4.22, -0.09, 0.14, -0.15, -0.40, 0}
+	otherWeights  = features{-5.05, 4.36, -1.68, 0, -3.88, 3.88, 0.46, 0, 0, -0.80, -0.24, 0, -1.32, 0, -2.72, -0.31, -0.88, 0, 1.01, 1.54, 0.12, -0.36, 0, -0.45}
+)
+
+func weightsOf(person bool) *features {
+	if person {
+		return &personWeights
+	}
+	return &otherWeights
 }
 
-// total is the score of a pair.
-func (p *pair) total(kind, listed lists.Kind) float64 {
-	weights := weightsOf[kind == lists.Person]
-	var sum float64
-	other := contradicts(kind, listed)
-	if other {
-		sum = otherKind
-	}
-	for i, w := range weights {
+// asPerson says whether names are compared as persons' names.
+func asPerson(query, listed lists.Kind) bool {
+	return query == lists.Person || query == lists.Unknown && listed == lists.Person
+}
+
+// mostInexact is below every score of an exact name, so that an exact one outranks everything.
+const mostInexact = 0.95
+
+// total is the score of a pair, by names alone.
+func (p *pair) total(query, listed lists.Kind) float64 {
+	sum := 0.0
+	for i, w := range weightsOf(asPerson(query, listed)) {
 		sum += float64(w * p.features[i])
 	}
-	score := 0.95 / (1 + math.Exp(-sum))
-	if p.exact && !other {
-		return 0.95 + 0.05*(1-math.Exp(-float64(p.features[fMatched])))
+	other := contradicts(query, listed)
+	switch {
+	case p.exact && !other: // rare names more than common ones, and never quite 1
+		return mostInexact + (1-mostInexact)*float64(0.98*p.features[fMatched])
+	case other:
+		sum += otherKind
 	}
-	return score
+	return mostInexact / (1 + math.Exp(-sum))
 }
+
+func logOdds(score float64) float64 { return math.Log(score / (1 - score)) }
 
 // otherKind is taken off the log odds when one is a person and the other is not.
 const otherKind = -2.5

@@ -22,16 +22,23 @@ type Query struct {
 	Addresses   []lists.Address
 }
 
-// A Match is a listed party that the query may be.
+// A Match is a listed party that the query may be, and why.
 type Match struct {
 	Authority lists.Authority
 	EntryID   string
 	Name      string // the listed name that matched best, as listed
 	Quality   lists.Quality
 	Score     float64 // 0 to 1, of names and evidence together
-	Exact     bool    // the names are the same, but for order, case, accents and punctuation
+	NameScore float64 // of names alone
+	Exact     bool    // the names are the same, but for order, case, accents, punctuation and titles
+	OtherKind bool    // one is a person and the other is not
+	Words     []Pairing
+	Evidence  []Part // what is known besides the names
+	Parts     []Part // everything that the score is made of
 	entry     *lists.Entry
 	pair      pair
+	person    bool // compared with the weights for persons
+	rareWords int
 }
 
 // maxAliases is how many of a query's names are compared.
@@ -40,27 +47,32 @@ const maxAliases = 20
 // candidates is how many names are compared word by word; the index finds the most promising.
 const candidates = 64
 
-// Match gives the listed parties that score at least floor, best first, at most limit; no limit is 10.
+// Match gives the listed parties that score at least floor, best first, at most limit; no limit is 10. A name of more than MaxName
+// characters or 32 words is compared by its beginning.
 func (ix *Index) Match(q Query, floor float64, limit int) []Match {
 	if limit <= 0 {
 		limit = 10
 	}
 	s := ix.scratch.get()
 	defer ix.scratch.put(s)
-	var out []Match
-	for i, name := range append([]string{q.Name}, q.Aliases...) {
-		if i > maxAliases {
-			break
-		}
+	out := ix.matchName(s, q.Name, q.Kind, nil)
+	for _, name := range q.Aliases[:min(len(q.Aliases), maxAliases)] {
 		out = ix.matchName(s, name, q.Kind, out)
+	}
+	for i := range out {
+		out[i].Evidence = evidence(&q, out[i].entry)
+		out[i].Score = weigh(out[i].NameScore, out[i].Evidence)
 	}
 	slices.SortFunc(out, func(a, b Match) int {
 		return cmp.Or(cmp.Compare(b.Score, a.Score), cmp.Compare(a.Authority, b.Authority), cmp.Compare(a.EntryID, b.EntryID))
 	})
 	for i := range out {
 		if out[i].Score < floor || i >= limit {
-			return out[:i]
+			out = out[:i]
+			break
 		}
+		out[i].pair.links = slices.Clone(out[i].pair.links)
+		ix.explain(&out[i])
 	}
 	return out
 }
@@ -76,20 +88,21 @@ func (ix *Index) matchName(s *scratch, name string, kind lists.Kind, out []Match
 	ix.expand(s)
 	ix.collect(s)
 	for _, c := range ix.promising(s) {
+		n := &ix.names[c.name]
 		p := ix.align(s, int(c.name))
-		listedName := &ix.names[c.name]
-		p.score = p.total(kind, listedName.kind)
-		e := ix.entries[listedName.entry]
-		found := Match{
-			Authority: e.list.Authority, EntryID: e.entry.ID, Name: e.entry.Names[listedName.name].Text, Quality: listedName.quality,
-			Score: p.score, Exact: p.exact, entry: e.entry, pair: p,
-		}
+		score := p.total(kind, n.kind)
+		e := ix.entries[n.entry]
 		at := slices.IndexFunc(out, func(m Match) bool { return m.entry == e.entry })
-		switch {
-		case at < 0:
-			out = append(out, found)
-		case out[at].Score < found.Score:
-			out[at] = found
+		if at >= 0 && out[at].NameScore >= score {
+			continue
+		}
+		if at < 0 {
+			at, out = len(out), append(out, Match{})
+		}
+		p.words = s.words
+		out[at] = Match{
+			Authority: e.list.Authority, EntryID: e.entry.ID, Name: e.entry.Names[n.name].Text, Quality: n.quality, Score: score, NameScore: score,
+			Exact: p.exact, OtherKind: contradicts(kind, n.kind), entry: e.entry, pair: p, person: asPerson(kind, n.kind), rareWords: p.rare,
 		}
 	}
 	return out

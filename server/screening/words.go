@@ -59,6 +59,9 @@ func words(name string, kind lists.Kind) []word {
 	return businessWords(out)
 }
 
+// Cut says whether a name is so long that only its beginning is compared.
+func Cut(name string) bool { return len(truncate(name)) < len(name) }
+
 // truncate bounds the work that one name can cause.
 func truncate(name string) string {
 	if len(name) <= MaxName {
