@@ -47,15 +47,12 @@ const (
 	fSingle        // only one word matched
 	fInitialsClash // an initial where the listed name has other letters
 	fWorst         // what the least alike of the matched words differs
-	fVowelless
+	fVowelless     // words compared by their consonants alone
 	fQueryWords    // words of the query that found nothing
 	fCrossed       // family and given name are exchanged, by how unlike they are
 	fStrongest     // what the most telling match is worth
-	fTyped         // words matched with a slip or another spelling
-	fBothEnds      // family name and first given name both matched without a slip
-	fKeyLost       // the query's most telling word found nothing
-	fListedKeyLost // the listed name's most telling word found nothing
 	fLoneSlip      // how unlike the words are where only one telling word matched
+	fKnownSlip     // words taken for a slip although they are listed words themselves
 	numFeatures
 )
 
@@ -176,13 +173,15 @@ func (ix *Index) measure(s *scratch, p *pair, listedWords []nameWord, query, lis
 		plainMatched += bits.OnesCount32(l.listed)
 		f[fStrongest] = max(f[fStrongest], l.worth*l.like)
 		if l.kind == typed && l.weight > 0.1 {
-			f[fTyped]++
+			if i := bits.TrailingZeros32(l.query); l.query == 1<<i && s.units[i].known {
+				f[fKnownSlip]++
+			}
 		}
 		switch {
 		case l.kind == petName:
 			f[fPetNames]++
 		case l.kind == vowelless:
-			f[fVowelless]++
+			f[fVowelless] = 1
 		}
 		if bits.OnesCount32(l.query) != bits.OnesCount32(l.listed) {
 			f[fJoins]++
@@ -191,7 +190,6 @@ func (ix *Index) measure(s *scratch, p *pair, listedWords []nameWord, query, lis
 	}
 	f[fWorst] = worst
 	initialsLeft := 0
-	var keyLeft, keyListedLeft float32
 	for i, w := range s.words {
 		if query>>i&1 != 0 {
 			continue
@@ -206,7 +204,6 @@ func (ix *Index) measure(s *scratch, p *pair, listedWords []nameWord, query, lis
 			weight = 1
 		}
 		f[fQueryLeft] += weight * roleWeight[w.role]
-		keyLeft = max(keyLeft, weight*roleWeight[w.role])
 		if w.role == plain {
 			f[fQueryWords]++
 		}
@@ -218,11 +215,8 @@ func (ix *Index) measure(s *scratch, p *pair, listedWords []nameWord, query, lis
 		}
 		exact = exact && (w.role == honorific)
 		f[fListedLeft] += ix.terms[w.term].weight * roleWeight[w.role]
-		keyListedLeft = max(keyListedLeft, ix.terms[w.term].weight*roleWeight[w.role])
 		middleLeft = middleLeft || w.role == plain
 	}
-	f[fKeyLost] = max(0, keyLeft-f[fStrongest])
-	f[fListedKeyLost] = max(0, keyListedLeft-f[fStrongest])
 	if telling == 1 {
 		f[fLoneSlip] = worst
 	}
@@ -236,9 +230,6 @@ func (ix *Index) measure(s *scratch, p *pair, listedWords []nameWord, query, lis
 	if plainMatched == 1 {
 		f[fSingle] = 1
 	}
-	if f[fFamilyLost] == 0 && f[fGivenLost] == 0 && bothEnds(listedWords, p.links) {
-		f[fBothEnds] = 1
-	}
 	if matched > 0 {
 		f[fQueryShare] = agreed / (matched + f[fQueryLeft])
 		f[fListedShare] = agreed / (matched + f[fListedLeft])
@@ -249,29 +240,6 @@ func (ix *Index) measure(s *scratch, p *pair, listedWords []nameWord, query, lis
 
 // saturate lets the first words count most: a fifth rare word says little that four have not said.
 func saturate(x float32) float32 { return 1 - float32(math.Exp(-float64(x))) }
-
-// bothEnds says whether the words marked as family and given name matched without a slip.
-func bothEnds(listedWords []nameWord, links []link) bool {
-	var sure uint32
-	for _, l := range links {
-		if l.kind != initialOf && l.like > 0.94 {
-			sure |= l.listed
-		}
-	}
-	family, given := false, false
-	for j, w := range listedWords {
-		switch {
-		case w.mark == unmarked:
-		case sure>>j&1 == 0:
-			return false
-		case w.mark == familyName:
-			family = true
-		default:
-			given = true
-		}
-	}
-	return family && given
-}
 
 // crossed says whether the query's last word is the listed given name, or its first word the family name.
 func crossed(listedWords []nameWord, links []link, n int) bool {
@@ -315,8 +283,8 @@ func lostMarks(listedWords []nameWord, listed uint32, links []link) (family, giv
 // personWeights and otherWeights are the weights of the features in the log odds of a match. They were fitted by logistic regression;
 // docs/screening.md says on what.
 var (
-	personWeights = features{-3.35, 3.12, -2.46, -4.97, -2.43, 0.11, 1.02, 1.79, -0.61, -0.49, -2.14, -1.76, -1.63, 0, -2.22, -2.16, -2.40, -1.30, 4.22, -0.09, 0.14, -0.15, -0.40, 0}
-	otherWeights  = features{-5.05, 4.36, -1.68, 0, -3.88, 3.88, 0.46, 0, 0, -0.80, -0.24, 0, -1.32, 0, -2.72, -0.31, -0.88, 0, 1.01, 1.54, 0.12, -0.36, 0, -0.45}
+	personWeights = features{-2.95, 2.68, -2.22, -2.60, -2.87, 0.22, 1.80, 0.36, -0.81, -0.56, -1.41, -2.38, -1.31, -0.32, -1.16, -1.84, -3.47, -1.24, 3.10, 0, -1.35}
+	otherWeights  = features{-4.27, 4.26, 0.00, -0.17, -6.21, 4.38, 0.00, 0.24, 0.00, -0.56, -0.16, 0.00, -1.44, 0.00, 0.00, 0.00, -0.99, 0.00, 0.73, -0.57, -2.34}
 )
 
 func weightsOf(person bool) *features {

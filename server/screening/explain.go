@@ -35,11 +35,8 @@ var featureWords = [numFeatures]string{
 	fQueryWords:    "number of words of the query that the listed name has not",
 	fCrossed:       "family and given name are exchanged, and differ",
 	fStrongest:     "how telling the rarest matched word is",
-	fTyped:         "words that differ by typing or spelling",
-	fBothEnds:      "family name and first given name agree",
-	fKeyLost:       "the query's rarest word is missing in the listed name",
-	fListedKeyLost: "the rarest word of the listed name is missing",
 	fLoneSlip:      "only one telling word matched, and it differs",
+	fKnownSlip:     "words taken for a slip that are listed words themselves",
 }
 
 var likenessWords = [...]string{

@@ -232,7 +232,7 @@ func (ix *Index) rarity(entries uint32) float32 {
 }
 
 // roleWeight is how much a word counts by what it does.
-var roleWeight = [...]float32{plain: 1, particle: 0.15, legal: 0.10, honorific: 0.05, initial: 0.3, servantOf: 0.4}
+var roleWeight = [...]float32{plain: 1, particle: 0.15, legal: 0.10, honorific: 0.05, initial: 0.3, servantOf: 0.6}
 
 // postings are lists of names by term, packed.
 type postings struct {

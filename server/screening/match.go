@@ -148,6 +148,7 @@ type unit struct {
 	text  string
 	mask  uint32 // of the words in it
 	abjad bool
+	known bool  // it is a word of two listed parties or more
 	first int32 // its edges in scratch.edges
 	last  int32
 }
@@ -260,6 +261,7 @@ func (ix *Index) expandUnit(s *scratch, u int32) {
 	unit := &s.units[u]
 	if id, ok := ix.termOf[unit.text]; ok {
 		s.link(id, u, 1, same)
+		unit.known = ix.terms[id].entries > 1
 	}
 	single := unit.mask&(unit.mask-1) == 0
 	if len(unit.text) < 2 {
@@ -302,6 +304,9 @@ func (ix *Index) expandRelated(s *scratch, u int32) {
 			s.link(id, u, 0.85, petName)
 		}
 	}
+	if id, ok := ix.termOf["abd"]; ok && s.words[u].role == plain && almostServant(text) {
+		s.link(id, u, 0.9, typed)
+	}
 	for _, other := range tables.abbreviations[text] {
 		if id, ok := ix.termOf[other]; ok {
 			s.link(id, u, 0.95, spelling)
@@ -309,9 +314,13 @@ func (ix *Index) expandRelated(s *scratch, u int32) {
 	}
 }
 
+// anotherName is taken off the likeness of two usual names: Qasim is hardly ever a slip for Karim.
+const anotherName = 0.25
+
 // compare looks at the terms with a hash and keeps those that are alike.
 func (ix *Index) compare(s *scratch, u int32, h uint32) {
 	unit := &s.units[u]
+	class := tables.same[unit.text]
 	for _, id := range ix.near.of(h) {
 		if s.hitRnd[id] == s.hitNow {
 			continue
@@ -324,7 +333,11 @@ func (ix *Index) compare(s *scratch, u int32, h uint32) {
 			}
 			continue
 		}
-		if like := alike(unit.text, t.text); like >= 0.5 {
+		like := alike(unit.text, t.text)
+		if class > 0 && t.class > 0 && class != t.class {
+			like -= anotherName
+		}
+		if like >= 0.5 {
 			s.add(id, u, like, typed)
 		}
 	}
