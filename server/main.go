@@ -23,7 +23,7 @@ type cli struct {
 	Ledger  ledgerCommand  `cmd:"" help:"Look after the ledger."`
 	Audit   auditCommand   `cmd:"" help:"Look after the audit log."`
 	Screen  screenCommand  `cmd:"" help:"Screen names against sanctions lists, without a database."`
-	Bench   benchCommand   `cmd:"" help:"Measure how payouts are created, beside the least that anybody could do for the same."`
+	Bench   benchCommand   `cmd:"" help:"Measure how payouts are created, or how names are screened."`
 }
 
 func main() {

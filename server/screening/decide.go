@@ -16,8 +16,8 @@ func (d Decision) String() string { return [...]string{"none", "possible", "cert
 
 // The thresholds, for names alone. docs/screening.md has what they catch and what they cost.
 const (
-	PossibleScore = 0.45 // what scores less is nobody's alert
-	CertainScore  = 0.90 // with another fact that agrees
+	PossibleScore = 0.50 // what scores less is nobody's alert
+	CertainScore  = 0.77 // with another fact that agrees
 )
 
 // Decide gives the strictest decision of the matches.
