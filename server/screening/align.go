@@ -73,7 +73,7 @@ func (ix *Index) align(s *scratch, n int) pair {
 	slices.SortFunc(s.links, func(a, b link) int {
 		return cmp.Or(cmp.Compare(b.like, a.like), cmp.Compare(b.weight, a.weight), cmp.Compare(a.query, b.query), cmp.Compare(a.listed, b.listed))
 	})
-	p := pair{name: uint32(n)} //nolint:gosec // bounded
+	p := pair{words: s.words, name: uint32(n)} //nolint:gosec // bounded
 	var query, listed uint32
 	for _, l := range s.links {
 		if l.query&query == 0 && l.listed&listed == 0 {

@@ -58,7 +58,7 @@ func isVowel(c byte) bool {
 }
 
 // loss is what it costs that s[i] is missing in the other word.
-func loss(s string, i int) int {
+func loss(s string, i int) int32 {
 	c := s[i]
 	next, previous := byte(0), byte(0)
 	if i+1 < len(s) {
@@ -90,45 +90,44 @@ func loss(s string, i int) int {
 
 // distance is the weighted distance of two words in Latin letters, in hundredths of an edit; more than limit is given as limit+1.
 func distance(a, b string, limit int) int {
-	if len(a) > maxLetters {
-		a = a[:maxLetters]
-	}
-	if len(b) > maxLetters {
-		b = b[:maxLetters]
-	}
+	a, b = a[:min(len(a), maxLetters)], b[:min(len(b), maxLetters)]
 	for len(a) > 0 && len(b) > 0 && a[len(a)-1] == b[len(b)-1] { // what ends alike costs nothing
 		a, b = a[:len(a)-1], b[:len(b)-1]
 	}
-	var rows [3][maxLetters + 1]int
-	var lost [maxLetters]int
+	from := 0
+	for from < len(a) && from < len(b) && a[from] == b[from] { // nor what begins alike
+		from++
+	}
+	var rows [3][maxLetters + 1]int32
+	var lost [maxLetters]int32
 	before, last, now := &rows[0], &rows[1], &rows[2]
-	for j := range len(b) {
+	for j := from; j < len(b); j++ {
 		lost[j] = loss(b, j)
 		last[j+1] = last[j] + lost[j]
 	}
-	for i := range len(a) {
+	for i := from; i < len(a); i++ {
 		gone := loss(a, i)
-		now[0] = last[0] + gone
-		least := now[0]
+		now[from] = last[from] + gone
+		least := now[from]
 		costs := &substitution[a[i]&127]
-		for j := range len(b) {
-			c := int(costs[b[j]&127])
+		for j := from; j < len(b); j++ {
+			c := int32(costs[b[j]&127])
 			if i == 0 && j == 0 && c >= 50 {
 				c += otherStart
 			}
 			best := min(last[j]+c, last[j+1]+gone, now[j]+lost[j])
-			if i > 0 && j > 0 && a[i] == b[j-1] && a[i-1] == b[j] {
+			if i > from && j > from && a[i] == b[j-1] && a[i-1] == b[j] {
 				best = min(best, before[j-1]+swapped)
 			}
 			now[j+1] = best
 			least = min(least, best)
 		}
-		if least > limit {
+		if int(least) > limit {
 			return limit + 1
 		}
 		before, last, now = last, now, before
 	}
-	return min(last[len(b)], limit+1)
+	return min(int(last[len(b)]), limit+1)
 }
 
 // alike is how alike two words are, 0 to 1. An edit weighs the more the shorter the words are; below half a likeness is none.

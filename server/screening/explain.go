@@ -45,8 +45,7 @@ var likenessWords = [...]string{
 }
 
 // explain fills in what a match says for itself. It needs the words of the search that found it.
-func (ix *Index) explain(m *Match) {
-	p := &m.pair
+func (ix *Index) explain(m *Match, p *pair, person bool) {
 	listed := ix.wordsOf(int(p.name))
 	for _, l := range p.links {
 		m.Words = append(m.Words, Pairing{Query: queryText(p.words, l.query), Listed: ix.listedText(listed, l.listed), Alike: float64(l.like), Says: likenessWords[l.kind]})
@@ -54,7 +53,7 @@ func (ix *Index) explain(m *Match) {
 	if m.Exact {
 		m.Parts = []Part{{"name", logOdds(m.NameScore), "all words of both names are the same"}}
 	} else {
-		weights := weightsOf(m.person)
+		weights := weightsOf(person)
 		for i, w := range weights {
 			if add := float64(w * p.features[i]); add > 0.005 || add < -0.005 {
 				m.Parts = append(m.Parts, Part{"name", add, featureWords[i]})

@@ -268,7 +268,7 @@ type neighbours struct {
 	terms  []uint32
 }
 
-const neighbourBits = 18
+const neighbourBits = 20
 
 func makeNeighbours(terms []term) neighbours {
 	pairs := make([]uint64, 0, 24*len(terms))

@@ -36,8 +36,6 @@ type Match struct {
 	Evidence  []Part // what is known besides the names
 	Parts     []Part // everything that the score is made of
 	entry     *lists.Entry
-	pair      pair
-	person    bool // compared with the weights for persons
 	rareWords int
 }
 
@@ -55,33 +53,41 @@ func (ix *Index) Match(q Query, floor float64, limit int) []Match {
 	}
 	s := ix.scratch.get()
 	defer ix.scratch.put(s)
-	out := ix.matchName(s, q.Name, q.Kind, nil)
+	s.hits = s.hits[:0]
+	ix.matchName(s, q.Name, q.Kind)
 	for _, name := range q.Aliases[:min(len(q.Aliases), maxAliases)] {
-		out = ix.matchName(s, name, q.Kind, out)
+		ix.matchName(s, name, q.Kind)
 	}
-	for i := range out {
-		out[i].Evidence = evidence(&q, out[i].entry)
-		out[i].Score = weigh(out[i].NameScore, out[i].Evidence)
+	for i := range s.hits {
+		h := &s.hits[i]
+		h.evidence = evidence(&q, ix.entries[h.entry].entry)
+		h.score = weigh(h.names, h.evidence)
 	}
-	slices.SortFunc(out, func(a, b Match) int {
-		return cmp.Or(cmp.Compare(b.Score, a.Score), cmp.Compare(a.Authority, b.Authority), cmp.Compare(a.EntryID, b.EntryID))
-	})
-	for i := range out {
-		if out[i].Score < floor || i >= limit {
-			out = out[:i]
+	slices.SortFunc(s.hits, func(a, b hit) int { return cmp.Or(cmp.Compare(b.score, a.score), cmp.Compare(a.entry, b.entry)) })
+	var out []Match
+	for i := range s.hits {
+		if s.hits[i].score < floor || i >= limit {
 			break
 		}
-		out[i].pair.links = slices.Clone(out[i].pair.links)
-		ix.explain(&out[i])
+		out = append(out, ix.match(&s.hits[i], q.Kind))
 	}
 	return out
 }
 
-// matchName adds the matches of one name, one for each entry: that of its name that fits best.
-func (ix *Index) matchName(s *scratch, name string, kind lists.Kind, out []Match) []Match {
+// A hit is an entry on its way to be a match.
+type hit struct {
+	entry    uint32
+	score    float64
+	names    float64 // the score of names alone
+	evidence []Part
+	pair     pair
+}
+
+// matchName adds the hits of one name, one for each entry: that of its name that fits best.
+func (ix *Index) matchName(s *scratch, name string, kind lists.Kind) {
 	parts := words(name, kind)
 	if len(parts) == 0 {
-		return out
+		return
 	}
 	ix.forgive(parts, kind)
 	s.begin(parts)
@@ -91,21 +97,27 @@ func (ix *Index) matchName(s *scratch, name string, kind lists.Kind, out []Match
 		n := &ix.names[c.name]
 		p := ix.align(s, int(c.name))
 		score := p.total(kind, n.kind)
-		e := ix.entries[n.entry]
-		at := slices.IndexFunc(out, func(m Match) bool { return m.entry == e.entry })
-		if at >= 0 && out[at].NameScore >= score {
-			continue
-		}
-		if at < 0 {
-			at, out = len(out), append(out, Match{})
-		}
-		p.words = s.words
-		out[at] = Match{
-			Authority: e.list.Authority, EntryID: e.entry.ID, Name: e.entry.Names[n.name].Text, Quality: n.quality, Score: score, NameScore: score,
-			Exact: p.exact, OtherKind: contradicts(kind, n.kind), entry: e.entry, pair: p, person: asPerson(kind, n.kind), rareWords: p.rare,
+		at := slices.IndexFunc(s.hits, func(h hit) bool { return h.entry == n.entry })
+		switch {
+		case at < 0:
+			s.hits = append(s.hits, hit{entry: n.entry, names: score, pair: p})
+		case s.hits[at].names < score:
+			s.hits[at] = hit{entry: n.entry, names: score, pair: p}
 		}
 	}
-	return out
+}
+
+// match makes a match of a hit, with its explanation.
+func (ix *Index) match(h *hit, kind lists.Kind) Match {
+	n := &ix.names[h.pair.name]
+	e := ix.entries[h.entry]
+	m := Match{
+		Authority: e.list.Authority, EntryID: e.entry.ID, Name: e.entry.Names[n.name].Text, Quality: n.quality,
+		Score: h.score, NameScore: h.names, Exact: h.pair.exact, OtherKind: contradicts(kind, n.kind), Evidence: h.evidence,
+		entry: e.entry, rareWords: h.pair.rare,
+	}
+	ix.explain(&m, &h.pair, asPerson(kind, n.kind))
+	return m
 }
 
 // forgive takes words that no listed name has for the small words that they misspell: the legal form of a business, a person's Abdul.
@@ -138,8 +150,8 @@ type scratch struct {
 	found  []uint32
 	best   []candidate
 	links  []link
-	hits   []uint32 // terms already compared, of one unit
-	hitRnd []uint32
+	hits   []hit
+	hitRnd []uint32 // by term: the unit it was compared with last
 	hitNow uint32
 }
 
@@ -217,8 +229,8 @@ func (s *scratch) begin(words []word) {
 		abjad = abjad || w.abjad
 	}
 	for i := range words {
-		if i+1 < len(words) && !abjad {
-			s.units = append(s.units, unit{text: words[i].raw() + words[i+1].raw(), mask: 3 << i})
+		if i+1 < len(words) {
+			s.units = append(s.units, unit{text: words[i].raw() + words[i+1].raw(), mask: 3 << i, abjad: words[i].abjad && words[i+1].abjad})
 		}
 	}
 	if len(words) > 2 && len(whole) <= 2*maxLetters && !abjad {
@@ -276,13 +288,20 @@ func (ix *Index) expandUnit(s *scratch, u int32) {
 	var buf [2 * maxLetters]byte
 	if !unit.abjad {
 		key := spoken(buf[:], unit.text)
-		deletions(key, deletionsOf(key, single), func(h uint32) { ix.compare(s, u, h) })
+		depth := deletionsOf(key, single)
+		if unit.known {
+			depth = min(depth, 1) // two slips in a word that happen to give another listed word are too rare to look for
+		}
+		deletions(key, depth, func(h uint32) { ix.compare(s, u, h) })
 		if len(unit.text) <= maxLetters {
 			deletions(append(buf[:0], unit.text...), 1, func(h uint32) { ix.compare(s, u, h^writtenSalt) })
 		}
 	}
-	if single {
+	if single || unit.abjad {
 		key := skeleton(buf[:], unit.text)
+		if !unit.abjad && len(key) < 3 {
+			return // too many words have the same two consonants
+		}
 		depth := 0
 		if unit.abjad && len(key) > 3 {
 			depth = 1
@@ -379,7 +398,7 @@ func (ix *Index) collect(s *scratch) {
 			}
 			if single || len(s.words) == 1 || unit.mask == 1<<len(s.words)-1 {
 				for _, n := range ix.joined.of(e.term) {
-					s.count(n, int32(u), 1.8*e.like*e.like) //nolint:gosec // bounded
+					s.count(n, int32(u), 0.9*e.like*e.like) //nolint:gosec // bounded
 				}
 			}
 		}
