@@ -126,15 +126,15 @@ func (s *screener) run(ctx context.Context, in io.Reader, out io.Writer) error {
 		})
 	}
 	lines, err := s.write(ctx, order, out)
-	stop()
-	workers.Wait()
-	switch readErr := <-reading; {
-	case errors.Is(readErr, context.Canceled) && err == nil:
-		return fmt.Errorf("interrupted: %d lines are answered", lines)
-	case readErr != nil && err == nil:
-		return fmt.Errorf("read the names: %w", readErr)
-	case err != nil:
+	if ctx.Err() != nil { // the reader may wait for a terminal, so nobody waits for it
+		return fmt.Errorf("interrupted: the first %d lines are answered", lines)
+	}
+	if err != nil {
 		return fmt.Errorf("write the answers: %w", err)
+	}
+	workers.Wait()
+	if err := <-reading; err != nil {
+		return fmt.Errorf("read the names: %w", err)
 	}
 	if n := s.bad.Load(); n > 0 {
 		return fmt.Errorf("%d of %d lines could not be screened; the answers say why", n, lines)
@@ -144,10 +144,9 @@ func (s *screener) run(ctx context.Context, in io.Reader, out io.Writer) error {
 
 func (s *screener) write(ctx context.Context, order <-chan *batch, out io.Writer) (lines int, err error) {
 	last := time.Now()
-	for b := range order {
-		select {
-		case <-b.done:
-		case <-ctx.Done():
+	for {
+		b, ok := s.next(ctx, order)
+		if !ok {
 			return lines, nil
 		}
 		if _, err := out.Write(b.answers); err != nil {
@@ -159,7 +158,23 @@ func (s *screener) write(ctx context.Context, order <-chan *batch, out io.Writer
 			s.progress(bar(float64(b.read)/float64(s.size)) + fmt.Sprintf(" %d names", lines))
 		}
 	}
-	return lines, nil
+}
+
+// next waits for the next batch in the order of the input, and until it is answered.
+func (s *screener) next(ctx context.Context, order <-chan *batch) (*batch, bool) {
+	select {
+	case b, ok := <-order:
+		if !ok {
+			return nil, false
+		}
+		select {
+		case <-b.done:
+			return b, true
+		case <-ctx.Done():
+		}
+	case <-ctx.Done():
+	}
+	return nil, false
 }
 
 // bar draws how much of the work is done.

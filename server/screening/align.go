@@ -160,7 +160,7 @@ func (ix *Index) measure(s *scratch, p *pair, listedWords []nameWord, query, lis
 			exact = false
 			continue
 		}
-		if l.weight >= rareWord {
+		if l.weight >= rareWord && l.kind == same && !usual(queryText(s.words, l.query)) {
 			p.rare++
 		}
 		if l.weight > 0.4 {
@@ -236,6 +236,11 @@ func (ix *Index) measure(s *scratch, p *pair, listedWords []nameWord, query, lis
 	}
 	f[fMatched], f[fListedLeft] = saturate(f[fMatched]), saturate(f[fListedLeft])
 	p.exact = exact
+}
+
+// usual says whether many people bear a name, whatever the lists say: it is in the tables of usual names, or so short that it must be.
+func usual(text string) bool {
+	return len(text) < 4 || tables.same[text] > 0 || len(tables.nicknames[text]) > 0
 }
 
 // saturate lets the first words count most: a fifth rare word says little that four have not said.

@@ -53,7 +53,7 @@ func (m *Match) facts() (supports, against bool) {
 	return supports, against
 }
 
-// rare says whether at least two words of the name are rare on the lists: together they are nobody else's by chance.
+// rare says whether at least two words of the name are rare on the lists and no usual names: together they are nobody else's by chance.
 func (m *Match) rare() bool { return m.rareWords >= 2 }
 
 const rareWord = 0.55 // at most about eighty of 19,000 listed parties share the word
