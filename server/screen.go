@@ -234,7 +234,7 @@ func readLine(r *bufio.Reader) ([]byte, error) {
 
 func (s *screener) answer(b *batch) {
 	for i, line := range b.lines {
-		if len(strings.TrimSpace(string(line))) == 0 {
+		if strings.TrimSpace(string(line)) == "" {
 			continue
 		}
 		answer, err := s.screen(line)

@@ -41,6 +41,7 @@ func (r *ScreeningReport) Print(w io.Writer) {
 	row("one thread: p50", fmt.Sprintf("%.3f ms", r.P50), "0.5 ms")
 	row("one thread: p99", fmt.Sprintf("%.3f ms", r.P99), "5 ms")
 	row("searches a second, two threads", fmt.Sprintf("%.0f", r.PerSecond), "≥ 2000")
+	row("processor time of a search", fmt.Sprintf("%.3f ms", r.CPU), "")
 	row("all lists: load and index", fmt.Sprintf("%.2f s", r.LoadSeconds["load"]+r.LoadSeconds["index"]), "≤ 3 s")
 	row("all lists: live heap", fmt.Sprintf("%.0f MB", r.HeapMB), "≤ 120 MB")
 	row("process, resident", fmt.Sprintf("%.0f MB", r.RSSMB), "")

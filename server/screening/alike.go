@@ -91,7 +91,7 @@ func loss(s string, i int) int32 {
 // distance is the weighted distance of two words in Latin letters, in hundredths of an edit; more than limit is given as limit+1.
 func distance(a, b string, limit int) int {
 	a, b = a[:min(len(a), maxLetters)], b[:min(len(b), maxLetters)]
-	for len(a) > 0 && len(b) > 0 && a[len(a)-1] == b[len(b)-1] { // what ends alike costs nothing
+	for a != "" && b != "" && a[len(a)-1] == b[len(b)-1] { // what ends alike costs nothing
 		a, b = a[:len(a)-1], b[:len(b)-1]
 	}
 	from := 0
@@ -148,94 +148,93 @@ func alike(a, b string) float32 {
 }
 
 // skeleton gives the consonants of a word by their class, what is left when a script does not write vowels and each language romanises
-// the rest its own way. A leading vowel is one class. It writes into buf.
+// the rest its own way. A leading vowel is one class; a final h is how some spell the last vowel. It writes into buf.
 func skeleton(buf []byte, text string) []byte {
 	out := buf[:0]
-	for i := 0; i < len(text); i++ {
-		c := text[i]
+	for i := 0; i < len(text) && len(out) < maxLetters; i++ {
 		next := byte(0)
 		if i+1 < len(text) {
 			next = text[i+1]
 		}
-		class := c
-		skip := 0
-		switch c {
-		case 'a', 'e', 'i', 'o', 'u', 'y', 'w':
-			if i > 0 || c == 'w' || c == 'y' && isVowel(next) {
-				if i > 0 {
-					continue
-				}
-				class = c
-			} else {
-				class = 'a'
-			}
-		case 'c':
-			switch next {
-			case 'h':
-				class, skip = 'j', 1
-			case 'k', 'c':
-				class, skip = 'k', 1
-			case 'e', 'i', 'y':
-				class = 's'
-			default:
-				class = 'k'
-			}
-		case 'k':
-			class = 'k'
-			if next == 'h' {
-				class, skip = 'h', 1
-			}
-		case 's':
-			if next == 'h' {
-				class, skip = 'x', 1
-			}
-		case 't', 'd':
-			if next == 'h' {
-				skip = 1
-			}
-			if c == 'd' && (next == 'j' || next == 'z') {
-				class, skip = 'j', 1
-			}
-			if c == 't' && (next == 's' || next == 'z') {
-				class, skip = 's', 1
-			}
-		case 'g':
-			class = 'k'
-			if next == 'h' {
-				skip = 1
-			}
-		case 'q':
-			class = 'k'
-		case 'p':
-			class = 'b'
-			if next == 'h' {
-				class, skip = 'f', 1
-			}
-		case 'v':
-			class = 'w'
-			if i > 0 {
-				class = 'f'
-			}
-		case 'z':
-			if next == 'h' {
-				class, skip = 'j', 1
-			}
-		case 'h':
-			if i > 0 && i == len(text)-1 {
-				continue // a final h is how some spell the last vowel
-			}
-		case 'x':
-			class = 'h'
-		}
-		i += skip
-		if len(out) > 0 && out[len(out)-1] == class {
+		class, two := consonant(text[i], next, i == 0)
+		if two {
+			i++
+		} else if text[i] == 'h' && i > 0 && next == 0 {
 			continue
 		}
-		if len(out) < maxLetters {
+		if class != 0 && (len(out) == 0 || out[len(out)-1] != class) {
 			out = append(out, class)
 		}
 	}
 	return out
+}
+
+// consonant gives the class of a letter by the one that follows it, 0 for a vowel inside a word, and whether both letters make it.
+func consonant(c, next byte, first bool) (class byte, two bool) {
+	h := next == 'h'
+	switch c {
+	case 'a', 'e', 'i', 'o', 'u', 'y', 'w':
+		switch {
+		case !first:
+			return 0, false
+		case c == 'w', c == 'y' && isVowel(next):
+			return c, false
+		}
+		return 'a', false
+	case 'c':
+		return consonantC(next)
+	case 'k':
+		if h {
+			return 'h', true
+		}
+	case 's':
+		if h {
+			return 'x', true
+		}
+	case 't':
+		if next == 's' || next == 'z' {
+			return 's', true
+		}
+		return 't', h
+	case 'd':
+		if next == 'j' || next == 'z' {
+			return 'j', true
+		}
+		return 'd', h
+	case 'g':
+		return 'k', h
+	case 'q':
+		return 'k', false
+	case 'p':
+		if h {
+			return 'f', true
+		}
+		return 'b', false
+	case 'v':
+		if first {
+			return 'w', false
+		}
+		return 'f', false
+	case 'z':
+		if h {
+			return 'j', true
+		}
+	case 'x':
+		return 'h', false
+	}
+	return c, false
+}
+
+func consonantC(next byte) (class byte, two bool) {
+	switch next {
+	case 'h':
+		return 'j', true
+	case 'k', 'c':
+		return 'k', true
+	case 'e', 'i', 'y':
+		return 's', false
+	}
+	return 'k', false
 }
 
 // alikeAbjad compares a word of a script without vowels with any word, by consonants.
@@ -312,13 +311,14 @@ func spoken(buf []byte, text string) []byte {
 		case 'q', 'g':
 			c = 'k'
 		case 'c':
-			c = 'k'
-			if next == 'h' {
-				c = 'c'
-			} else if next == 'k' {
+			switch next {
+			case 'h':
+			case 'k':
 				continue
-			} else if next == 'e' || next == 'i' || next == 'y' {
+			case 'e', 'i', 'y':
 				c = 's'
+			default:
+				c = 'k'
 			}
 		case 'z':
 			c = 's'

@@ -119,10 +119,11 @@ func tableLines(text string) func(yield func(string, []string) bool) {
 func (t *tableSet) legalForm(words []word) (canonical string, n int) {
 	longest := min(t.legalFirst[words[0].text], len(words))
 	for n = longest; n > 0; n-- {
-		form := words[0].text
-		for _, w := range words[1:n] {
-			form += " " + w.text
+		texts := make([]string, n)
+		for i, w := range words[:n] {
+			texts[i] = w.text
 		}
+		form := strings.Join(texts, " ")
 		if canonical, ok := t.legal[form]; ok {
 			return canonical, n
 		}

@@ -127,8 +127,7 @@ func isASCII(s string) bool {
 
 func personWords(in []word) []word {
 	out := in[:0:0]
-	for i := 0; i < len(in); i++ {
-		w := in[i]
+	for _, w := range in {
 		if rest, ok := servant(w.text); ok && !w.abjad {
 			out = append(out, word{text: "abd", role: servantOf, wrote: strings.TrimSuffix(w.text, rest)})
 			if rest == "" {
@@ -153,10 +152,9 @@ func personWords(in []word) []word {
 
 // servant parts the Arabic names that say "servant of": Abdulrahman and Abd al-Rahman are the same two words.
 func servant(text string) (rest string, ok bool) {
-	for _, prefix := range []string{"abdul", "abdel", "abdal", "abdol", "abdur", "abdus", "abdoul", "abdoel", "abdil", "abdu", "abde", "abd", "abed", "ebad"} {
-		if text == prefix {
-			return "", true
-		}
+	switch text {
+	case "abdul", "abdel", "abdal", "abdol", "abdur", "abdus", "abdoul", "abdoel", "abdil", "abdu", "abde", "abd", "abed", "ebad":
+		return "", true
 	}
 	if text == "abdullah" || text == "abdallah" || text == "abdellah" || text == "abdulla" || text == "abdalla" || text == "abdulah" {
 		return "", false
