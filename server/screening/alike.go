@@ -36,8 +36,17 @@ func substitutions() (cost [128][128]uint8) {
 		pairs string
 		cost  uint8
 	}{
-		{"iy", 10}, {"ei ou", 30}, {"ae ao", 35}, {"vw ck kq sz", 20}, {"cs jy ij", 35}, {"pf", 30}, {"gk gj fv bv cq gq", 40}, {"xk xs xh jh", 45},
-		{"bp dt uw uv dz ts", 50}, {"mn hk zj kh gh cz", 60}, {"lr", 70},
+		{"iy", 10},
+		{"ei ou", 30},
+		{"ae ao", 35},
+		{"vw ck kq sz", 20},
+		{"cs jy ij", 35},
+		{"pf", 30},
+		{"gk gj fv bv cq gq", 40},
+		{"xk xs xh jh", 45},
+		{"bp dt uw uv dz ts", 50},
+		{"mn hk zj kh gh cz", 60},
+		{"lr", 70},
 	} {
 		for i := 0; i+1 < len(p.pairs); i += 3 {
 			set(p.pairs[i], p.pairs[i+1], p.cost)

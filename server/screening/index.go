@@ -90,11 +90,11 @@ func (b *builder) addEntry(list *lists.List, entry *lists.Entry) {
 	b.seen = map[string]bool{}
 	for i := range min(len(entry.Names), math.MaxUint16) {
 		n := &entry.Names[i]
-		if key := Fold(n.Text); b.seen[key] || key == "" {
+		key := Fold(n.Text)
+		if b.seen[key] || key == "" {
 			continue
-		} else {
-			b.seen[key] = true
 		}
+		b.seen[key] = true
 		b.addName(id, uint16(i), n, entry.Kind)
 	}
 }
