@@ -9,6 +9,8 @@ import (
 	"syscall"
 
 	"github.com/alecthomas/kong"
+
+	"github.com/antonpayments/anton/server/screening"
 )
 
 type cli struct {
@@ -22,7 +24,8 @@ type cli struct {
 	Ledger  ledgerCommand  `cmd:"" help:"Look after the ledger."`
 	Audit   auditCommand   `cmd:"" help:"Look after the audit log."`
 	Lists   listsCommand   `cmd:"" help:"Look after the sanctions lists: refresh, status, diff, check."`
-	Bench   benchCommand   `cmd:"" help:"Measure how payouts are created, beside the least that anybody could do for the same."`
+	Screen  screenCommand  `cmd:"" help:"Screen names against sanctions lists, without a database."`
+	Bench   benchCommand   `cmd:"" help:"Measure how payouts are created, or how names are screened."`
 }
 
 func main() {
@@ -41,6 +44,7 @@ func run() error {
 		kong.Name("anton"),
 		kong.Description("The Anton payouts platform. Settings come from flags, then from the environment, then from the file of --config."),
 		kong.UsageOnError(),
+		kong.Vars{"possible_score": fmt.Sprint(screening.PossibleScore)},
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
 	)
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)

@@ -9,9 +9,6 @@ import (
 	"encoding/csv"
 	"fmt"
 	"strings"
-	"unicode"
-
-	"golang.org/x/text/unicode/norm"
 )
 
 // A List is one version of one authority's list.
@@ -85,25 +82,4 @@ func Screen(lists []*List, parties []Party) (Result, error) {
 	}
 	r.Certain = len(r.Hits) > 0
 	return r, nil
-}
-
-// Fold gives a name in one form, however it was written: without accents, case, punctuation and doubled spaces.
-func Fold(name string) string {
-	var b strings.Builder
-	space := false
-	for _, r := range norm.NFKD.String(name) {
-		switch {
-		case unicode.IsLetter(r) || unicode.IsDigit(r):
-			if space && b.Len() > 0 {
-				b.WriteByte(' ')
-			}
-			space = false
-			b.WriteRune(unicode.ToLower(r))
-		case unicode.Is(unicode.Mn, r), r == '\'', r == '’':
-			// accents and apostrophes leave nothing behind
-		default:
-			space = true
-		}
-	}
-	return b.String()
 }
