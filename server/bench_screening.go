@@ -21,7 +21,7 @@ func (c *benchScreeningCommand) Run(ctx context.Context) error {
 	report, err := bench.Screening(ctx, bench.ScreeningConfig{
 		Set: c.Set, Lists: c.Lists, Progress: progress,
 		Read: func(ctx context.Context, authority lists.Authority, path string) (*lists.List, error) {
-			return readList(ctx, authority, path, os.Stderr)
+			return readSource(ctx, authority, path, os.Stderr)
 		},
 	})
 	progress("")

@@ -26,7 +26,7 @@ func loadLists(ctx context.Context, named []string, warn io.Writer, progress fun
 			return nil, fmt.Errorf("--list %s: %w", arg, err)
 		}
 		progress("reading " + at)
-		list, err := readList(ctx, authority, at, warn)
+		list, err := readSource(ctx, authority, at, warn)
 		if err != nil {
 			return nil, fmt.Errorf("--list %s: %w", arg, err)
 		}
@@ -43,8 +43,8 @@ func loadLists(ctx context.Context, named []string, warn io.Writer, progress fun
 	return all, nil
 }
 
-// readList reads one list. A folder that holds it both as CSV and as XML is read as CSV, and says so: the two may be of different days.
-func readList(ctx context.Context, authority lists.Authority, at string, warn io.Writer) (*lists.List, error) {
+// readSource reads one list. A folder that holds it both as CSV and as XML is read as CSV, and says so: the two may be of different days.
+func readSource(ctx context.Context, authority lists.Authority, at string, warn io.Writer) (*lists.List, error) {
 	list, err := lists.Read(ctx, authority, at)
 	if err == nil {
 		return list, nil
