@@ -6,15 +6,17 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"strings"
+	"sync/atomic"
 	"time"
 
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/antonpayments/anton/gen/db"
+	"github.com/antonpayments/anton/server/crypto"
 	"github.com/antonpayments/anton/server/ids"
 	"github.com/antonpayments/anton/server/observe"
 	"github.com/antonpayments/anton/server/risk"
+	"github.com/antonpayments/anton/server/sanctions"
 	"github.com/antonpayments/anton/server/screening"
 	"github.com/antonpayments/anton/server/unit"
 	"github.com/antonpayments/anton/server/velocity"
@@ -41,19 +43,23 @@ type Verdict struct {
 
 // Engine judges. Force, of the sandbox alone, gives certain amounts an outcome, so that integrations can be tried; it is nil in live.
 type Engine struct {
-	Lists []*screening.List
+	// Lists knows the sanctions lists in force; its Prepare must be the engine's.
+	Lists *sanctions.Watcher
+	// Keys open what is known of a beneficiary besides its name.
+	Keys  *crypto.Keys
 	Force func(amount string) Outcome
 
 	Metrics *observe.Metrics
 	Tracer  *observe.Tracer
 
 	rules rulebook
+	book  atomic.Pointer[book]
 }
 
 // a judgement is a verdict on its way, with everything that is stored of it.
 type judgement struct {
 	payout    db.Payout
-	screening screening.Result
+	screening screened
 	velocity  velocity.Decision
 	rulebook  revision
 	risk      risk.Result
@@ -106,45 +112,14 @@ func (e *Engine) run(ctx context.Context, s stage, u *unit.Unit, merchant string
 
 func (j *judgement) outcome() Outcome {
 	switch {
-	case j.screening.Certain:
+	case j.screening.Decision == screening.Certain.String():
 		return ScreeningHit
 	case j.velocity.Blocked():
 		return VelocityBlock
-	case j.forced == Review || j.velocity.Review() || j.risk.Review():
+	case j.screening.Decision != screening.None.String(), j.forced == Review || j.velocity.Review() || j.risk.Review():
 		return Review
 	}
 	return Clear
-}
-
-// screen looks up everyone the payouts concern: the beneficiary, the merchant, and the party paid for where there is one.
-func (e *Engine) screen(ctx context.Context, u *unit.Unit, merchant string, judgements []judgement) error {
-	rows, err := u.Read().EngineParties(ctx, merchant, payoutIDs(judgements))
-	if err != nil {
-		return fmt.Errorf("read whom to screen: %w", err)
-	}
-	parties := map[string][]screening.Party{}
-	for _, row := range rows {
-		all := []screening.Party{{Role: "beneficiary", Name: fullName(row)}, {Role: "merchant", Name: row.MerchantName}}
-		if row.MiddleName != nil {
-			// Lists often know a person without the middle name.
-			all = append(all, screening.Party{Role: "beneficiary", Name: *row.FirstName + " " + *row.LastName})
-		}
-		if row.OnBehalfOf != nil {
-			var sender struct{ Name string }
-			if err := json.Unmarshal(row.OnBehalfOf, &sender); err != nil {
-				return fmt.Errorf("read whom %s is paid for: %w", row.PayoutID, err)
-			}
-			all = append(all, screening.Party{Role: "sender", Name: sender.Name})
-		}
-		parties[row.PayoutID] = all
-	}
-	for i := range judgements {
-		j := &judgements[i]
-		if j.screening, err = screening.Screen(e.Lists, parties[j.payout.ID]); err != nil {
-			return fmt.Errorf("screen %s: %w", j.payout.ID, err)
-		}
-	}
-	return nil
 }
 
 func (e *Engine) scoreRisk(ctx context.Context, u *unit.Unit, merchant string, judgements []judgement) error {
@@ -200,14 +175,4 @@ func payoutIDs(judgements []judgement) []string {
 		all = append(all, j.payout.ID)
 	}
 	return all
-}
-
-func fullName(row db.EnginePartiesRow) string {
-	var parts []string
-	for _, part := range []*string{row.FirstName, row.MiddleName, row.LastName, row.CompanyName} {
-		if part != nil {
-			parts = append(parts, *part)
-		}
-	}
-	return strings.Join(parts, " ")
 }

@@ -32,7 +32,7 @@ func (e *Engine) checkVelocity(ctx context.Context, u *unit.Unit, merchant strin
 	var open []*judgement
 	for i := range judgements {
 		j := &judgements[i]
-		if j.screening.Certain {
+		if j.outcome() == ScreeningHit {
 			continue // stopped already: it must not use up anyone's window
 		}
 		if j.forced == VelocityBlock {

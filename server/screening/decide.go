@@ -30,7 +30,7 @@ func Decide(matches []Match) Decision {
 }
 
 // Decision says what one match means. A name alone is certain only if it is the listed one, all of it, and a rare one: common names have
-// namesakes, and holding them for good is a mistake that a person has to undo. A weak alias alone is never screened (OFAC FAQ 122 to 125).
+// namesakes, and holding them for good is a mistake that a person has to undo; only those that the sandbox invented have none. A weak alias alone is never screened (OFAC FAQ 122 to 125).
 func (m *Match) Decision() Decision {
 	supports, against := m.facts()
 	switch {
@@ -38,7 +38,7 @@ func (m *Match) Decision() Decision {
 		return None
 	case against, m.OtherKind, m.Quality == lists.Weak:
 		return Possible
-	case m.Exact && m.rare(), m.NameScore >= CertainScore && supports:
+	case m.Exact && (m.rare() || m.Authority == lists.Sandbox), m.NameScore >= CertainScore && supports:
 		return Certain
 	}
 	return Possible

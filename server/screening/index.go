@@ -1,3 +1,5 @@
+// Package screening compares names with sanctions lists. It is pure: lists in, an index, a query, matches out. What it decides on (the
+// entry, the name that matched, the score and its parts) is part of a match, so that it can be defended later.
 package screening
 
 import (

@@ -39,6 +39,9 @@ type Match struct {
 	rareWords int
 }
 
+// EntryHash is the listed party's content hash: it changes with anything that the list says of it.
+func (m *Match) EntryHash() string { return m.entry.ContentHash() }
+
 // maxAliases is how many of a query's names are compared.
 const maxAliases = 20
 
