@@ -112,11 +112,11 @@ func (e *Engine) run(ctx context.Context, s stage, u *unit.Unit, merchant string
 
 func (j *judgement) outcome() Outcome {
 	switch {
-	case j.screening.Decision == screening.Certain.String():
+	case j.screening.decision == screening.Certain:
 		return ScreeningHit
 	case j.velocity.Blocked():
 		return VelocityBlock
-	case j.screening.Decision != screening.None.String(), j.forced == Review || j.velocity.Review() || j.risk.Review():
+	case j.screening.decision == screening.Possible, j.forced == Review || j.velocity.Review() || j.risk.Review():
 		return Review
 	}
 	return Clear
@@ -163,10 +163,14 @@ func (j *judgement) store(ctx context.Context, u *unit.Unit, merchant string, v 
 	if err != nil {
 		return fmt.Errorf("write the verdict: %w", err)
 	}
-	return u.Queue(unit.Rows).VerdictInsert(ctx, db.VerdictInsertParams{
+	err = u.Queue(unit.Rows).VerdictInsert(ctx, db.VerdictInsertParams{
 		MerchantID: merchant, ID: v.ID, PayoutID: j.payout.ID, Outcome: string(v.Outcome), Score: int32(j.risk.Score),
 		Stages: stages, Inputs: inputs, CreatedAt: u.Now,
 	})
+	if err != nil {
+		return err
+	}
+	return j.alert(ctx, u, merchant, v.ID)
 }
 
 func payoutIDs(judgements []judgement) []string {

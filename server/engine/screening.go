@@ -64,10 +64,12 @@ func (e *Engine) inForce() (*book, error) {
 
 // screened is what screening found of a payout, as its verdict keeps it. Operators only: merchants read neutral words.
 type screened struct {
-	Decision string          `json:"decision"` // none, possible or certain: the strictest of the parties'
-	Model    string          `json:"model"`    // how names were compared
-	Lists    []listVersion   `json:"lists"`
-	Parties  []screenedParty `json:"parties"`
+	Decision string           `json:"decision"` // none, possible or certain: the strictest of the parties'
+	Model    string           `json:"model"`    // how names were compared
+	Lists    []listVersion    `json:"lists"`
+	Parties  []*screenedParty `json:"parties"`
+
+	decision screening.Decision
 }
 
 type screenedParty struct {
@@ -75,6 +77,10 @@ type screenedParty struct {
 	Subject  string       `json:"subject"` // the beneficiary's or merchant's id; of a sender, which has none, the merchant's
 	Decision string       `json:"decision"`
 	Hits     []foundEntry `json:"hits,omitempty"`
+
+	decision screening.Decision
+	name     string
+	hash     []byte // of everything that was compared
 }
 
 // A foundEntry is a listed party that somebody may be, and why.
@@ -90,6 +96,11 @@ type foundEntry struct {
 	Exact     bool                `json:"exact"`
 	Words     []screening.Pairing `json:"words"`
 	Parts     []screening.Part    `json:"parts"`
+	// The reviewed pair that released the hit, so that it counts no more, or that made it certain.
+	ReleasedBy  string `json:"released_by,omitempty"`
+	ConfirmedBy string `json:"confirmed_by,omitempty"`
+
+	decision screening.Decision // what it counts as
 }
 
 // A party is someone a payment concerns. Role says as what: beneficiary, merchant, sender.
@@ -121,28 +132,24 @@ func (e *Engine) screen(ctx context.Context, u *unit.Unit, merchant string, judg
 		return fmt.Errorf("read whom to screen: %w", err)
 	}
 	found := map[string]screened{}
-	known := map[string]screenedParty{} // the payouts share their merchant, and often the beneficiary: each is looked up once
+	known := map[string]*screenedParty{} // the payouts share their merchant, and often the beneficiary: each is looked up once
 	for _, row := range rows {
 		parties, err := e.partiesOf(merchant, row)
 		if err != nil {
 			return fmt.Errorf("read whom %s concerns: %w", row.PayoutID, err)
 		}
-		worst, s := screening.None, screened{Model: screening.Model, Lists: b.versions}
+		s := screened{Model: screening.Model, Lists: b.versions}
 		for _, p := range parties {
-			data, err := p.data()
+			one, err := e.lookUp(b, p, known)
 			if err != nil {
 				return err
 			}
-			one, ok := known[data]
-			if !ok {
-				one = b.lookUp(p)
-				known[data] = one
-			}
-			worst = max(worst, decisionOf(one.Decision))
 			s.Parties = append(s.Parties, one)
 		}
-		s.Decision = worst.String()
 		found[row.PayoutID] = s
+	}
+	if err := heedPairs(ctx, u, merchant, known); err != nil {
+		return err
 	}
 	for i := range judgements {
 		j := &judgements[i]
@@ -150,35 +157,60 @@ func (e *Engine) screen(ctx context.Context, u *unit.Unit, merchant string, judg
 		if !ok {
 			return fmt.Errorf("screen %s: nobody is there to be screened", j.payout.ID)
 		}
+		worst := screening.None
+		for _, p := range s.Parties {
+			worst = max(worst, p.decision)
+		}
+		s.Decision, s.decision = worst.String(), worst
 		j.screening = s
 	}
 	return nil
 }
 
-func (b *book) lookUp(p party) screenedParty {
-	matches := b.index.Match(p.query, screening.PossibleScore, mostHits)
-	one := screenedParty{Role: p.role, Subject: p.subject, Decision: screening.Decide(matches).String()}
-	for i := range matches {
-		m := &matches[i]
-		if m.Decision() == screening.None {
-			continue
-		}
-		one.Hits = append(one.Hits, foundEntry{
-			Decision: m.Decision().String(), Authority: m.Authority, Version: b.of[m.Authority],
-			EntryID: m.EntryID, EntryHash: m.EntryHash(), EntryName: m.Name,
-			Score: m.Score, NameScore: m.NameScore, Exact: m.Exact, Words: m.Words, Parts: m.Parts,
-		})
+// lookUp finds a party on the lists, once for all payouts that concern it.
+func (e *Engine) lookUp(b *book, p party, known map[string]*screenedParty) (*screenedParty, error) {
+	data, err := p.data()
+	if err != nil {
+		return nil, err
 	}
-	return one
+	if one, ok := known[data]; ok {
+		return one, nil
+	}
+	one := &screenedParty{Role: p.role, Subject: p.subject, name: p.query.Name}
+	if one.hash, err = e.Keys.Fingerprint("screened party", data); err != nil {
+		return nil, err
+	}
+	one.Hits = b.lookUp(p.query)
+	one.conclude()
+	known[data] = one
+	return one, nil
 }
 
-func decisionOf(word string) screening.Decision {
-	for _, d := range []screening.Decision{screening.None, screening.Possible} {
-		if d.String() == word {
-			return d
-		}
+// conclude takes the strictest of the hits.
+func (p *screenedParty) conclude() {
+	p.decision = screening.None
+	for _, hit := range p.Hits {
+		p.decision = max(p.decision, hit.decision)
 	}
-	return screening.Certain
+	p.Decision = p.decision.String()
+}
+
+func (b *book) lookUp(q screening.Query) []foundEntry {
+	var hits []foundEntry
+	matches := b.index.Match(q, screening.PossibleScore, mostHits)
+	for i := range matches {
+		m := &matches[i]
+		d := m.Decision()
+		if d == screening.None {
+			continue
+		}
+		hits = append(hits, foundEntry{
+			Decision: d.String(), Authority: m.Authority, Version: b.of[m.Authority],
+			EntryID: m.EntryID, EntryHash: m.EntryHash(), EntryName: m.Name,
+			Score: m.Score, NameScore: m.NameScore, Exact: m.Exact, Words: m.Words, Parts: m.Parts, decision: d,
+		})
+	}
+	return hits
 }
 
 func (e *Engine) partiesOf(merchant string, row db.EnginePartiesRow) ([]party, error) {

@@ -10,18 +10,20 @@ import (
 
 // The kinds of things that have ids.
 const (
-	Adjustment   = "adj"
-	APIKey       = "key"
-	Audit        = "aud"
-	Beneficiary  = "ben"
-	Event        = "evt"
-	Instrument   = "ins"
-	Merchant     = "mer"
-	Payout       = "pay"
-	Request      = "req"
-	Transaction  = "txn"
-	VelocityRule = "vr"
-	Verdict      = "ver"
+	Adjustment     = "adj"
+	APIKey         = "key"
+	Audit          = "aud"
+	Beneficiary    = "ben"
+	Event          = "evt"
+	Instrument     = "ins"
+	Merchant       = "mer"
+	Payout         = "pay"
+	Request        = "req"
+	Transaction    = "txn"
+	ScreeningAlert = "alr"
+	ScreeningPair  = "prr"
+	VelocityRule   = "vr"
+	Verdict        = "ver"
 )
 
 // New makes an id of the kind, such as pay_cng3q8s6ek9kc5qg1h2g, at the time given.

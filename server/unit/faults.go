@@ -31,6 +31,7 @@ var races = map[string]bool{
 	"payout_has_one_accepted_instruction":        true,
 	"idempotency_key_is_used_once":               true,
 	"one_activation_at_a_time":                   true,
+	"pair_is_decided_once":                       true,
 }
 
 // LostRace names the constraint by which the unit lost a race; empty when it did not.
