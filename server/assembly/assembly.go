@@ -147,6 +147,7 @@ func New(c Config) (*Server, error) {
 		opsv1.RegisterAuditServiceServer(to, &audit.Service{})
 		opsv1.RegisterLedgerServiceServer(to, &invariants.Service{Pool: c.Pool})
 		opsv1.RegisterScreeningServiceServer(to, &sanctions.Service{Watcher: watcher})
+		opsv1.RegisterScreeningAlertsServiceServer(to, &engine.Alerts{})
 	}
 	healthpb.RegisterHealthServer(s.GRPC, s.health)
 	if c.Environment == "test" {

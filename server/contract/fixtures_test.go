@@ -30,6 +30,7 @@ type tenant struct {
 	*testserver.Client
 	beneficiary, instrument, payout, event string
 	adjustments
+	screened
 	returned                              string // a payout that the bank sent back
 	reviewed                              string // a payout that waits for a reviewer
 	archiving, archived, deleting, unused string // beneficiaries, and an instrument, that no payout uses
@@ -52,6 +53,7 @@ func newTenants(t *testing.T, s *testserver.Server, count int) []tenant {
 		tn.reviewed = tn.Payout(t, tn.beneficiary, "1313.13", "review")
 		tn.returned = tn.Payout(t, tn.beneficiary, "30.00", "return")
 		tn.adjustments = newAdjustments(t, s, tn.Client)
+		tn.screened = payListed(t, tn.Client, fmt.Sprint(7_200_000_001+i))
 		for j, to := range []*string{&tn.archiving, &tn.archived, &tn.deleting, &tn.unused} {
 			*to = tn.Beneficiary(t, fmt.Sprint("Spare ", j), fmt.Sprint(7_100_000_001+i))
 		}
@@ -79,6 +81,7 @@ func newTenants(t *testing.T, s *testserver.Server, count int) []tenant {
 	for i := range all {
 		tn := &all[i]
 		bringBack(t, tn.Client, tn.returned)
+		tn.review(t, s, tn.Merchant)
 		tn.payout = tn.Payout(t, tn.beneficiary, "25.00", "cancel")
 		events := tn.Get(t, "/v1/events?object_id="+tn.payout).List()
 		if len(events) != 1 || tn.Status(t, tn.reviewed) != "manual_review" {

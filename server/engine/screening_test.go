@@ -76,6 +76,7 @@ func verdict(t *testing.T, s *testserver.Server, payout string) (v struct {
 			Decision, Authority, Version string
 			EntryID                      string `json:"entry_id"`
 			EntryName                    string `json:"entry_name"`
+			ReleasedBy                   any    `json:"released_by"`
 			Score                        float64
 			Words                        []map[string]any
 			Parts                        []struct {

@@ -70,6 +70,7 @@ var services = []func(*runtime.ServeMux, grpc.ClientConnInterface) error{
 	routes(opsv1.RegisterVelocityRulesServiceHandlerClient, opsv1.NewVelocityRulesServiceClient),
 	routes(opsv1.RegisterFundingAccountsServiceHandlerClient, opsv1.NewFundingAccountsServiceClient),
 	routes(opsv1.RegisterScreeningServiceHandlerClient, opsv1.NewScreeningServiceClient),
+	routes(opsv1.RegisterScreeningAlertsServiceHandlerClient, opsv1.NewScreeningAlertsServiceClient),
 }
 
 // routes ties a service's generated routes to its generated client.
