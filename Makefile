@@ -12,7 +12,7 @@ BASE ?= $(shell git rev-parse --verify -q origin/main || git rev-parse --verify 
 
 .PHONY: help
 help: ## Show what can be made.
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 17
 
 .PHONY: run
 run: build ## Run the server; everything it needs it finds or installs.
@@ -28,7 +28,11 @@ bench: build ## Measure create-payout beside the floor, on a PostgreSQL of its o
 
 .PHONY: bench-webhooks
 bench-webhooks: build ## Measure how webhooks are delivered, on a PostgreSQL of its own (two minutes).
-	./anton bench-webhooks
+	./anton bench webhooks
+
+.PHONY: bench-screening
+bench-screening: build ## Measure how names are screened, on ../shared/screening-dev and ../shared/lists (see docs/screening.md).
+	./anton bench screening
 
 .PHONY: build
 build: ## Build ./anton.

@@ -16,6 +16,12 @@ import (
 )
 
 type benchCommand struct {
+	Payouts   benchPayoutsCommand   `cmd:"" help:"Measure how payouts are created, beside the least that anybody could do for the same." default:"withargs"`
+	Screening benchScreeningCommand `cmd:"" help:"Measure how many listed names are found, how many others are held, and how fast."`
+	Webhooks  benchWebhooksCommand  `cmd:"" help:"Measure how events are delivered, with dead and slow endpoints among the others."`
+}
+
+type benchPayoutsCommand struct {
 	DSN        string        `name:"database-url" help:"PostgreSQL to measure on, as the role that serves; the bench leaves its merchants there. Without it, one of the bench's own in a temporary directory." env:"DATABASE_URL" placeholder:"URL"`
 	MigrateDSN string        `name:"migrate-url" help:"The same database as the role that owns the schema; the serving role when absent." env:"ANTON_MIGRATE_URL" placeholder:"URL"`
 	Duration   time.Duration `help:"Length of each measure." default:"10s"`
@@ -30,7 +36,7 @@ type benchCommand struct {
 }
 
 // Run measures and reports. It fails where a request failed or an invariant is broken, after the report.
-func (c *benchCommand) Run(ctx context.Context) error {
+func (c *benchPayoutsCommand) Run(ctx context.Context) error {
 	if c.Drive {
 		return bench.Drive(ctx, os.Stdin, os.Stdout)
 	}
@@ -64,7 +70,7 @@ func (c *benchCommand) Run(ctx context.Context) error {
 	return nil
 }
 
-func (c *benchCommand) write(report *bench.Report) error {
+func (c *benchPayoutsCommand) write(report *bench.Report) error {
 	if !c.JSON {
 		report.Print(os.Stdout)
 		return nil
@@ -75,9 +81,9 @@ func (c *benchCommand) write(report *bench.Report) error {
 }
 
 // measure runs the bench on a database of its own, or on the one given.
-func (c *benchCommand) measure(ctx context.Context, dir string, progress func(string)) (report *bench.Report, err error) {
+func (c *benchPayoutsCommand) measure(ctx context.Context, dir string, progress func(string)) (report *bench.Report, err error) {
 	err = onBenchDatabase(ctx, dir, c.DSN, c.MigrateDSN, progress, func(config bench.Config, self string) (err error) {
-		config.Client = []string{self, "bench", "--drive"}
+		config.Client = []string{self, "bench", "payouts", "--drive"}
 		config.Duration, config.Rounds, config.Clients, config.Merchants = c.Duration, c.Rounds, c.Clients, c.Merchants
 		config.Evaluation, config.Only, config.CPUProfile = c.Evaluation == "on", c.Only, c.CPUProfile
 		report, err = bench.Run(ctx, config)

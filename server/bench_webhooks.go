@@ -40,7 +40,7 @@ func (c *benchWebhooksCommand) Run(ctx context.Context) error {
 	progress := progressLine()
 	var report *bench.WebhookReport
 	err = onBenchDatabase(ctx, dir, c.DSN, c.MigrateDSN, progress, func(config bench.Config, self string) (err error) {
-		config.Client, config.Duration = []string{self, "bench-webhooks", "--receive"}, c.Duration
+		config.Client, config.Duration = []string{self, "bench", "webhooks", "--receive"}, c.Duration
 		report, err = bench.RunWebhooks(ctx, config, c.Rate)
 		return err
 	})

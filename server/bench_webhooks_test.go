@@ -19,7 +19,7 @@ func TestBenchDeliversEverything(t *testing.T) {
 		t.Fatal(err)
 	}
 	database := testserver.Database(t)
-	command := exec.Command(binary, "bench-webhooks", "--duration=1s", "--rate=200", "--json")
+	command := exec.Command(binary, "bench", "webhooks", "--duration=1s", "--rate=200", "--json")
 	command.Env = append(os.Environ(), "DATABASE_URL="+testserver.DSN(t, "anton_app", database), "ANTON_MIGRATE_URL="+testserver.DSN(t, "anton_owner", database))
 	out, err := command.Output()
 	var report bench.WebhookReport

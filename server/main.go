@@ -9,6 +9,8 @@ import (
 	"syscall"
 
 	"github.com/alecthomas/kong"
+
+	"github.com/antonpayments/anton/server/screening"
 )
 
 type cli struct {
@@ -25,9 +27,8 @@ type cli struct {
 	Audit   auditCommand   `cmd:"" help:"Look after the audit log."`
 	Lists   listsCommand   `cmd:"" help:"Look after the sanctions lists: refresh, status, diff, check."`
 	Engine  engineCommand  `cmd:"" help:"Look into what the engine decided, and try another risk model on it."`
-	Bench   benchCommand   `cmd:"" help:"Measure how payouts are created, beside the least that anybody could do for the same."`
-
-	BenchWebhooks benchWebhooksCommand `cmd:"" help:"Measure how events are delivered, with dead and slow endpoints among the others."`
+	Screen  screenCommand  `cmd:"" help:"Screen names against sanctions lists, without a database."`
+	Bench   benchCommand   `cmd:"" help:"Measure how payouts are created, or how names are screened."`
 }
 
 func main() {
@@ -46,6 +47,7 @@ func run() error {
 		kong.Name("anton"),
 		kong.Description("The Anton payouts platform. Settings come from flags, then from the environment, then from the file of --config."),
 		kong.UsageOnError(),
+		kong.Vars{"possible_score": fmt.Sprint(screening.PossibleScore)},
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
 	)
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)

@@ -145,6 +145,10 @@ func serveOn(ctx context.Context, server *assembly.Server, on ports, log *slog.L
 			failed <- fmt.Errorf("serve gRPC: %w", err)
 		}
 	})
+	// The worker finds the lists there: its first payouts need not wait for the first look.
+	if err := server.Sanctions.RunOnce(ctx); err != nil {
+		log.Error("look which sanctions lists are in force", slog.Any("cause", err))
+	}
 	workerCtx, stopWorker := context.WithCancel(context.Background())
 	for _, work := range []func(context.Context){
 		server.Worker.Run, server.Balances.Run, server.Sequencer.Run, server.Deliverer.Run, server.Sealer.Run, server.Checker.Run,

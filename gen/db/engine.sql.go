@@ -12,7 +12,7 @@ import (
 
 const engineParties = `-- name: EngineParties :many
 select p.id as payout_id, m.name as merchant_name, m.country as merchant_country,
-       b.type, b.first_name, b.middle_name, b.last_name, b.company_name, b.country, p.on_behalf_of
+       b.id as beneficiary_id, b.type, b.first_name, b.middle_name, b.last_name, b.company_name, b.country, b.private_data, p.on_behalf_of
 from payouts p
 join merchants m on m.id = p.merchant_id
 join beneficiaries b on b.merchant_id = p.merchant_id and b.id = p.beneficiary_id
@@ -23,12 +23,14 @@ type EnginePartiesRow struct {
 	PayoutID        string
 	MerchantName    string
 	MerchantCountry string
+	BeneficiaryID   string
 	Type            PartyType
 	FirstName       *string
 	MiddleName      *string
 	LastName        *string
 	CompanyName     *string
 	Country         string
+	PrivateData     []byte
 	OnBehalfOf      []byte
 }
 
@@ -46,12 +48,14 @@ func (q *Queries) EngineParties(ctx context.Context, merchantID string, payoutId
 			&i.PayoutID,
 			&i.MerchantName,
 			&i.MerchantCountry,
+			&i.BeneficiaryID,
 			&i.Type,
 			&i.FirstName,
 			&i.MiddleName,
 			&i.LastName,
 			&i.CompanyName,
 			&i.Country,
+			&i.PrivateData,
 			&i.OnBehalfOf,
 		); err != nil {
 			return nil, err

@@ -1261,6 +1261,108 @@ func AllRiskCounterpartyKindValues() []RiskCounterpartyKind {
 	}
 }
 
+type ScreenedRole string
+
+const (
+	ScreenedRoleBeneficiary ScreenedRole = "beneficiary"
+	ScreenedRoleMerchant    ScreenedRole = "merchant"
+	ScreenedRoleSender      ScreenedRole = "sender"
+)
+
+func (e *ScreenedRole) Scan(src interface{}) error {
+	switch s := src.(type) {
+	case []byte:
+		*e = ScreenedRole(s)
+	case string:
+		*e = ScreenedRole(s)
+	default:
+		return fmt.Errorf("unsupported scan type for ScreenedRole: %T", src)
+	}
+	return nil
+}
+
+type NullScreenedRole struct {
+	ScreenedRole ScreenedRole
+	Valid        bool // Valid is true if ScreenedRole is not NULL
+}
+
+// Scan implements the Scanner interface.
+func (ns *NullScreenedRole) Scan(value interface{}) error {
+	if value == nil {
+		ns.ScreenedRole, ns.Valid = "", false
+		return nil
+	}
+	ns.Valid = true
+	return ns.ScreenedRole.Scan(value)
+}
+
+// Value implements the driver Valuer interface.
+func (ns NullScreenedRole) Value() (driver.Value, error) {
+	if !ns.Valid {
+		return nil, nil
+	}
+	return string(ns.ScreenedRole), nil
+}
+
+func AllScreenedRoleValues() []ScreenedRole {
+	return []ScreenedRole{
+		ScreenedRoleBeneficiary,
+		ScreenedRoleMerchant,
+		ScreenedRoleSender,
+	}
+}
+
+type ScreeningAlertStatus string
+
+const (
+	ScreeningAlertStatusOpen          ScreeningAlertStatus = "open"
+	ScreeningAlertStatusFalsePositive ScreeningAlertStatus = "false_positive"
+	ScreeningAlertStatusTrueMatch     ScreeningAlertStatus = "true_match"
+)
+
+func (e *ScreeningAlertStatus) Scan(src interface{}) error {
+	switch s := src.(type) {
+	case []byte:
+		*e = ScreeningAlertStatus(s)
+	case string:
+		*e = ScreeningAlertStatus(s)
+	default:
+		return fmt.Errorf("unsupported scan type for ScreeningAlertStatus: %T", src)
+	}
+	return nil
+}
+
+type NullScreeningAlertStatus struct {
+	ScreeningAlertStatus ScreeningAlertStatus
+	Valid                bool // Valid is true if ScreeningAlertStatus is not NULL
+}
+
+// Scan implements the Scanner interface.
+func (ns *NullScreeningAlertStatus) Scan(value interface{}) error {
+	if value == nil {
+		ns.ScreeningAlertStatus, ns.Valid = "", false
+		return nil
+	}
+	ns.Valid = true
+	return ns.ScreeningAlertStatus.Scan(value)
+}
+
+// Value implements the driver Valuer interface.
+func (ns NullScreeningAlertStatus) Value() (driver.Value, error) {
+	if !ns.Valid {
+		return nil, nil
+	}
+	return string(ns.ScreeningAlertStatus), nil
+}
+
+func AllScreeningAlertStatusValues() []ScreeningAlertStatus {
+	return []ScreeningAlertStatus{
+		ScreeningAlertStatusOpen,
+		ScreeningAlertStatusFalsePositive,
+		ScreeningAlertStatusTrueMatch,
+	}
+}
+
 type VelocityAction string
 
 const (
@@ -2170,6 +2272,30 @@ type SandboxKeyset struct {
 	Keyset  []byte
 }
 
+type ScreeningAlert struct {
+	MerchantID    string
+	ID            string
+	PayoutID      string
+	VerdictID     string
+	BeneficiaryID string
+	Role          ScreenedRole
+	SubjectID     string
+	PartyName     string
+	PartyHash     []byte
+	Authority     string
+	EntryID       string
+	EntryHash     string
+	Decision      string
+	Model         string
+	Finding       []byte
+	Lists         []byte
+	CreatedAt     time.Time
+	Status        ScreeningAlertStatus
+	ResolvedBy    *string
+	ResolvedAt    *time.Time
+	Reason        *string
+}
+
 type ScreeningList struct {
 	ID            string
 	Authority     string
@@ -2217,6 +2343,27 @@ type ScreeningListRefresh struct {
 	Etag         string
 	LastModified string
 	By           string
+}
+
+type ScreeningReviewedPair struct {
+	MerchantID   string
+	ID           string
+	AlertID      string
+	Role         ScreenedRole
+	SubjectID    string
+	PartyName    string
+	PartyHash    []byte
+	Authority    string
+	EntryID      string
+	EntryHash    string
+	EntryName    string
+	Decision     ScreeningAlertStatus
+	Reason       string
+	ReviewedBy   string
+	ReviewedAt   time.Time
+	RevokedBy    *string
+	RevokedAt    *time.Time
+	RevokeReason *string
 }
 
 type VelocityBook struct {

@@ -41,7 +41,6 @@ import (
 	"github.com/antonpayments/anton/server/rfis"
 	"github.com/antonpayments/anton/server/risk"
 	"github.com/antonpayments/anton/server/sanctions"
-	"github.com/antonpayments/anton/server/screening"
 	"github.com/antonpayments/anton/server/screening/lists"
 	"github.com/antonpayments/anton/server/unit"
 	"github.com/antonpayments/anton/server/webhooks"
@@ -116,19 +115,14 @@ func New(c Config) (*Server, error) {
 	metrics := observe.NewMetrics()
 	runner := &unit.Runner{Pool: c.Pool, Clock: c.Clock, Metrics: metrics, Tracer: c.Tracer}
 
-	judge, registry := &engine.Engine{
-		Keys: c.Keys, Model: cmp.Or(c.RiskModel, risk.Latest()), Metrics: metrics, Tracer: c.Tracer,
-	}, rails.NewRegistry()
 	watcher, err := newWatcher(c)
 	if err != nil {
 		return nil, err
 	}
+	judge := &engine.Engine{Lists: watcher, Keys: c.Keys, Model: cmp.Or(c.RiskModel, risk.Latest()), Metrics: metrics, Tracer: c.Tracer}
+	registry := rails.NewRegistry()
+	watcher.Prepare = judge.Prepare
 	if c.Environment == "test" {
-		list, err := screening.Sandbox()
-		if err != nil {
-			return nil, err
-		}
-		judge.Lists = []*screening.List{list}
 		judge.Force = func(amount string) engine.Outcome { return engine.Outcome(sandbox.MagicAmount(amount)) }
 		registry = rails.NewRegistry(&sandbox.Rail{Pool: c.Pool, Clock: c.Clock})
 	}
@@ -168,7 +162,7 @@ func New(c Config) (*Server, error) {
 		health:    health.NewServer(),
 		hub:       hub,
 	}
-	s.observe(c.Pool, judge)
+	s.observe(c.Pool)
 	conn := gateway.NewConn(chain.Unary())
 	documentService.Create = antonv1.NewDocumentsServiceClient(conn).CreateDocument
 	for _, to := range []grpc.ServiceRegistrar{interceptors.Kindly(s.GRPC), conn} {
@@ -198,6 +192,7 @@ func New(c Config) (*Server, error) {
 		opsv1.RegisterDocumentsServiceServer(to, &documents.Operator{Keys: c.Keys})
 		opsv1.RegisterLedgerServiceServer(to, &invariants.Service{Pool: c.Pool})
 		opsv1.RegisterScreeningServiceServer(to, &sanctions.Service{Watcher: watcher})
+		opsv1.RegisterScreeningAlertsServiceServer(to, &engine.Alerts{})
 	}
 	healthpb.RegisterHealthServer(s.GRPC, s.health)
 	if c.Environment == "test" {
@@ -215,10 +210,15 @@ func New(c Config) (*Server, error) {
 
 // observe ties together what shows how the server is: gauges that are read when somebody asks, and gRPC's health service, which says
 // what readiness says.
-func (s *Server) observe(pool *pgxpool.Pool, judge *engine.Engine) {
+func (s *Server) observe(pool *pgxpool.Pool) {
 	s.Metrics.Pool(pool)
-	s.Metrics.Read("anton_screening_lists", "Sanctions lists that are loaded. Alert on 0: nobody is cleared, and payouts wait in created.",
-		func() float64 { return float64(len(judge.Lists)) })
+	s.Metrics.Read("anton_screening_lists", "Sanctions lists that payouts are screened with. Alert on 0: one that is required is missing or too old, so nobody is cleared, and payouts wait in created.",
+		func() float64 {
+			if s.Sanctions.Usable() != nil {
+				return 0
+			}
+			return float64(len(s.Sanctions.Set().Lists()))
+		})
 	s.Metrics.Read("anton_audit_seal_lag_seconds", "How old a committed audit row without a seal can be. Alert above a minute: the sealer fails.",
 		func() float64 { return s.Sealer.Lag().Seconds() })
 	s.Metrics.Read("anton_ready", "1 while /readyz answers 200, else 0. Alert when it stays 0.", func() float64 {

@@ -183,6 +183,9 @@ func (b *bench) start(ctx context.Context) (stop func(), err error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := b.server.Sanctions.RunOnce(ctx); err != nil {
+		return nil, err
+	}
 	restPort, err := listen(ctx)
 	if err != nil {
 		return nil, err

@@ -118,6 +118,8 @@ func filterBy(fd protoreflect.FieldDescriptor) any {
 	switch {
 	case fd.Kind() == protoreflect.EnumKind:
 		return string(fd.Enum().Values().Get(1).Name())
+	case fd.Kind() == protoreflect.BoolKind:
+		return true
 	case fd.Kind() == protoreflect.MessageKind:
 		return "2026-02-14T09:00:00Z"
 	case fd.Kind() == protoreflect.BoolKind:

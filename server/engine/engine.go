@@ -6,7 +6,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"strings"
+	"sync/atomic"
 	"time"
 
 	"go.opentelemetry.io/otel/trace"
@@ -16,6 +16,7 @@ import (
 	"github.com/antonpayments/anton/server/ids"
 	"github.com/antonpayments/anton/server/observe"
 	"github.com/antonpayments/anton/server/risk"
+	"github.com/antonpayments/anton/server/sanctions"
 	"github.com/antonpayments/anton/server/screening"
 	"github.com/antonpayments/anton/server/unit"
 	"github.com/antonpayments/anton/server/velocity"
@@ -43,9 +44,11 @@ type Verdict struct {
 
 // Engine judges. Force, of the sandbox alone, gives certain amounts an outcome, so that integrations can be tried; it is nil in live.
 type Engine struct {
-	Lists []*screening.List
-	Force func(amount string) Outcome
+	// Lists knows the sanctions lists in force; its Prepare must be the engine's.
+	Lists *sanctions.Watcher
+	// Keys open what is known of a beneficiary besides its name.
 	Keys  *crypto.Keys
+	Force func(amount string) Outcome
 	// Model is what scores are made by.
 	Model *risk.Model
 
@@ -53,12 +56,13 @@ type Engine struct {
 	Tracer  *observe.Tracer
 
 	rules rulebook
+	book  atomic.Pointer[book]
 }
 
 // a judgement is a verdict on its way, with everything that is stored of it.
 type judgement struct {
 	payout    db.Payout
-	screening screening.Result
+	screening screened
 	velocity  velocity.Decision
 	rulebook  revision
 	risk      risk.Result
@@ -113,45 +117,14 @@ func (e *Engine) run(ctx context.Context, s stage, u *unit.Unit, merchant string
 
 func (j *judgement) outcome() Outcome {
 	switch {
-	case j.screening.Certain:
+	case j.screening.decision == screening.Certain:
 		return ScreeningHit
 	case j.velocity.Blocked():
 		return VelocityBlock
-	case j.forced == Review || j.velocity.Review() || j.risk.Review():
+	case j.screening.decision == screening.Possible, j.forced == Review || j.velocity.Review() || j.risk.Review():
 		return Review
 	}
 	return Clear
-}
-
-// screen looks up everyone the payouts concern: the beneficiary, the merchant, and the party paid for where there is one.
-func (e *Engine) screen(ctx context.Context, u *unit.Unit, merchant string, judgements []judgement) error {
-	rows, err := u.Read().EngineParties(ctx, merchant, payoutIDs(judgements))
-	if err != nil {
-		return fmt.Errorf("read whom to screen: %w", err)
-	}
-	parties := map[string][]screening.Party{}
-	for _, row := range rows {
-		all := []screening.Party{{Role: "beneficiary", Name: fullName(row)}, {Role: "merchant", Name: row.MerchantName}}
-		if row.MiddleName != nil {
-			// Lists often know a person without the middle name.
-			all = append(all, screening.Party{Role: "beneficiary", Name: *row.FirstName + " " + *row.LastName})
-		}
-		if row.OnBehalfOf != nil {
-			var sender struct{ Name string }
-			if err := json.Unmarshal(row.OnBehalfOf, &sender); err != nil {
-				return fmt.Errorf("read whom %s is paid for: %w", row.PayoutID, err)
-			}
-			all = append(all, screening.Party{Role: "sender", Name: sender.Name})
-		}
-		parties[row.PayoutID] = all
-	}
-	for i := range judgements {
-		j := &judgements[i]
-		if j.screening, err = screening.Screen(e.Lists, parties[j.payout.ID]); err != nil {
-			return fmt.Errorf("screen %s: %w", j.payout.ID, err)
-		}
-	}
-	return nil
 }
 
 // store queues the verdict with every stage's result and the facts that the score was made of.
@@ -169,15 +142,21 @@ func (j *judgement) store(ctx context.Context, u *unit.Unit, merchant string, v 
 	if err != nil {
 		return fmt.Errorf("write the verdict: %w", err)
 	}
-	return u.Queue(unit.Rows).VerdictInsert(ctx, db.VerdictInsertParams{
+	err = u.Queue(unit.Rows).VerdictInsert(ctx, db.VerdictInsertParams{
 		MerchantID: merchant, ID: v.ID, PayoutID: j.payout.ID, Outcome: string(v.Outcome), Score: int32(j.risk.Score),
 		Stages: stages, Inputs: inputs, CreatedAt: u.Now,
 	})
+	if err != nil {
+		return err
+	}
+	return j.alert(ctx, u, merchant, v.ID)
 }
 
 // toReview is what a person has to look at, if anyone has to.
 func (j *judgement) toReview() string {
 	switch {
+	case j.screening.decision == screening.Possible:
+		return "screening"
 	case j.forced == Review:
 		return "sandbox"
 	case j.velocity.Review():
@@ -192,14 +171,4 @@ func payoutIDs(judgements []judgement) []string {
 		all = append(all, j.payout.ID)
 	}
 	return all
-}
-
-func fullName(row db.EnginePartiesRow) string {
-	var parts []string
-	for _, part := range []*string{row.FirstName, row.MiddleName, row.LastName, row.CompanyName} {
-		if part != nil {
-			parts = append(parts, *part)
-		}
-	}
-	return strings.Join(parts, " ")
 }

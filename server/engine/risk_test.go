@@ -30,7 +30,7 @@ func (s scored) has(code string) bool {
 }
 
 // pay has a payout judged, and those that were created with it before, and gives what the risk stage said.
-func pay(t *testing.T, s *testserver.Server, m *testserver.Client, beneficiary, amount, reference string) scored {
+func judged(t *testing.T, s *testserver.Server, m *testserver.Client, beneficiary, amount, reference string) scored {
 	t.Helper()
 	id := create(t, m, beneficiary, amount, reference)
 	s.Work()
@@ -104,27 +104,27 @@ func TestHabits(t *testing.T) {
 	s := testserver.New(t)
 	m := s.Merchant(t)
 	maria := m.Beneficiary(t, "Garcia", "9876543210")
-	fresh := pay(t, s, m, maria, "2500.00", "")
+	fresh := judged(t, s, m, maria, "2500.00", "")
 	wants(t, "a first payout", fresh, "first_payout_to_beneficiary", "new_beneficiary", "round_amount_to_new_beneficiary")
 	if fresh.Review() {
 		t.Errorf("the guide's payout is reviewed: %+v", fresh.Result)
 	}
 	for i := range 25 {
 		s.Clock.Advance(time.Hour)
-		usual := pay(t, s, m, maria, "100.00", fmt.Sprint("invoice ", i))
+		usual := judged(t, s, m, maria, "100.00", fmt.Sprint("invoice ", i))
 		if f := usual.Facts.Own; f.LastHour > 1 || f.Judged != int64(i+1) {
 			t.Errorf("payout %d: %+v", i, f)
 		}
 	}
 	s.Clock.Advance(time.Hour)
-	last := pay(t, s, m, maria, "100.00", "")
+	last := judged(t, s, m, maria, "100.00", "")
 	wantsNot(t, "a usual payout", last, "amount_far_above_usual", "burst", "first_payout_to_country", "new_key", "repeats_a_payout",
 		"first_payout_to_beneficiary", "deposit_then_drain")
 	if f := last.Facts; f.Own.ToCountry != 26 || f.Own.Amounts.Count != 26 || f.Own.Amounts.Median < 95 || f.Own.Amounts.Median > 105 || f.Beneficiary.Completed == 0 {
 		t.Errorf("a merchant of 26 payouts: %+v", f)
 	}
 
-	wants(t, "a large payout", pay(t, s, m, maria, "9000.00", ""), "amount_far_above_usual")
+	wants(t, "a large payout", judged(t, s, m, maria, "9000.00", ""), "amount_far_above_usual")
 	german := m.Post(t, "/v1/beneficiaries", "", `{"type":"business","company_name":"Beispiel GmbH","country":"DE","currency":"EUR","bank_account":{"iban":"DE89370400440532013000"}}`)
 	abroad := s.KeyFor(t, m.Merchant).Post(t, "/v1/payouts", "abroad", `{"beneficiary_id":"`+german.Data()["id"].(string)+`","amount":"10.00","currency":"EUR"}`)
 	s.Work()
@@ -148,10 +148,10 @@ func TestRepeats(t *testing.T) {
 	s.Work()
 	wantsNot(t, "the first of its kind", score(t, s, first), "repeats_a_payout", "repeats_a_reference")
 	wants(t, "the second of its kind", score(t, s, second), "repeats_a_payout")
-	wants(t, "the reference of another", pay(t, s, m, jose, "12.00", "INV-1"), "repeats_a_reference")
-	wantsNot(t, "no reference", pay(t, s, m, maria, "10.00", ""), "repeats_a_payout", "repeats_a_reference")
+	wants(t, "the reference of another", judged(t, s, m, jose, "12.00", "INV-1"), "repeats_a_reference")
+	wantsNot(t, "no reference", judged(t, s, m, maria, "10.00", ""), "repeats_a_payout", "repeats_a_reference")
 	s.Clock.Advance(8 * 24 * time.Hour)
-	later := pay(t, s, m, maria, "10.00", "INV-1")
+	later := judged(t, s, m, maria, "10.00", "INV-1")
 	wantsNot(t, "a week later", later, "repeats_a_payout")
 	wants(t, "a week later", later, "repeats_a_reference")
 }
@@ -162,9 +162,9 @@ func TestFreshMoneyLeaves(t *testing.T) {
 	s := testserver.New(t)
 	m := s.Merchant(t)
 	maria := m.Beneficiary(t, "Garcia", "9876543210")
-	wants(t, "a drained balance", pay(t, s, m, maria, "49000.00", ""), "deposit_then_drain")
+	wants(t, "a drained balance", judged(t, s, m, maria, "49000.00", ""), "deposit_then_drain")
 	s.Clock.Advance(25 * time.Hour)
-	wantsNot(t, "money that lay for a day", pay(t, s, m, m.Beneficiary(t, "Lopez", "9876543211"), "900.00", ""), "deposit_then_drain")
+	wantsNot(t, "money that lay for a day", judged(t, s, m, m.Beneficiary(t, "Lopez", "9876543211"), "900.00", ""), "deposit_then_drain")
 }
 
 func TestBeneficiaryHistory(t *testing.T) {
@@ -180,15 +180,15 @@ func TestBeneficiaryHistory(t *testing.T) {
 	returns := m.Beneficiary(t, "Closed", "9876540002")
 	create(t, m, returns, "10.00", "")
 	settle(s)
-	wants(t, "after a return", pay(t, s, m, returns, "11.00", ""), "returns_from_beneficiary")
+	wants(t, "after a return", judged(t, s, m, returns, "11.00", ""), "returns_from_beneficiary")
 
 	renamed := m.Beneficiary(t, "Garcia", "9876543210")
 	create(t, m, renamed, "10.00", "")
 	settle(s)
 	change(http.MethodPatch, "/v1/beneficiaries/"+renamed, `{"email":"m@example.com"}`)
-	wantsNot(t, "another e-mail address", pay(t, s, m, renamed, "11.00", ""), "details_changed_lately")
+	wantsNot(t, "another e-mail address", judged(t, s, m, renamed, "11.00", ""), "details_changed_lately")
 	change(http.MethodPatch, "/v1/beneficiaries/"+renamed, `{"last_name":"Lopez"}`)
-	got := pay(t, s, m, renamed, "12.00", "")
+	got := judged(t, s, m, renamed, "12.00", "")
 	wants(t, "another name", got, "details_changed_lately")
 	wantsNot(t, "another name", got, "details_changed_after_hit")
 
@@ -202,10 +202,10 @@ func TestBeneficiaryHistory(t *testing.T) {
 	}
 	change(http.MethodPost, "/v1/beneficiaries/"+moved+"/instruments",
 		`{"make_default":true,"bank_account":{"account_number":"9876543299","routing_number":"021000021"}}`)
-	wants(t, "another account after a review", pay(t, s, m, moved, "12.00", ""), "details_changed_lately", "details_changed_after_hit")
+	wants(t, "another account after a review", judged(t, s, m, moved, "12.00", ""), "details_changed_lately", "details_changed_after_hit")
 
 	s.Clock.Advance(300 * 24 * time.Hour)
-	wants(t, "after ten months", pay(t, s, m, renamed, "13.00", ""), "dormant_beneficiary")
+	wants(t, "after ten months", judged(t, s, m, renamed, "13.00", ""), "dormant_beneficiary")
 }
 
 func TestTierDecidesWhoIsReviewed(t *testing.T) {
@@ -246,9 +246,9 @@ func TestJustBelowACap(t *testing.T) {
 		t.Fatalf("%d %s", rule.Status, rule.Raw)
 	}
 	maria := m.Beneficiary(t, "Garcia", "9876543210")
-	wantsNot(t, "far below", pay(t, s, m, maria, "500.00", ""), "just_below_a_cap")
+	wantsNot(t, "far below", judged(t, s, m, maria, "500.00", ""), "just_below_a_cap")
 	for i := range int64(3) {
-		got := pay(t, s, m, maria, "990.00", "")
+		got := judged(t, s, m, maria, "990.00", "")
 		wants(t, "just below", got, "just_below_a_cap")
 		if o := got.Facts.Own; o.BelowCap != 1000 || o.BelowCapBefore != i {
 			t.Errorf("payout %d: %+v", i, o)
@@ -293,7 +293,7 @@ func TestTrustMustBeEarned(t *testing.T) {
 	}
 
 	m := s.Merchant(t)
-	trusted := pay(t, s, m, m.Beneficiary(t, "Garcia", "9876543210"), "10.00", "")
+	trusted := judged(t, s, m, m.Beneficiary(t, "Garcia", "9876543210"), "10.00", "")
 	wants(t, "an account that four established merchants paid", trusted, "account_trusted_elsewhere")
 	if e := trusted.Facts.Elsewhere; e != (risk.ElsewhereFacts{Merchants: 4, Completed: 4}) {
 		t.Errorf("four merchants say %+v", e)
@@ -301,18 +301,18 @@ func TestTrustMustBeEarned(t *testing.T) {
 	if c := trusted.Facts.Counterparty; c.BankEnded != 97 || c.CountryEnded != 97 || c.BankReturned != 0 {
 		t.Errorf("the bank and the country: %+v", c)
 	}
-	names := pay(t, s, m, m.Beneficiary(t, "Garcia", "9876543230"), "10.00", "")
+	names := judged(t, s, m, m.Beneficiary(t, "Garcia", "9876543230"), "10.00", "")
 	wants(t, "an account of several names", names, "account_under_other_names")
 	wantsNot(t, "an account of several names", names, "account_trusted_elsewhere")
 	if e := names.Facts.Elsewhere; e.OtherNames != 2 {
 		t.Errorf("two others' names: %+v", e)
 	}
-	single := pay(t, s, m, m.Beneficiary(t, "Garcia", "9876543220"), "10.00", "")
+	single := judged(t, s, m, m.Beneficiary(t, "Garcia", "9876543220"), "10.00", "")
 	wantsNot(t, "an account that one merchant paid forty times", single, "account_trusted_elsewhere")
 	if e := single.Facts.Elsewhere; e.Merchants != 1 {
 		t.Errorf("one merchant says %+v", e)
 	}
-	young := pay(t, s, m, m.Beneficiary(t, "Garcia", "9876543240"), "10.00", "")
+	young := judged(t, s, m, m.Beneficiary(t, "Garcia", "9876543240"), "10.00", "")
 	wantsNot(t, "an account that fifty young merchants paid", young, "account_trusted_elsewhere")
 	if e := young.Facts.Elsewhere; e != (risk.ElsewhereFacts{}) {
 		t.Errorf("fifty young merchants say %+v", e)

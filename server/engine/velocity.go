@@ -32,7 +32,7 @@ func (e *Engine) checkVelocity(ctx context.Context, u *unit.Unit, merchant strin
 	var open []*judgement
 	for i := range judgements {
 		j := &judgements[i]
-		if j.screening.Certain {
+		if j.outcome() == ScreeningHit {
 			continue // stopped already: it must not use up anyone's window
 		}
 		if j.forced == VelocityBlock {
@@ -69,7 +69,12 @@ const lastPlace = 1<<15 - 1
 // Recheck asks the rules again about a payout that a person releases from review: what it counted is given back to its window, and where
 // it fits now it counts from now on. The error is a state_conflict when it does not fit; then the whole release must not happen. Rules
 // that want a review were answered by the person.
+//
+// Screening is asked again first, with the lists that are in force now and what is known of the parties now.
 func (e *Engine) Recheck(ctx context.Context, u *unit.Unit, merchant string, payout db.Payout) error {
+	if err := e.screenAgain(ctx, u, merchant, payout); err != nil {
+		return err
+	}
 	if _, err := lockBook(ctx, u, merchant); err != nil {
 		return err
 	}

@@ -23,6 +23,9 @@ const unheard = `insert into webhooks (merchant_id, id, url, events, secret, cre
 	select merchant_id, 'whk_x', 'https://example.com', '{payout.*}', '', created_at - interval '2 days', created_at - interval '2 days'
 	from events where type = 'payout.created' limit 1`
 
+// foundAfterwards puts a hit that nobody released into the verdicts.
+const foundAfterwards = `update verdicts set stages = '{"screening":{"parties":[{"hits":[{"authority":"un","entry_id":"T.1","entry_hash":"x"}]}]}}'`
+
 // damages break each invariant, as only the owner of the schema could.
 var damages = map[string]string{
 	"ledger_transactions_have_postings":      "update ledger_transactions set available_delta = available_delta + 1 where type = 'payout_hold'",
@@ -44,6 +47,13 @@ var damages = map[string]string{
 	"new_beneficiaries_are_counted_once": "update velocity_checks set first_to_beneficiary = false",
 	"rules_have_all_their_versions":      "insert into velocity_rule_versions select merchant_id, rule_id, 3, name, description, type, scope, window_type, window_seconds, window_zone, threshold, currency, countries, methods, currencies, beneficiary_types, action, mode, priority, enabled, actor, created_at from velocity_rule_versions",
 	"books_know_how_many_rules":          "update velocity_books set rules = rules + 1",
+
+	"approved_payouts_have_no_open_hit": foundAfterwards,
+	"hits_have_their_alert":             foundAfterwards,
+	"decided_alerts_have_their_pair": `insert into screening_alerts
+		select v.merchant_id, 'alr_x', v.payout_id, v.id, p.beneficiary_id, 'beneficiary', p.beneficiary_id, 'Maria Garcia', sha256('x'), 'un', 'T.1',
+		       encode(sha256('x'), 'hex'), 'possible', 'names-1', '{}', '[]', now(), 'false_positive', 'key_x', now(), 'Another person'
+		from verdicts v join payouts p on p.merchant_id = v.merchant_id and p.id = v.payout_id`,
 
 	"postings_move_within_one_currency":  "alter table ledger_postings drop constraint posting_moves_between_two_accounts; update ledger_postings set credit = debit",
 	"trial_balance_is_zero":              "update balances set available = available + 0.01 where currency = 'USD'",

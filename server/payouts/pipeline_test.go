@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/antonpayments/anton/server/rails"
+	"github.com/antonpayments/anton/server/sanctions"
+	"github.com/antonpayments/anton/server/screening/lists"
 	"github.com/antonpayments/anton/server/testserver"
 )
 
@@ -279,14 +281,14 @@ func TestAListThatIsMissingClearsNobody(t *testing.T) {
 	s := testserver.New(t)
 	m := s.Merchant(t)
 	payout := m.Payout(t, m.Beneficiary(t, "Garcia", "9876543210"), "10.00", "listless")
-	lists := s.Worker.Engine.Lists
-	s.Worker.Engine.Lists = nil
+	inForce := s.Worker.Engine.Lists
+	s.Worker.Engine.Lists = &sanctions.Watcher{Pool: s.Pool, Clock: s.Clock.Now, Required: []lists.Authority{lists.UN}} // knows no list
 	s.Work()
 	if status := m.Status(t, payout); status != "created" {
 		t.Errorf("without lists the payout is %s", status)
 	}
 	want(t, m.Get(t, "/v1/balances/USD"), http.StatusOK, `{"data":{"currency":"USD","available":"49990.00","held":"10.00","total":"50000.00"}}`)
-	s.Worker.Engine.Lists = lists
+	s.Worker.Engine.Lists = inForce
 	settle(s)
 	if status := m.Status(t, payout); status != "completed" {
 		t.Errorf("with the lists back the payout is %s", status)

@@ -7,14 +7,16 @@ import (
 	"github.com/antonpayments/anton/gen/db"
 	"github.com/antonpayments/anton/server/crypto"
 	"github.com/antonpayments/anton/server/merchants"
+	"github.com/antonpayments/anton/server/screening/lists"
 	"github.com/antonpayments/anton/server/unit"
 )
 
 // Live starts a server of the live environment on a fresh database, with keys of its own and one admin's key, as the command line
-// makes it.
-func Live(t testing.TB) *Server {
+// makes it. It screens with the lists of the authorities given; of all when none is.
+func Live(t testing.TB, authorities ...lists.Authority) *Server {
 	t.Helper()
 	s := prepare(t, Database(t), NewClock())
+	s.required = authorities
 	keyset, err := crypto.Generate()
 	if err != nil {
 		t.Fatal(err)

@@ -18,10 +18,34 @@ func (s *Server) SanctionsList(t testing.TB, entries int) string {
 			ID: fmt.Sprintf("TSi.%03d", i), Kind: lists.Person, Names: []lists.Name{{Text: fmt.Sprintf("Invented Person %d", i)}},
 		})
 	}
+	return s.TakeList(t, list)
+}
+
+// TakeList puts a list in force, beside the server: it takes effect when the server looks for lists.
+func (s *Server) TakeList(t testing.TB, list *lists.List) string {
+	t.Helper()
 	store := &sanctions.Store{Runner: s.Runner}
 	taken, err := store.Take(t.Context(), list, sanctions.Origin{Source: "a test", By: "test"}, sanctions.Waiver{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	return taken.Version
+}
+
+// LookForLists has the server look which lists are in force, as a running one does every few seconds.
+func (s *Server) LookForLists(t testing.TB) {
+	t.Helper()
+	if err := s.Sanctions.RunOnce(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Screening starts a sandbox that screens with the lists of authorities besides its own.
+func Screening(t testing.TB, authorities ...lists.Authority) *Server {
+	t.Helper()
+	s := prepare(t, Database(t), NewClock())
+	s.required = authorities
+	s.sandbox(t)
+	t.Cleanup(func() { s.CheckInvariants(t) })
+	return s
 }

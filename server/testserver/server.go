@@ -17,6 +17,7 @@ import (
 	"github.com/antonpayments/anton/server/invariants"
 	"github.com/antonpayments/anton/server/observe"
 	"github.com/antonpayments/anton/server/postgres"
+	"github.com/antonpayments/anton/server/screening/lists"
 )
 
 // A Server is a running server with a database of its own. Its worker does not run by itself: the test says Work.
@@ -33,6 +34,7 @@ type Server struct {
 	breaks   []string
 	log      *slog.Logger
 	tracer   *observe.Tracer
+	required []lists.Authority // whose lists payouts wait for, besides the sandbox's own; all of them in live when empty
 }
 
 // Breaks says which invariants the test breaks on purpose, because it goes where the server never does.
@@ -104,11 +106,12 @@ func (s *Server) start(t testing.TB, environment string, keys *crypto.Keys) {
 		t.Fatal(err)
 	}
 	s.Server, err = assembly.New(assembly.Config{
-		Pool: s.Pool, Keys: keys, Clock: s.Clock.Now, Log: s.log, Environment: environment, Tracer: s.tracer,
+		Pool: s.Pool, Keys: keys, Clock: s.Clock.Now, Log: s.log, Environment: environment, Tracer: s.tracer, Lists: s.required,
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
+	s.LookForLists(t)
 	rest := httptest.NewServer(s.HTTP)
 	t.Cleanup(rest.Close)
 	s.URL = rest.URL

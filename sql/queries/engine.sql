@@ -1,7 +1,7 @@
 -- name: EngineParties :many
 -- Whom the payouts concern, for screening.
 select p.id as payout_id, m.name as merchant_name, m.country as merchant_country,
-       b.type, b.first_name, b.middle_name, b.last_name, b.company_name, b.country, p.on_behalf_of
+       b.id as beneficiary_id, b.type, b.first_name, b.middle_name, b.last_name, b.company_name, b.country, b.private_data, p.on_behalf_of
 from payouts p
 join merchants m on m.id = p.merchant_id
 join beneficiaries b on b.merchant_id = p.merchant_id and b.id = p.beneficiary_id

@@ -25,6 +25,226 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// The roles.
+type ScreenedRole_Value int32
+
+const (
+	// Never used.
+	ScreenedRole_unspecified ScreenedRole_Value = 0
+	// Whom the payout pays.
+	ScreenedRole_beneficiary ScreenedRole_Value = 1
+	// The merchant whose payout it is.
+	ScreenedRole_merchant ScreenedRole_Value = 2
+	// On whose behalf the merchant pays.
+	ScreenedRole_sender ScreenedRole_Value = 3
+)
+
+// Enum value maps for ScreenedRole_Value.
+var (
+	ScreenedRole_Value_name = map[int32]string{
+		0: "unspecified",
+		1: "beneficiary",
+		2: "merchant",
+		3: "sender",
+	}
+	ScreenedRole_Value_value = map[string]int32{
+		"unspecified": 0,
+		"beneficiary": 1,
+		"merchant":    2,
+		"sender":      3,
+	}
+)
+
+func (x ScreenedRole_Value) Enum() *ScreenedRole_Value {
+	p := new(ScreenedRole_Value)
+	*p = x
+	return p
+}
+
+func (x ScreenedRole_Value) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (ScreenedRole_Value) Descriptor() protoreflect.EnumDescriptor {
+	return file_anton_ops_v1_screening_proto_enumTypes[0].Descriptor()
+}
+
+func (ScreenedRole_Value) Type() protoreflect.EnumType {
+	return &file_anton_ops_v1_screening_proto_enumTypes[0]
+}
+
+func (x ScreenedRole_Value) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use ScreenedRole_Value.Descriptor instead.
+func (ScreenedRole_Value) EnumDescriptor() ([]byte, []int) {
+	return file_anton_ops_v1_screening_proto_rawDescGZIP(), []int{9, 0}
+}
+
+// The findings.
+type ScreeningFinding_Value int32
+
+const (
+	// Never used.
+	ScreeningFinding_unspecified ScreeningFinding_Value = 0
+	// A person must look. The payout is in `manual_review`.
+	ScreeningFinding_possible ScreeningFinding_Value = 1
+	// There is no doubt. The payout is `screening_failed`.
+	ScreeningFinding_certain ScreeningFinding_Value = 2
+)
+
+// Enum value maps for ScreeningFinding_Value.
+var (
+	ScreeningFinding_Value_name = map[int32]string{
+		0: "unspecified",
+		1: "possible",
+		2: "certain",
+	}
+	ScreeningFinding_Value_value = map[string]int32{
+		"unspecified": 0,
+		"possible":    1,
+		"certain":     2,
+	}
+)
+
+func (x ScreeningFinding_Value) Enum() *ScreeningFinding_Value {
+	p := new(ScreeningFinding_Value)
+	*p = x
+	return p
+}
+
+func (x ScreeningFinding_Value) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (ScreeningFinding_Value) Descriptor() protoreflect.EnumDescriptor {
+	return file_anton_ops_v1_screening_proto_enumTypes[1].Descriptor()
+}
+
+func (ScreeningFinding_Value) Type() protoreflect.EnumType {
+	return &file_anton_ops_v1_screening_proto_enumTypes[1]
+}
+
+func (x ScreeningFinding_Value) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use ScreeningFinding_Value.Descriptor instead.
+func (ScreeningFinding_Value) EnumDescriptor() ([]byte, []int) {
+	return file_anton_ops_v1_screening_proto_rawDescGZIP(), []int{10, 0}
+}
+
+// The statuses.
+type ScreeningAlertStatus_Value int32
+
+const (
+	// Never used.
+	ScreeningAlertStatus_unspecified ScreeningAlertStatus_Value = 0
+	// Nobody has decided.
+	ScreeningAlertStatus_open ScreeningAlertStatus_Value = 1
+	// Somebody else bears the name.
+	ScreeningAlertStatus_false_positive ScreeningAlertStatus_Value = 2
+	// It is the listed party.
+	ScreeningAlertStatus_true_match ScreeningAlertStatus_Value = 3
+)
+
+// Enum value maps for ScreeningAlertStatus_Value.
+var (
+	ScreeningAlertStatus_Value_name = map[int32]string{
+		0: "unspecified",
+		1: "open",
+		2: "false_positive",
+		3: "true_match",
+	}
+	ScreeningAlertStatus_Value_value = map[string]int32{
+		"unspecified":    0,
+		"open":           1,
+		"false_positive": 2,
+		"true_match":     3,
+	}
+)
+
+func (x ScreeningAlertStatus_Value) Enum() *ScreeningAlertStatus_Value {
+	p := new(ScreeningAlertStatus_Value)
+	*p = x
+	return p
+}
+
+func (x ScreeningAlertStatus_Value) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (ScreeningAlertStatus_Value) Descriptor() protoreflect.EnumDescriptor {
+	return file_anton_ops_v1_screening_proto_enumTypes[2].Descriptor()
+}
+
+func (ScreeningAlertStatus_Value) Type() protoreflect.EnumType {
+	return &file_anton_ops_v1_screening_proto_enumTypes[2]
+}
+
+func (x ScreeningAlertStatus_Value) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use ScreeningAlertStatus_Value.Descriptor instead.
+func (ScreeningAlertStatus_Value) EnumDescriptor() ([]byte, []int) {
+	return file_anton_ops_v1_screening_proto_rawDescGZIP(), []int{11, 0}
+}
+
+// The decisions.
+type ScreeningDecision_Value int32
+
+const (
+	// Never used.
+	ScreeningDecision_unspecified ScreeningDecision_Value = 0
+	// Somebody else bears the name.
+	ScreeningDecision_false_positive ScreeningDecision_Value = 1
+	// It is the listed party.
+	ScreeningDecision_true_match ScreeningDecision_Value = 2
+)
+
+// Enum value maps for ScreeningDecision_Value.
+var (
+	ScreeningDecision_Value_name = map[int32]string{
+		0: "unspecified",
+		1: "false_positive",
+		2: "true_match",
+	}
+	ScreeningDecision_Value_value = map[string]int32{
+		"unspecified":    0,
+		"false_positive": 1,
+		"true_match":     2,
+	}
+)
+
+func (x ScreeningDecision_Value) Enum() *ScreeningDecision_Value {
+	p := new(ScreeningDecision_Value)
+	*p = x
+	return p
+}
+
+func (x ScreeningDecision_Value) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (ScreeningDecision_Value) Descriptor() protoreflect.EnumDescriptor {
+	return file_anton_ops_v1_screening_proto_enumTypes[3].Descriptor()
+}
+
+func (ScreeningDecision_Value) Type() protoreflect.EnumType {
+	return &file_anton_ops_v1_screening_proto_enumTypes[3]
+}
+
+func (x ScreeningDecision_Value) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use ScreeningDecision_Value.Descriptor instead.
+func (ScreeningDecision_Value) EnumDescriptor() ([]byte, []int) {
+	return file_anton_ops_v1_screening_proto_rawDescGZIP(), []int{12, 0}
+}
+
 // One version of one authority's list. It never changes.
 type SanctionsList struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -678,6 +898,1245 @@ func (x *GetSanctionsListResponse) GetData() *SanctionsList {
 	return nil
 }
 
+// As what a payout concerns somebody.
+type ScreenedRole struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ScreenedRole) Reset() {
+	*x = ScreenedRole{}
+	mi := &file_anton_ops_v1_screening_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ScreenedRole) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ScreenedRole) ProtoMessage() {}
+
+func (x *ScreenedRole) ProtoReflect() protoreflect.Message {
+	mi := &file_anton_ops_v1_screening_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ScreenedRole.ProtoReflect.Descriptor instead.
+func (*ScreenedRole) Descriptor() ([]byte, []int) {
+	return file_anton_ops_v1_screening_proto_rawDescGZIP(), []int{9}
+}
+
+// How surely somebody is a listed party.
+type ScreeningFinding struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ScreeningFinding) Reset() {
+	*x = ScreeningFinding{}
+	mi := &file_anton_ops_v1_screening_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ScreeningFinding) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ScreeningFinding) ProtoMessage() {}
+
+func (x *ScreeningFinding) ProtoReflect() protoreflect.Message {
+	mi := &file_anton_ops_v1_screening_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ScreeningFinding.ProtoReflect.Descriptor instead.
+func (*ScreeningFinding) Descriptor() ([]byte, []int) {
+	return file_anton_ops_v1_screening_proto_rawDescGZIP(), []int{10}
+}
+
+// What became of an alert.
+type ScreeningAlertStatus struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ScreeningAlertStatus) Reset() {
+	*x = ScreeningAlertStatus{}
+	mi := &file_anton_ops_v1_screening_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ScreeningAlertStatus) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ScreeningAlertStatus) ProtoMessage() {}
+
+func (x *ScreeningAlertStatus) ProtoReflect() protoreflect.Message {
+	mi := &file_anton_ops_v1_screening_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ScreeningAlertStatus.ProtoReflect.Descriptor instead.
+func (*ScreeningAlertStatus) Descriptor() ([]byte, []int) {
+	return file_anton_ops_v1_screening_proto_rawDescGZIP(), []int{11}
+}
+
+// How compliance decides.
+type ScreeningDecision struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ScreeningDecision) Reset() {
+	*x = ScreeningDecision{}
+	mi := &file_anton_ops_v1_screening_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ScreeningDecision) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ScreeningDecision) ProtoMessage() {}
+
+func (x *ScreeningDecision) ProtoReflect() protoreflect.Message {
+	mi := &file_anton_ops_v1_screening_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ScreeningDecision.ProtoReflect.Descriptor instead.
+func (*ScreeningDecision) Descriptor() ([]byte, []int) {
+	return file_anton_ops_v1_screening_proto_rawDescGZIP(), []int{12}
+}
+
+// A listed party that somebody of a payout may be.
+type ScreeningAlert struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The alert's id, `alr_…`.
+	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// Whose payout it is.
+	MerchantId string `protobuf:"bytes,2,opt,name=merchant_id,json=merchantId,proto3" json:"merchant_id,omitempty"`
+	// The payout.
+	PayoutId string `protobuf:"bytes,3,opt,name=payout_id,json=payoutId,proto3" json:"payout_id,omitempty"`
+	// The verdict on the payout that has the finding.
+	VerdictId string `protobuf:"bytes,4,opt,name=verdict_id,json=verdictId,proto3" json:"verdict_id,omitempty"`
+	// Whom the payout pays.
+	BeneficiaryId string `protobuf:"bytes,5,opt,name=beneficiary_id,json=beneficiaryId,proto3" json:"beneficiary_id,omitempty"`
+	// Who was found: the beneficiary, the merchant or the sender.
+	Role ScreenedRole_Value `protobuf:"varint,6,opt,name=role,proto3,enum=anton.ops.v1.ScreenedRole_Value" json:"role,omitempty"`
+	// The id of who was found; of a sender, which has none, the merchant's.
+	SubjectId string `protobuf:"bytes,7,opt,name=subject_id,json=subjectId,proto3" json:"subject_id,omitempty"`
+	// The name of who was found, as it was screened.
+	PartyName string `protobuf:"bytes,8,opt,name=party_name,json=partyName,proto3" json:"party_name,omitempty"`
+	// How surely.
+	Finding ScreeningFinding_Value `protobuf:"varint,9,opt,name=finding,proto3,enum=anton.ops.v1.ScreeningFinding_Value" json:"finding,omitempty"`
+	// Whose list it is.
+	Authority string `protobuf:"bytes,10,opt,name=authority,proto3" json:"authority,omitempty"`
+	// The list's version, as `GET /ops/v1/screening/lists/{id}` has it.
+	ListVersion string `protobuf:"bytes,11,opt,name=list_version,json=listVersion,proto3" json:"list_version,omitempty"`
+	// The authority's own id of the entry.
+	EntryId string `protobuf:"bytes,12,opt,name=entry_id,json=entryId,proto3" json:"entry_id,omitempty"`
+	// The hash of all that the list says of the entry. When the authority changes the entry, it is another one.
+	EntryHash string `protobuf:"bytes,13,opt,name=entry_hash,json=entryHash,proto3" json:"entry_hash,omitempty"`
+	// The listed name that matched best, as it is listed.
+	EntryName string `protobuf:"bytes,14,opt,name=entry_name,json=entryName,proto3" json:"entry_name,omitempty"`
+	// How surely, from 0 to 1000.
+	Score int32 `protobuf:"varint,15,opt,name=score,proto3" json:"score,omitempty"`
+	// Which words of the name were taken for which of the listed one, and why.
+	Words []string `protobuf:"bytes,16,rep,name=words,proto3" json:"words,omitempty"`
+	// What the score is made of, in words, each with what it adds to the log odds or takes away.
+	Parts []string `protobuf:"bytes,17,rep,name=parts,proto3" json:"parts,omitempty"`
+	// The version of how names were compared.
+	Model string `protobuf:"bytes,18,opt,name=model,proto3" json:"model,omitempty"`
+	// The versions of all lists that were in force.
+	Lists []string `protobuf:"bytes,19,rep,name=lists,proto3" json:"lists,omitempty"`
+	// What became of it.
+	Status ScreeningAlertStatus_Value `protobuf:"varint,20,opt,name=status,proto3,enum=anton.ops.v1.ScreeningAlertStatus_Value" json:"status,omitempty"`
+	// When it was found.
+	CreatedAt *timestamppb.Timestamp `protobuf:"bytes,21,opt,name=created_at,json=createdAt,proto3" json:"created_at,omitempty"`
+	// The reviewed pair that its resolution made; only in the answer that made it.
+	PairId *string `protobuf:"bytes,22,opt,name=pair_id,json=pairId,proto3,oneof" json:"pair_id,omitempty"`
+	// The operator's key that resolved it; absent while it is open.
+	ResolvedBy *string `protobuf:"bytes,23,opt,name=resolved_by,json=resolvedBy,proto3,oneof" json:"resolved_by,omitempty"`
+	// When that was.
+	ResolvedAt *timestamppb.Timestamp `protobuf:"bytes,24,opt,name=resolved_at,json=resolvedAt,proto3,oneof" json:"resolved_at,omitempty"`
+	// Why.
+	Reason        *string `protobuf:"bytes,25,opt,name=reason,proto3,oneof" json:"reason,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ScreeningAlert) Reset() {
+	*x = ScreeningAlert{}
+	mi := &file_anton_ops_v1_screening_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ScreeningAlert) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ScreeningAlert) ProtoMessage() {}
+
+func (x *ScreeningAlert) ProtoReflect() protoreflect.Message {
+	mi := &file_anton_ops_v1_screening_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ScreeningAlert.ProtoReflect.Descriptor instead.
+func (*ScreeningAlert) Descriptor() ([]byte, []int) {
+	return file_anton_ops_v1_screening_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *ScreeningAlert) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *ScreeningAlert) GetMerchantId() string {
+	if x != nil {
+		return x.MerchantId
+	}
+	return ""
+}
+
+func (x *ScreeningAlert) GetPayoutId() string {
+	if x != nil {
+		return x.PayoutId
+	}
+	return ""
+}
+
+func (x *ScreeningAlert) GetVerdictId() string {
+	if x != nil {
+		return x.VerdictId
+	}
+	return ""
+}
+
+func (x *ScreeningAlert) GetBeneficiaryId() string {
+	if x != nil {
+		return x.BeneficiaryId
+	}
+	return ""
+}
+
+func (x *ScreeningAlert) GetRole() ScreenedRole_Value {
+	if x != nil {
+		return x.Role
+	}
+	return ScreenedRole_unspecified
+}
+
+func (x *ScreeningAlert) GetSubjectId() string {
+	if x != nil {
+		return x.SubjectId
+	}
+	return ""
+}
+
+func (x *ScreeningAlert) GetPartyName() string {
+	if x != nil {
+		return x.PartyName
+	}
+	return ""
+}
+
+func (x *ScreeningAlert) GetFinding() ScreeningFinding_Value {
+	if x != nil {
+		return x.Finding
+	}
+	return ScreeningFinding_unspecified
+}
+
+func (x *ScreeningAlert) GetAuthority() string {
+	if x != nil {
+		return x.Authority
+	}
+	return ""
+}
+
+func (x *ScreeningAlert) GetListVersion() string {
+	if x != nil {
+		return x.ListVersion
+	}
+	return ""
+}
+
+func (x *ScreeningAlert) GetEntryId() string {
+	if x != nil {
+		return x.EntryId
+	}
+	return ""
+}
+
+func (x *ScreeningAlert) GetEntryHash() string {
+	if x != nil {
+		return x.EntryHash
+	}
+	return ""
+}
+
+func (x *ScreeningAlert) GetEntryName() string {
+	if x != nil {
+		return x.EntryName
+	}
+	return ""
+}
+
+func (x *ScreeningAlert) GetScore() int32 {
+	if x != nil {
+		return x.Score
+	}
+	return 0
+}
+
+func (x *ScreeningAlert) GetWords() []string {
+	if x != nil {
+		return x.Words
+	}
+	return nil
+}
+
+func (x *ScreeningAlert) GetParts() []string {
+	if x != nil {
+		return x.Parts
+	}
+	return nil
+}
+
+func (x *ScreeningAlert) GetModel() string {
+	if x != nil {
+		return x.Model
+	}
+	return ""
+}
+
+func (x *ScreeningAlert) GetLists() []string {
+	if x != nil {
+		return x.Lists
+	}
+	return nil
+}
+
+func (x *ScreeningAlert) GetStatus() ScreeningAlertStatus_Value {
+	if x != nil {
+		return x.Status
+	}
+	return ScreeningAlertStatus_unspecified
+}
+
+func (x *ScreeningAlert) GetCreatedAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.CreatedAt
+	}
+	return nil
+}
+
+func (x *ScreeningAlert) GetPairId() string {
+	if x != nil && x.PairId != nil {
+		return *x.PairId
+	}
+	return ""
+}
+
+func (x *ScreeningAlert) GetResolvedBy() string {
+	if x != nil && x.ResolvedBy != nil {
+		return *x.ResolvedBy
+	}
+	return ""
+}
+
+func (x *ScreeningAlert) GetResolvedAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.ResolvedAt
+	}
+	return nil
+}
+
+func (x *ScreeningAlert) GetReason() string {
+	if x != nil && x.Reason != nil {
+		return *x.Reason
+	}
+	return ""
+}
+
+// A party and an entry that compliance compared.
+type ScreeningPair struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The pair's id, `prr_…`.
+	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// The merchant for whose payouts it holds.
+	MerchantId string `protobuf:"bytes,2,opt,name=merchant_id,json=merchantId,proto3" json:"merchant_id,omitempty"`
+	// The alert that was resolved.
+	AlertId string `protobuf:"bytes,3,opt,name=alert_id,json=alertId,proto3" json:"alert_id,omitempty"`
+	// As what the payouts concern the party.
+	Role ScreenedRole_Value `protobuf:"varint,4,opt,name=role,proto3,enum=anton.ops.v1.ScreenedRole_Value" json:"role,omitempty"`
+	// The beneficiary's or merchant's id; of a sender, which has none, the merchant's.
+	SubjectId string `protobuf:"bytes,5,opt,name=subject_id,json=subjectId,proto3" json:"subject_id,omitempty"`
+	// The party's name when it was reviewed.
+	PartyName string `protobuf:"bytes,6,opt,name=party_name,json=partyName,proto3" json:"party_name,omitempty"`
+	// Whose list it is.
+	Authority string `protobuf:"bytes,7,opt,name=authority,proto3" json:"authority,omitempty"`
+	// The authority's own id of the entry.
+	EntryId string `protobuf:"bytes,8,opt,name=entry_id,json=entryId,proto3" json:"entry_id,omitempty"`
+	// The hash of all that the list said of the entry.
+	EntryHash string `protobuf:"bytes,9,opt,name=entry_hash,json=entryHash,proto3" json:"entry_hash,omitempty"`
+	// The listed name that matched.
+	EntryName string `protobuf:"bytes,10,opt,name=entry_name,json=entryName,proto3" json:"entry_name,omitempty"`
+	// What compliance decided.
+	Decision ScreeningDecision_Value `protobuf:"varint,11,opt,name=decision,proto3,enum=anton.ops.v1.ScreeningDecision_Value" json:"decision,omitempty"`
+	// Why.
+	Reason string `protobuf:"bytes,12,opt,name=reason,proto3" json:"reason,omitempty"`
+	// When it was reviewed.
+	CreatedAt *timestamppb.Timestamp `protobuf:"bytes,13,opt,name=created_at,json=createdAt,proto3" json:"created_at,omitempty"`
+	// The operator's key that reviewed it.
+	ReviewedBy string `protobuf:"bytes,14,opt,name=reviewed_by,json=reviewedBy,proto3" json:"reviewed_by,omitempty"`
+	// The operator's key that revoked it; absent while it is in force.
+	RevokedBy *string `protobuf:"bytes,15,opt,name=revoked_by,json=revokedBy,proto3,oneof" json:"revoked_by,omitempty"`
+	// When that was.
+	RevokedAt *timestamppb.Timestamp `protobuf:"bytes,16,opt,name=revoked_at,json=revokedAt,proto3,oneof" json:"revoked_at,omitempty"`
+	// Why it was revoked.
+	RevokeReason  *string `protobuf:"bytes,17,opt,name=revoke_reason,json=revokeReason,proto3,oneof" json:"revoke_reason,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ScreeningPair) Reset() {
+	*x = ScreeningPair{}
+	mi := &file_anton_ops_v1_screening_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ScreeningPair) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ScreeningPair) ProtoMessage() {}
+
+func (x *ScreeningPair) ProtoReflect() protoreflect.Message {
+	mi := &file_anton_ops_v1_screening_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ScreeningPair.ProtoReflect.Descriptor instead.
+func (*ScreeningPair) Descriptor() ([]byte, []int) {
+	return file_anton_ops_v1_screening_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *ScreeningPair) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *ScreeningPair) GetMerchantId() string {
+	if x != nil {
+		return x.MerchantId
+	}
+	return ""
+}
+
+func (x *ScreeningPair) GetAlertId() string {
+	if x != nil {
+		return x.AlertId
+	}
+	return ""
+}
+
+func (x *ScreeningPair) GetRole() ScreenedRole_Value {
+	if x != nil {
+		return x.Role
+	}
+	return ScreenedRole_unspecified
+}
+
+func (x *ScreeningPair) GetSubjectId() string {
+	if x != nil {
+		return x.SubjectId
+	}
+	return ""
+}
+
+func (x *ScreeningPair) GetPartyName() string {
+	if x != nil {
+		return x.PartyName
+	}
+	return ""
+}
+
+func (x *ScreeningPair) GetAuthority() string {
+	if x != nil {
+		return x.Authority
+	}
+	return ""
+}
+
+func (x *ScreeningPair) GetEntryId() string {
+	if x != nil {
+		return x.EntryId
+	}
+	return ""
+}
+
+func (x *ScreeningPair) GetEntryHash() string {
+	if x != nil {
+		return x.EntryHash
+	}
+	return ""
+}
+
+func (x *ScreeningPair) GetEntryName() string {
+	if x != nil {
+		return x.EntryName
+	}
+	return ""
+}
+
+func (x *ScreeningPair) GetDecision() ScreeningDecision_Value {
+	if x != nil {
+		return x.Decision
+	}
+	return ScreeningDecision_unspecified
+}
+
+func (x *ScreeningPair) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *ScreeningPair) GetCreatedAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.CreatedAt
+	}
+	return nil
+}
+
+func (x *ScreeningPair) GetReviewedBy() string {
+	if x != nil {
+		return x.ReviewedBy
+	}
+	return ""
+}
+
+func (x *ScreeningPair) GetRevokedBy() string {
+	if x != nil && x.RevokedBy != nil {
+		return *x.RevokedBy
+	}
+	return ""
+}
+
+func (x *ScreeningPair) GetRevokedAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.RevokedAt
+	}
+	return nil
+}
+
+func (x *ScreeningPair) GetRevokeReason() string {
+	if x != nil && x.RevokeReason != nil {
+		return *x.RevokeReason
+	}
+	return ""
+}
+
+type ListScreeningAlertsRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// How many a page has: 1 to 100, 20 when absent.
+	Limit *int32 `protobuf:"varint,1,opt,name=limit,proto3,oneof" json:"limit,omitempty"`
+	// The `next_cursor` of the page before. Absent for the first page.
+	Cursor string `protobuf:"bytes,2,opt,name=cursor,proto3" json:"cursor,omitempty"`
+	// Only those of this merchant.
+	MerchantId string `protobuf:"bytes,3,opt,name=merchant_id,json=merchantId,proto3" json:"merchant_id,omitempty"`
+	// Only those of payouts to this beneficiary.
+	BeneficiaryId string `protobuf:"bytes,4,opt,name=beneficiary_id,json=beneficiaryId,proto3" json:"beneficiary_id,omitempty"`
+	// Only those of this payout.
+	PayoutId string `protobuf:"bytes,5,opt,name=payout_id,json=payoutId,proto3" json:"payout_id,omitempty"`
+	// Only those in this status.
+	Status ScreeningAlertStatus_Value `protobuf:"varint,6,opt,name=status,proto3,enum=anton.ops.v1.ScreeningAlertStatus_Value" json:"status,omitempty"`
+	// Only those found after this moment.
+	CreatedAfter *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=created_after,json=createdAfter,proto3" json:"created_after,omitempty"`
+	// Only those found before this moment.
+	CreatedBefore *timestamppb.Timestamp `protobuf:"bytes,8,opt,name=created_before,json=createdBefore,proto3" json:"created_before,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListScreeningAlertsRequest) Reset() {
+	*x = ListScreeningAlertsRequest{}
+	mi := &file_anton_ops_v1_screening_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListScreeningAlertsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListScreeningAlertsRequest) ProtoMessage() {}
+
+func (x *ListScreeningAlertsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_anton_ops_v1_screening_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListScreeningAlertsRequest.ProtoReflect.Descriptor instead.
+func (*ListScreeningAlertsRequest) Descriptor() ([]byte, []int) {
+	return file_anton_ops_v1_screening_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *ListScreeningAlertsRequest) GetLimit() int32 {
+	if x != nil && x.Limit != nil {
+		return *x.Limit
+	}
+	return 0
+}
+
+func (x *ListScreeningAlertsRequest) GetCursor() string {
+	if x != nil {
+		return x.Cursor
+	}
+	return ""
+}
+
+func (x *ListScreeningAlertsRequest) GetMerchantId() string {
+	if x != nil {
+		return x.MerchantId
+	}
+	return ""
+}
+
+func (x *ListScreeningAlertsRequest) GetBeneficiaryId() string {
+	if x != nil {
+		return x.BeneficiaryId
+	}
+	return ""
+}
+
+func (x *ListScreeningAlertsRequest) GetPayoutId() string {
+	if x != nil {
+		return x.PayoutId
+	}
+	return ""
+}
+
+func (x *ListScreeningAlertsRequest) GetStatus() ScreeningAlertStatus_Value {
+	if x != nil {
+		return x.Status
+	}
+	return ScreeningAlertStatus_unspecified
+}
+
+func (x *ListScreeningAlertsRequest) GetCreatedAfter() *timestamppb.Timestamp {
+	if x != nil {
+		return x.CreatedAfter
+	}
+	return nil
+}
+
+func (x *ListScreeningAlertsRequest) GetCreatedBefore() *timestamppb.Timestamp {
+	if x != nil {
+		return x.CreatedBefore
+	}
+	return nil
+}
+
+type ListScreeningAlertsResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The page, oldest first.
+	Data []*ScreeningAlert `protobuf:"bytes,1,rep,name=data,proto3" json:"data,omitempty"`
+	// Whether there are more after this page.
+	HasMore bool `protobuf:"varint,2,opt,name=has_more,json=hasMore,proto3" json:"has_more,omitempty"`
+	// What to send as `cursor` for the next page; absent on the last one.
+	NextCursor    *string `protobuf:"bytes,3,opt,name=next_cursor,json=nextCursor,proto3,oneof" json:"next_cursor,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListScreeningAlertsResponse) Reset() {
+	*x = ListScreeningAlertsResponse{}
+	mi := &file_anton_ops_v1_screening_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListScreeningAlertsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListScreeningAlertsResponse) ProtoMessage() {}
+
+func (x *ListScreeningAlertsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_anton_ops_v1_screening_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListScreeningAlertsResponse.ProtoReflect.Descriptor instead.
+func (*ListScreeningAlertsResponse) Descriptor() ([]byte, []int) {
+	return file_anton_ops_v1_screening_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *ListScreeningAlertsResponse) GetData() []*ScreeningAlert {
+	if x != nil {
+		return x.Data
+	}
+	return nil
+}
+
+func (x *ListScreeningAlertsResponse) GetHasMore() bool {
+	if x != nil {
+		return x.HasMore
+	}
+	return false
+}
+
+func (x *ListScreeningAlertsResponse) GetNextCursor() string {
+	if x != nil && x.NextCursor != nil {
+		return *x.NextCursor
+	}
+	return ""
+}
+
+type GetScreeningAlertRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The alert's id.
+	Id            string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetScreeningAlertRequest) Reset() {
+	*x = GetScreeningAlertRequest{}
+	mi := &file_anton_ops_v1_screening_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetScreeningAlertRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetScreeningAlertRequest) ProtoMessage() {}
+
+func (x *GetScreeningAlertRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_anton_ops_v1_screening_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetScreeningAlertRequest.ProtoReflect.Descriptor instead.
+func (*GetScreeningAlertRequest) Descriptor() ([]byte, []int) {
+	return file_anton_ops_v1_screening_proto_rawDescGZIP(), []int{17}
+}
+
+func (x *GetScreeningAlertRequest) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+type GetScreeningAlertResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The alert.
+	Data          *ScreeningAlert `protobuf:"bytes,1,opt,name=data,proto3" json:"data,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetScreeningAlertResponse) Reset() {
+	*x = GetScreeningAlertResponse{}
+	mi := &file_anton_ops_v1_screening_proto_msgTypes[18]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetScreeningAlertResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetScreeningAlertResponse) ProtoMessage() {}
+
+func (x *GetScreeningAlertResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_anton_ops_v1_screening_proto_msgTypes[18]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetScreeningAlertResponse.ProtoReflect.Descriptor instead.
+func (*GetScreeningAlertResponse) Descriptor() ([]byte, []int) {
+	return file_anton_ops_v1_screening_proto_rawDescGZIP(), []int{18}
+}
+
+func (x *GetScreeningAlertResponse) GetData() *ScreeningAlert {
+	if x != nil {
+		return x.Data
+	}
+	return nil
+}
+
+type ResolveScreeningAlertRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The alert's id.
+	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// How you decide.
+	Decision ScreeningDecision_Value `protobuf:"varint,2,opt,name=decision,proto3,enum=anton.ops.v1.ScreeningDecision_Value" json:"decision,omitempty"`
+	// Why, for whoever asks in years: what you compared and what you saw.
+	Reason        string `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ResolveScreeningAlertRequest) Reset() {
+	*x = ResolveScreeningAlertRequest{}
+	mi := &file_anton_ops_v1_screening_proto_msgTypes[19]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ResolveScreeningAlertRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ResolveScreeningAlertRequest) ProtoMessage() {}
+
+func (x *ResolveScreeningAlertRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_anton_ops_v1_screening_proto_msgTypes[19]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ResolveScreeningAlertRequest.ProtoReflect.Descriptor instead.
+func (*ResolveScreeningAlertRequest) Descriptor() ([]byte, []int) {
+	return file_anton_ops_v1_screening_proto_rawDescGZIP(), []int{19}
+}
+
+func (x *ResolveScreeningAlertRequest) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *ResolveScreeningAlertRequest) GetDecision() ScreeningDecision_Value {
+	if x != nil {
+		return x.Decision
+	}
+	return ScreeningDecision_unspecified
+}
+
+func (x *ResolveScreeningAlertRequest) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+type ResolveScreeningAlertResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The resolved alert.
+	Data          *ScreeningAlert `protobuf:"bytes,1,opt,name=data,proto3" json:"data,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ResolveScreeningAlertResponse) Reset() {
+	*x = ResolveScreeningAlertResponse{}
+	mi := &file_anton_ops_v1_screening_proto_msgTypes[20]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ResolveScreeningAlertResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ResolveScreeningAlertResponse) ProtoMessage() {}
+
+func (x *ResolveScreeningAlertResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_anton_ops_v1_screening_proto_msgTypes[20]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ResolveScreeningAlertResponse.ProtoReflect.Descriptor instead.
+func (*ResolveScreeningAlertResponse) Descriptor() ([]byte, []int) {
+	return file_anton_ops_v1_screening_proto_rawDescGZIP(), []int{20}
+}
+
+func (x *ResolveScreeningAlertResponse) GetData() *ScreeningAlert {
+	if x != nil {
+		return x.Data
+	}
+	return nil
+}
+
+type ListScreeningPairsRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// How many a page has: 1 to 100, 20 when absent.
+	Limit *int32 `protobuf:"varint,1,opt,name=limit,proto3,oneof" json:"limit,omitempty"`
+	// The `next_cursor` of the page before. Absent for the first page.
+	Cursor string `protobuf:"bytes,2,opt,name=cursor,proto3" json:"cursor,omitempty"`
+	// Only those of this merchant.
+	MerchantId string `protobuf:"bytes,3,opt,name=merchant_id,json=merchantId,proto3" json:"merchant_id,omitempty"`
+	// Only those of this beneficiary or merchant.
+	SubjectId string `protobuf:"bytes,4,opt,name=subject_id,json=subjectId,proto3" json:"subject_id,omitempty"`
+	// Only those with this decision.
+	Decision ScreeningDecision_Value `protobuf:"varint,5,opt,name=decision,proto3,enum=anton.ops.v1.ScreeningDecision_Value" json:"decision,omitempty"`
+	// Show the revoked ones, too.
+	IncludeRevoked bool `protobuf:"varint,6,opt,name=include_revoked,json=includeRevoked,proto3" json:"include_revoked,omitempty"`
+	// Only those reviewed after this moment.
+	CreatedAfter *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=created_after,json=createdAfter,proto3" json:"created_after,omitempty"`
+	// Only those reviewed before this moment.
+	CreatedBefore *timestamppb.Timestamp `protobuf:"bytes,8,opt,name=created_before,json=createdBefore,proto3" json:"created_before,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListScreeningPairsRequest) Reset() {
+	*x = ListScreeningPairsRequest{}
+	mi := &file_anton_ops_v1_screening_proto_msgTypes[21]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListScreeningPairsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListScreeningPairsRequest) ProtoMessage() {}
+
+func (x *ListScreeningPairsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_anton_ops_v1_screening_proto_msgTypes[21]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListScreeningPairsRequest.ProtoReflect.Descriptor instead.
+func (*ListScreeningPairsRequest) Descriptor() ([]byte, []int) {
+	return file_anton_ops_v1_screening_proto_rawDescGZIP(), []int{21}
+}
+
+func (x *ListScreeningPairsRequest) GetLimit() int32 {
+	if x != nil && x.Limit != nil {
+		return *x.Limit
+	}
+	return 0
+}
+
+func (x *ListScreeningPairsRequest) GetCursor() string {
+	if x != nil {
+		return x.Cursor
+	}
+	return ""
+}
+
+func (x *ListScreeningPairsRequest) GetMerchantId() string {
+	if x != nil {
+		return x.MerchantId
+	}
+	return ""
+}
+
+func (x *ListScreeningPairsRequest) GetSubjectId() string {
+	if x != nil {
+		return x.SubjectId
+	}
+	return ""
+}
+
+func (x *ListScreeningPairsRequest) GetDecision() ScreeningDecision_Value {
+	if x != nil {
+		return x.Decision
+	}
+	return ScreeningDecision_unspecified
+}
+
+func (x *ListScreeningPairsRequest) GetIncludeRevoked() bool {
+	if x != nil {
+		return x.IncludeRevoked
+	}
+	return false
+}
+
+func (x *ListScreeningPairsRequest) GetCreatedAfter() *timestamppb.Timestamp {
+	if x != nil {
+		return x.CreatedAfter
+	}
+	return nil
+}
+
+func (x *ListScreeningPairsRequest) GetCreatedBefore() *timestamppb.Timestamp {
+	if x != nil {
+		return x.CreatedBefore
+	}
+	return nil
+}
+
+type ListScreeningPairsResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The page, newest first.
+	Data []*ScreeningPair `protobuf:"bytes,1,rep,name=data,proto3" json:"data,omitempty"`
+	// Whether there are more after this page.
+	HasMore bool `protobuf:"varint,2,opt,name=has_more,json=hasMore,proto3" json:"has_more,omitempty"`
+	// What to send as `cursor` for the next page; absent on the last one.
+	NextCursor    *string `protobuf:"bytes,3,opt,name=next_cursor,json=nextCursor,proto3,oneof" json:"next_cursor,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListScreeningPairsResponse) Reset() {
+	*x = ListScreeningPairsResponse{}
+	mi := &file_anton_ops_v1_screening_proto_msgTypes[22]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListScreeningPairsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListScreeningPairsResponse) ProtoMessage() {}
+
+func (x *ListScreeningPairsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_anton_ops_v1_screening_proto_msgTypes[22]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListScreeningPairsResponse.ProtoReflect.Descriptor instead.
+func (*ListScreeningPairsResponse) Descriptor() ([]byte, []int) {
+	return file_anton_ops_v1_screening_proto_rawDescGZIP(), []int{22}
+}
+
+func (x *ListScreeningPairsResponse) GetData() []*ScreeningPair {
+	if x != nil {
+		return x.Data
+	}
+	return nil
+}
+
+func (x *ListScreeningPairsResponse) GetHasMore() bool {
+	if x != nil {
+		return x.HasMore
+	}
+	return false
+}
+
+func (x *ListScreeningPairsResponse) GetNextCursor() string {
+	if x != nil && x.NextCursor != nil {
+		return *x.NextCursor
+	}
+	return ""
+}
+
+type RevokeScreeningPairRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The pair's id.
+	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// Why it does not hold any more.
+	Reason        string `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RevokeScreeningPairRequest) Reset() {
+	*x = RevokeScreeningPairRequest{}
+	mi := &file_anton_ops_v1_screening_proto_msgTypes[23]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RevokeScreeningPairRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RevokeScreeningPairRequest) ProtoMessage() {}
+
+func (x *RevokeScreeningPairRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_anton_ops_v1_screening_proto_msgTypes[23]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RevokeScreeningPairRequest.ProtoReflect.Descriptor instead.
+func (*RevokeScreeningPairRequest) Descriptor() ([]byte, []int) {
+	return file_anton_ops_v1_screening_proto_rawDescGZIP(), []int{23}
+}
+
+func (x *RevokeScreeningPairRequest) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *RevokeScreeningPairRequest) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+type RevokeScreeningPairResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The revoked pair.
+	Data          *ScreeningPair `protobuf:"bytes,1,opt,name=data,proto3" json:"data,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RevokeScreeningPairResponse) Reset() {
+	*x = RevokeScreeningPairResponse{}
+	mi := &file_anton_ops_v1_screening_proto_msgTypes[24]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RevokeScreeningPairResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RevokeScreeningPairResponse) ProtoMessage() {}
+
+func (x *RevokeScreeningPairResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_anton_ops_v1_screening_proto_msgTypes[24]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RevokeScreeningPairResponse.ProtoReflect.Descriptor instead.
+func (*RevokeScreeningPairResponse) Descriptor() ([]byte, []int) {
+	return file_anton_ops_v1_screening_proto_rawDescGZIP(), []int{24}
+}
+
+func (x *RevokeScreeningPairResponse) GetData() *ScreeningPair {
+	if x != nil {
+		return x.Data
+	}
+	return nil
+}
+
 var File_anton_ops_v1_screening_proto protoreflect.FileDescriptor
 
 const file_anton_ops_v1_screening_proto_rawDesc = "" +
@@ -737,14 +2196,175 @@ const file_anton_ops_v1_screening_proto_rawDesc = "" +
 	"\x17GetSanctionsListRequest\x12\x19\n" +
 	"\x02id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\x02id\"K\n" +
 	"\x18GetSanctionsListResponse\x12/\n" +
-	"\x04data\x18\x01 \x01(\v2\x1b.anton.ops.v1.SanctionsListR\x04data2\xfb\r\n" +
+	"\x04data\x18\x01 \x01(\v2\x1b.anton.ops.v1.SanctionsListR\x04data\"S\n" +
+	"\fScreenedRole\"C\n" +
+	"\x05Value\x12\x0f\n" +
+	"\vunspecified\x10\x00\x12\x0f\n" +
+	"\vbeneficiary\x10\x01\x12\f\n" +
+	"\bmerchant\x10\x02\x12\n" +
+	"\n" +
+	"\x06sender\x10\x03\"G\n" +
+	"\x10ScreeningFinding\"3\n" +
+	"\x05Value\x12\x0f\n" +
+	"\vunspecified\x10\x00\x12\f\n" +
+	"\bpossible\x10\x01\x12\v\n" +
+	"\acertain\x10\x02\"^\n" +
+	"\x14ScreeningAlertStatus\"F\n" +
+	"\x05Value\x12\x0f\n" +
+	"\vunspecified\x10\x00\x12\b\n" +
+	"\x04open\x10\x01\x12\x12\n" +
+	"\x0efalse_positive\x10\x02\x12\x0e\n" +
+	"\n" +
+	"true_match\x10\x03\"Q\n" +
+	"\x11ScreeningDecision\"<\n" +
+	"\x05Value\x12\x0f\n" +
+	"\vunspecified\x10\x00\x12\x12\n" +
+	"\x0efalse_positive\x10\x01\x12\x0e\n" +
+	"\n" +
+	"true_match\x10\x02\"\xf5\b\n" +
+	"\x0eScreeningAlert\x12\x17\n" +
+	"\x02id\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x18@R\x02id\x12(\n" +
+	"\vmerchant_id\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x18@R\n" +
+	"merchantId\x12$\n" +
+	"\tpayout_id\x18\x03 \x01(\tB\a\xbaH\x04r\x02\x18@R\bpayoutId\x12&\n" +
+	"\n" +
+	"verdict_id\x18\x04 \x01(\tB\a\xbaH\x04r\x02\x18@R\tverdictId\x12.\n" +
+	"\x0ebeneficiary_id\x18\x05 \x01(\tB\a\xbaH\x04r\x02\x18@R\rbeneficiaryId\x124\n" +
+	"\x04role\x18\x06 \x01(\x0e2 .anton.ops.v1.ScreenedRole.ValueR\x04role\x12&\n" +
+	"\n" +
+	"subject_id\x18\a \x01(\tB\a\xbaH\x04r\x02\x18@R\tsubjectId\x12+\n" +
+	"\n" +
+	"party_name\x18\b \x01(\tB\f\xbaH\x05r\x03\x18\x90\x03\xf0\xbb\x18\x01R\tpartyName\x12>\n" +
+	"\afinding\x18\t \x01(\x0e2$.anton.ops.v1.ScreeningFinding.ValueR\afinding\x12%\n" +
+	"\tauthority\x18\n" +
+	" \x01(\tB\a\xbaH\x04r\x02\x18\x14R\tauthority\x12*\n" +
+	"\flist_version\x18\v \x01(\tB\a\xbaH\x04r\x02\x18@R\vlistVersion\x12#\n" +
+	"\bentry_id\x18\f \x01(\tB\b\xbaH\x05r\x03\x18\xc8\x01R\aentryId\x12&\n" +
+	"\n" +
+	"entry_hash\x18\r \x01(\tB\a\xbaH\x04r\x02\x18@R\tentryHash\x12'\n" +
+	"\n" +
+	"entry_name\x18\x0e \x01(\tB\b\xbaH\x05r\x03\x18\xe8\aR\tentryName\x12\x14\n" +
+	"\x05score\x18\x0f \x01(\x05R\x05score\x12\"\n" +
+	"\x05words\x18\x10 \x03(\tB\f\xbaH\x05\x92\x01\x02\x10d\xf0\xbb\x18\x01R\x05words\x12\"\n" +
+	"\x05parts\x18\x11 \x03(\tB\f\xbaH\x05\x92\x01\x02\x10d\xf0\xbb\x18\x01R\x05parts\x12\x1d\n" +
+	"\x05model\x18\x12 \x01(\tB\a\xbaH\x04r\x02\x18\x14R\x05model\x12\x1e\n" +
+	"\x05lists\x18\x13 \x03(\tB\b\xbaH\x05\x92\x01\x02\x10\x14R\x05lists\x12@\n" +
+	"\x06status\x18\x14 \x01(\x0e2(.anton.ops.v1.ScreeningAlertStatus.ValueR\x06status\x129\n" +
+	"\n" +
+	"created_at\x18\x15 \x01(\v2\x1a.google.protobuf.TimestampR\tcreatedAt\x12%\n" +
+	"\apair_id\x18\x16 \x01(\tB\a\xbaH\x04r\x02\x18@H\x00R\x06pairId\x88\x01\x01\x12-\n" +
+	"\vresolved_by\x18\x17 \x01(\tB\a\xbaH\x04r\x02\x18@H\x01R\n" +
+	"resolvedBy\x88\x01\x01\x12@\n" +
+	"\vresolved_at\x18\x18 \x01(\v2\x1a.google.protobuf.TimestampH\x02R\n" +
+	"resolvedAt\x88\x01\x01\x12%\n" +
+	"\x06reason\x18\x19 \x01(\tB\b\xbaH\x05r\x03\x18\xf4\x03H\x03R\x06reason\x88\x01\x01B\n" +
+	"\n" +
+	"\b_pair_idB\x0e\n" +
+	"\f_resolved_byB\x0e\n" +
+	"\f_resolved_atB\t\n" +
+	"\a_reason\"\xb9\x06\n" +
+	"\rScreeningPair\x12\x17\n" +
+	"\x02id\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x18@R\x02id\x12(\n" +
+	"\vmerchant_id\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x18@R\n" +
+	"merchantId\x12\"\n" +
+	"\balert_id\x18\x03 \x01(\tB\a\xbaH\x04r\x02\x18@R\aalertId\x124\n" +
+	"\x04role\x18\x04 \x01(\x0e2 .anton.ops.v1.ScreenedRole.ValueR\x04role\x12&\n" +
+	"\n" +
+	"subject_id\x18\x05 \x01(\tB\a\xbaH\x04r\x02\x18@R\tsubjectId\x12+\n" +
+	"\n" +
+	"party_name\x18\x06 \x01(\tB\f\xbaH\x05r\x03\x18\x90\x03\xf0\xbb\x18\x01R\tpartyName\x12%\n" +
+	"\tauthority\x18\a \x01(\tB\a\xbaH\x04r\x02\x18\x14R\tauthority\x12#\n" +
+	"\bentry_id\x18\b \x01(\tB\b\xbaH\x05r\x03\x18\xc8\x01R\aentryId\x12&\n" +
+	"\n" +
+	"entry_hash\x18\t \x01(\tB\a\xbaH\x04r\x02\x18@R\tentryHash\x12'\n" +
+	"\n" +
+	"entry_name\x18\n" +
+	" \x01(\tB\b\xbaH\x05r\x03\x18\xe8\aR\tentryName\x12A\n" +
+	"\bdecision\x18\v \x01(\x0e2%.anton.ops.v1.ScreeningDecision.ValueR\bdecision\x12 \n" +
+	"\x06reason\x18\f \x01(\tB\b\xbaH\x05r\x03\x18\xf4\x03R\x06reason\x129\n" +
+	"\n" +
+	"created_at\x18\r \x01(\v2\x1a.google.protobuf.TimestampR\tcreatedAt\x12(\n" +
+	"\vreviewed_by\x18\x0e \x01(\tB\a\xbaH\x04r\x02\x18@R\n" +
+	"reviewedBy\x12+\n" +
+	"\n" +
+	"revoked_by\x18\x0f \x01(\tB\a\xbaH\x04r\x02\x18@H\x00R\trevokedBy\x88\x01\x01\x12>\n" +
+	"\n" +
+	"revoked_at\x18\x10 \x01(\v2\x1a.google.protobuf.TimestampH\x01R\trevokedAt\x88\x01\x01\x122\n" +
+	"\rrevoke_reason\x18\x11 \x01(\tB\b\xbaH\x05r\x03\x18\xf4\x03H\x02R\frevokeReason\x88\x01\x01B\r\n" +
+	"\v_revoked_byB\r\n" +
+	"\v_revoked_atB\x10\n" +
+	"\x0e_revoke_reason\"\xbe\x03\n" +
+	"\x1aListScreeningAlertsRequest\x12$\n" +
+	"\x05limit\x18\x01 \x01(\x05B\t\xbaH\x06\x1a\x04\x18d(\x01H\x00R\x05limit\x88\x01\x01\x12 \n" +
+	"\x06cursor\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x04R\x06cursor\x12(\n" +
+	"\vmerchant_id\x18\x03 \x01(\tB\a\xbaH\x04r\x02\x18@R\n" +
+	"merchantId\x12.\n" +
+	"\x0ebeneficiary_id\x18\x04 \x01(\tB\a\xbaH\x04r\x02\x18@R\rbeneficiaryId\x12$\n" +
+	"\tpayout_id\x18\x05 \x01(\tB\a\xbaH\x04r\x02\x18@R\bpayoutId\x12J\n" +
+	"\x06status\x18\x06 \x01(\x0e2(.anton.ops.v1.ScreeningAlertStatus.ValueB\b\xbaH\x05\x82\x01\x02\x10\x01R\x06status\x12?\n" +
+	"\rcreated_after\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\fcreatedAfter\x12A\n" +
+	"\x0ecreated_before\x18\b \x01(\v2\x1a.google.protobuf.TimestampR\rcreatedBeforeB\b\n" +
+	"\x06_limit\"\xb4\x01\n" +
+	"\x1bListScreeningAlertsResponse\x12:\n" +
+	"\x04data\x18\x01 \x03(\v2\x1c.anton.ops.v1.ScreeningAlertB\b\xbaH\x05\x92\x01\x02\x10dR\x04data\x12\x19\n" +
+	"\bhas_more\x18\x02 \x01(\bR\ahasMore\x12.\n" +
+	"\vnext_cursor\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x04H\x00R\n" +
+	"nextCursor\x88\x01\x01B\x0e\n" +
+	"\f_next_cursor\"5\n" +
+	"\x18GetScreeningAlertRequest\x12\x19\n" +
+	"\x02id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\x02id\"M\n" +
+	"\x19GetScreeningAlertResponse\x120\n" +
+	"\x04data\x18\x01 \x01(\v2\x1c.anton.ops.v1.ScreeningAlertR\x04data\"\xac\x01\n" +
+	"\x1cResolveScreeningAlertRequest\x12\x19\n" +
+	"\x02id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\x02id\x12M\n" +
+	"\bdecision\x18\x02 \x01(\x0e2%.anton.ops.v1.ScreeningDecision.ValueB\n" +
+	"\xbaH\a\x82\x01\x04\x10\x01 \x00R\bdecision\x12\"\n" +
+	"\x06reason\x18\x03 \x01(\tB\n" +
+	"\xbaH\ar\x05\x10\x01\x18\xf4\x03R\x06reason\"Q\n" +
+	"\x1dResolveScreeningAlertResponse\x120\n" +
+	"\x04data\x18\x01 \x01(\v2\x1c.anton.ops.v1.ScreeningAlertR\x04data\"\xb9\x03\n" +
+	"\x19ListScreeningPairsRequest\x12$\n" +
+	"\x05limit\x18\x01 \x01(\x05B\t\xbaH\x06\x1a\x04\x18d(\x01H\x00R\x05limit\x88\x01\x01\x12 \n" +
+	"\x06cursor\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x04R\x06cursor\x12(\n" +
+	"\vmerchant_id\x18\x03 \x01(\tB\a\xbaH\x04r\x02\x18@R\n" +
+	"merchantId\x12&\n" +
+	"\n" +
+	"subject_id\x18\x04 \x01(\tB\a\xbaH\x04r\x02\x18@R\tsubjectId\x12K\n" +
+	"\bdecision\x18\x05 \x01(\x0e2%.anton.ops.v1.ScreeningDecision.ValueB\b\xbaH\x05\x82\x01\x02\x10\x01R\bdecision\x12'\n" +
+	"\x0finclude_revoked\x18\x06 \x01(\bR\x0eincludeRevoked\x12?\n" +
+	"\rcreated_after\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\fcreatedAfter\x12A\n" +
+	"\x0ecreated_before\x18\b \x01(\v2\x1a.google.protobuf.TimestampR\rcreatedBeforeB\b\n" +
+	"\x06_limit\"\xb2\x01\n" +
+	"\x1aListScreeningPairsResponse\x129\n" +
+	"\x04data\x18\x01 \x03(\v2\x1b.anton.ops.v1.ScreeningPairB\b\xbaH\x05\x92\x01\x02\x10dR\x04data\x12\x19\n" +
+	"\bhas_more\x18\x02 \x01(\bR\ahasMore\x12.\n" +
+	"\vnext_cursor\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x04H\x00R\n" +
+	"nextCursor\x88\x01\x01B\x0e\n" +
+	"\f_next_cursor\"[\n" +
+	"\x1aRevokeScreeningPairRequest\x12\x19\n" +
+	"\x02id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\x02id\x12\"\n" +
+	"\x06reason\x18\x02 \x01(\tB\n" +
+	"\xbaH\ar\x05\x10\x01\x18\xf4\x03R\x06reason\"N\n" +
+	"\x1bRevokeScreeningPairResponse\x12/\n" +
+	"\x04data\x18\x01 \x01(\v2\x1b.anton.ops.v1.ScreeningPairR\x04data2\xfb\r\n" +
 	"\x10ScreeningService\x12\x9a\x03\n" +
 	"\x12GetSanctionsStatus\x12'.anton.ops.v1.GetSanctionsStatusRequest\x1a(.anton.ops.v1.GetSanctionsStatusResponse\"\xb0\x02\xa2\xbb\x18\x02\x10\x01\xaa\xbb\x18\x82\x02\n" +
 	"\x02{}\x12\xfb\x01{\"data\":{\"screens\":true,\"lists\":[{\"authority\":\"un\",\"freshness\":\"current\",\"version\":\"un-2026-02-13-0f3a9c41.1\",\"entries\":1003,\"refreshed_at\":\"2026-02-14T06:12:09Z\",\"last_outcome\":\"unchanged\",\"last_attempt_at\":\"2026-02-14T06:12:09Z\",\"last_detail\":\"\"}]}}\x82\xd3\xe4\x93\x02\x1a\x12\x18/ops/v1/screening/status\x90\x02\x01\x12\xab\x05\n" +
 	"\x12ListSanctionsLists\x12'.anton.ops.v1.ListSanctionsListsRequest\x1a(.anton.ops.v1.ListSanctionsListsResponse\"\xc1\x04\xa2\xbb\x18\x02\x10\x01\xaa\xbb\x18\x94\x04\n" +
 	"\x1d{\"authority\":\"un\",\"limit\":20}\x12\xf2\x03{\"data\":[{\"id\":\"un-2026-02-13-0f3a9c41.1\",\"authority\":\"un\",\"published_on\":\"2026-02-13\",\"file_hash\":\"0f3a9c4184d92e0c0a8f3b0f4d0e4f5a6b7c8d9e0f1a2b3c4d5e6f708192a3b4\",\"parser\":\"1\",\"entries\":1003,\"names\":3905,\"source\":\"https://scsanctions.un.org/resources/xml/en/consolidated.xml\",\"loaded_at\":\"2026-02-13T18:04:11Z\",\"loaded_by\":\"list_refresh\",\"activated_at\":\"2026-02-13T18:04:11Z\",\"activated_by\":\"list_refresh\",\"reason\":\"the newest version\",\"shrink_accepted_by\":\"\",\"in_force\":true}],\"has_more\":false}\x82\xd3\xe4\x93\x02\x19\x12\x17/ops/v1/screening/lists\x90\x02\x01\x12\x9b\x05\n" +
 	"\x10GetSanctionsList\x12%.anton.ops.v1.GetSanctionsListRequest\x1a&.anton.ops.v1.GetSanctionsListResponse\"\xb7\x04\xa2\xbb\x18\x02\x10\x01\xaa\xbb\x18\x85\x04\n" +
-	"!{\"id\":\"un-2026-02-13-0f3a9c41.1\"}\x12\xdf\x03{\"data\":{\"id\":\"un-2026-02-13-0f3a9c41.1\",\"authority\":\"un\",\"published_on\":\"2026-02-13\",\"file_hash\":\"0f3a9c4184d92e0c0a8f3b0f4d0e4f5a6b7c8d9e0f1a2b3c4d5e6f708192a3b4\",\"parser\":\"1\",\"entries\":1003,\"names\":3905,\"source\":\"https://scsanctions.un.org/resources/xml/en/consolidated.xml\",\"loaded_at\":\"2026-02-13T18:04:11Z\",\"loaded_by\":\"list_refresh\",\"activated_at\":\"2026-02-13T18:04:11Z\",\"activated_by\":\"list_refresh\",\"reason\":\"the newest version\",\"shrink_accepted_by\":\"\",\"in_force\":true}}\x82\xd3\xe4\x93\x02\x1e\x12\x1c/ops/v1/screening/lists/{id}\x90\x02\x01B7Z5github.com/antonpayments/anton/gen/anton/ops/v1;opsv1b\x06proto3"
+	"!{\"id\":\"un-2026-02-13-0f3a9c41.1\"}\x12\xdf\x03{\"data\":{\"id\":\"un-2026-02-13-0f3a9c41.1\",\"authority\":\"un\",\"published_on\":\"2026-02-13\",\"file_hash\":\"0f3a9c4184d92e0c0a8f3b0f4d0e4f5a6b7c8d9e0f1a2b3c4d5e6f708192a3b4\",\"parser\":\"1\",\"entries\":1003,\"names\":3905,\"source\":\"https://scsanctions.un.org/resources/xml/en/consolidated.xml\",\"loaded_at\":\"2026-02-13T18:04:11Z\",\"loaded_by\":\"list_refresh\",\"activated_at\":\"2026-02-13T18:04:11Z\",\"activated_by\":\"list_refresh\",\"reason\":\"the newest version\",\"shrink_accepted_by\":\"\",\"in_force\":true}}\x82\xd3\xe4\x93\x02\x1e\x12\x1c/ops/v1/screening/lists/{id}\x90\x02\x012\xc6&\n" +
+	"\x16ScreeningAlertsService\x12\xeb\a\n" +
+	"\x13ListScreeningAlerts\x12(.anton.ops.v1.ListScreeningAlertsRequest\x1a).anton.ops.v1.ListScreeningAlertsResponse\"\xfe\x06\xa2\xbb\x18\x02\x10\x02\xaa\xbb\x18\xd0\x06\n" +
+	"\x1c{\"status\":\"open\",\"limit\":20}\x12\xaf\x06{\"data\":[{\"id\":\"alr_cng3q8s6ek9kc5qg1h8g\",\"merchant_id\":\"mer_cng3q8s6ek9kc5qg1h1g\",\"payout_id\":\"pay_cng3q8s6ek9kc5qg1h2g\",\"verdict_id\":\"ver_cng3q8s6ek9kc5qg1h20\",\"beneficiary_id\":\"ben_cng3q8s6ek9kc5qg1h1g\",\"role\":\"beneficiary\",\"subject_id\":\"ben_cng3q8s6ek9kc5qg1h1g\",\"party_name\":\"Zoltrazar Quimbwel\",\"finding\":\"possible\",\"authority\":\"un\",\"list_version\":\"un-2026-02-13-0f3a9c41.1\",\"entry_id\":\"NWi.0042\",\"entry_hash\":\"5d1f3a9c4184d92e0c0a8f3b0f4d0e4f5a6b7c8d9e0f1a2b3c4d5e6f70819200\",\"entry_name\":\"Zoltrazar Quimbwell\",\"score\":932,\"words\":[\"zoltrazar ~ zoltrazar: the same\",\"quimbwel ~ quimbwell: alike but for typing or spelling\"],\"parts\":[\"+4.10 name: how telling the matched words are\"],\"model\":\"names-1\",\"lists\":[\"un-2026-02-13-0f3a9c41.1\"],\"status\":\"open\",\"created_at\":\"2026-02-14T10:00:02Z\"}],\"has_more\":false}\x82\xd3\xe4\x93\x02\x1a\x12\x18/ops/v1/screening/alerts\x90\x02\x01\x12\xdc\a\n" +
+	"\x11GetScreeningAlert\x12&.anton.ops.v1.GetScreeningAlertRequest\x1a'.anton.ops.v1.GetScreeningAlertResponse\"\xf5\x06\xa2\xbb\x18\x02\x10\x02\xaa\xbb\x18\xc2\x06\n" +
+	"!{\"id\":\"alr_cng3q8s6ek9kc5qg1h8g\"}\x12\x9c\x06{\"data\":{\"id\":\"alr_cng3q8s6ek9kc5qg1h8g\",\"merchant_id\":\"mer_cng3q8s6ek9kc5qg1h1g\",\"payout_id\":\"pay_cng3q8s6ek9kc5qg1h2g\",\"verdict_id\":\"ver_cng3q8s6ek9kc5qg1h20\",\"beneficiary_id\":\"ben_cng3q8s6ek9kc5qg1h1g\",\"role\":\"beneficiary\",\"subject_id\":\"ben_cng3q8s6ek9kc5qg1h1g\",\"party_name\":\"Zoltrazar Quimbwel\",\"finding\":\"possible\",\"authority\":\"un\",\"list_version\":\"un-2026-02-13-0f3a9c41.1\",\"entry_id\":\"NWi.0042\",\"entry_hash\":\"5d1f3a9c4184d92e0c0a8f3b0f4d0e4f5a6b7c8d9e0f1a2b3c4d5e6f70819200\",\"entry_name\":\"Zoltrazar Quimbwell\",\"score\":932,\"words\":[\"zoltrazar ~ zoltrazar: the same\",\"quimbwel ~ quimbwell: alike but for typing or spelling\"],\"parts\":[\"+4.10 name: how telling the matched words are\"],\"model\":\"names-1\",\"lists\":[\"un-2026-02-13-0f3a9c41.1\"],\"status\":\"open\",\"created_at\":\"2026-02-14T10:00:02Z\"}}\x82\xd3\xe4\x93\x02\x1f\x12\x1d/ops/v1/screening/alerts/{id}\x90\x02\x01\x12\xf8\t\n" +
+	"\x15ResolveScreeningAlert\x12*.anton.ops.v1.ResolveScreeningAlertRequest\x1a+.anton.ops.v1.ResolveScreeningAlertResponse\"\x85\t\xa2\xbb\x18\x1b\x10\x03\x1a\x17screening_alert.resolve\xaa\xbb\x18\xb1\b\n" +
+	"h{\"id\":\"alr_cng3q8s6ek9kc5qg1h8g\",\"decision\":\"false_positive\",\"reason\":\"Another birthday; passport seen\"}\x12\xc4\a{\"data\":{\"id\":\"alr_cng3q8s6ek9kc5qg1h8g\",\"merchant_id\":\"mer_cng3q8s6ek9kc5qg1h1g\",\"payout_id\":\"pay_cng3q8s6ek9kc5qg1h2g\",\"verdict_id\":\"ver_cng3q8s6ek9kc5qg1h20\",\"beneficiary_id\":\"ben_cng3q8s6ek9kc5qg1h1g\",\"role\":\"beneficiary\",\"subject_id\":\"ben_cng3q8s6ek9kc5qg1h1g\",\"party_name\":\"Zoltrazar Quimbwel\",\"finding\":\"possible\",\"authority\":\"un\",\"list_version\":\"un-2026-02-13-0f3a9c41.1\",\"entry_id\":\"NWi.0042\",\"entry_hash\":\"5d1f3a9c4184d92e0c0a8f3b0f4d0e4f5a6b7c8d9e0f1a2b3c4d5e6f70819200\",\"entry_name\":\"Zoltrazar Quimbwell\",\"score\":932,\"words\":[\"zoltrazar ~ zoltrazar: the same\",\"quimbwel ~ quimbwell: alike but for typing or spelling\"],\"parts\":[\"+4.10 name: how telling the matched words are\"],\"model\":\"names-1\",\"lists\":[\"un-2026-02-13-0f3a9c41.1\"],\"status\":\"false_positive\",\"created_at\":\"2026-02-14T10:00:02Z\",\"pair_id\":\"prr_cng3q8s6ek9kc5qg1h90\",\"resolved_by\":\"key_cng3q8s6ek9kc5qg1h30\",\"resolved_at\":\"2026-02-14T10:20:00Z\",\"reason\":\"Another birthday; passport seen\"}}\x82\xd3\xe4\x93\x02*:\x01*\"%/ops/v1/screening/alerts/{id}/resolve\x12\xde\x05\n" +
+	"\x12ListScreeningPairs\x12'.anton.ops.v1.ListScreeningPairsRequest\x1a(.anton.ops.v1.ListScreeningPairsResponse\"\xf4\x04\xa2\xbb\x18\x02\x10\x02\xaa\xbb\x18\xc7\x04\n" +
+	"){\"subject_id\":\"ben_cng3q8s6ek9kc5qg1h1g\"}\x12\x99\x04{\"data\":[{\"id\":\"prr_cng3q8s6ek9kc5qg1h90\",\"merchant_id\":\"mer_cng3q8s6ek9kc5qg1h1g\",\"alert_id\":\"alr_cng3q8s6ek9kc5qg1h8g\",\"role\":\"beneficiary\",\"subject_id\":\"ben_cng3q8s6ek9kc5qg1h1g\",\"party_name\":\"Zoltrazar Quimbwel\",\"authority\":\"un\",\"entry_id\":\"NWi.0042\",\"entry_hash\":\"5d1f3a9c4184d92e0c0a8f3b0f4d0e4f5a6b7c8d9e0f1a2b3c4d5e6f70819200\",\"entry_name\":\"Zoltrazar Quimbwell\",\"decision\":\"false_positive\",\"reason\":\"Another birthday; passport seen\",\"created_at\":\"2026-02-14T10:20:00Z\",\"reviewed_by\":\"key_cng3q8s6ek9kc5qg1h30\"}],\"has_more\":false}\x82\xd3\xe4\x93\x02\x19\x12\x17/ops/v1/screening/pairs\x90\x02\x01\x12\x82\a\n" +
+	"\x13RevokeScreeningPair\x12(.anton.ops.v1.RevokeScreeningPairRequest\x1a).anton.ops.v1.RevokeScreeningPairResponse\"\x95\x06\xa2\xbb\x18\x19\x10\x03\x1a\x15screening_pair.revoke\xaa\xbb\x18\xc5\x05\n" +
+	"D{\"id\":\"prr_cng3q8s6ek9kc5qg1h90\",\"reason\":\"The passport was forged\"}\x12\xfc\x04{\"data\":{\"id\":\"prr_cng3q8s6ek9kc5qg1h90\",\"merchant_id\":\"mer_cng3q8s6ek9kc5qg1h1g\",\"alert_id\":\"alr_cng3q8s6ek9kc5qg1h8g\",\"role\":\"beneficiary\",\"subject_id\":\"ben_cng3q8s6ek9kc5qg1h1g\",\"party_name\":\"Zoltrazar Quimbwel\",\"authority\":\"un\",\"entry_id\":\"NWi.0042\",\"entry_hash\":\"5d1f3a9c4184d92e0c0a8f3b0f4d0e4f5a6b7c8d9e0f1a2b3c4d5e6f70819200\",\"entry_name\":\"Zoltrazar Quimbwell\",\"decision\":\"false_positive\",\"reason\":\"Another birthday; passport seen\",\"created_at\":\"2026-02-14T10:20:00Z\",\"reviewed_by\":\"key_cng3q8s6ek9kc5qg1h30\",\"revoked_by\":\"key_cng3q8s6ek9kc5qg1h30\",\"revoked_at\":\"2026-03-01T09:00:00Z\",\"revoke_reason\":\"The passport was forged\"}}\x82\xd3\xe4\x93\x02(:\x01*\"#/ops/v1/screening/pairs/{id}/revokeB7Z5github.com/antonpayments/anton/gen/anton/ops/v1;opsv1b\x06proto3"
 
 var (
 	file_anton_ops_v1_screening_proto_rawDescOnce sync.Once
@@ -758,41 +2378,93 @@ func file_anton_ops_v1_screening_proto_rawDescGZIP() []byte {
 	return file_anton_ops_v1_screening_proto_rawDescData
 }
 
-var file_anton_ops_v1_screening_proto_msgTypes = make([]protoimpl.MessageInfo, 9)
+var file_anton_ops_v1_screening_proto_enumTypes = make([]protoimpl.EnumInfo, 4)
+var file_anton_ops_v1_screening_proto_msgTypes = make([]protoimpl.MessageInfo, 25)
 var file_anton_ops_v1_screening_proto_goTypes = []any{
-	(*SanctionsList)(nil),              // 0: anton.ops.v1.SanctionsList
-	(*SanctionsListStatus)(nil),        // 1: anton.ops.v1.SanctionsListStatus
-	(*SanctionsStatus)(nil),            // 2: anton.ops.v1.SanctionsStatus
-	(*GetSanctionsStatusRequest)(nil),  // 3: anton.ops.v1.GetSanctionsStatusRequest
-	(*GetSanctionsStatusResponse)(nil), // 4: anton.ops.v1.GetSanctionsStatusResponse
-	(*ListSanctionsListsRequest)(nil),  // 5: anton.ops.v1.ListSanctionsListsRequest
-	(*ListSanctionsListsResponse)(nil), // 6: anton.ops.v1.ListSanctionsListsResponse
-	(*GetSanctionsListRequest)(nil),    // 7: anton.ops.v1.GetSanctionsListRequest
-	(*GetSanctionsListResponse)(nil),   // 8: anton.ops.v1.GetSanctionsListResponse
-	(*timestamppb.Timestamp)(nil),      // 9: google.protobuf.Timestamp
+	(ScreenedRole_Value)(0),               // 0: anton.ops.v1.ScreenedRole.Value
+	(ScreeningFinding_Value)(0),           // 1: anton.ops.v1.ScreeningFinding.Value
+	(ScreeningAlertStatus_Value)(0),       // 2: anton.ops.v1.ScreeningAlertStatus.Value
+	(ScreeningDecision_Value)(0),          // 3: anton.ops.v1.ScreeningDecision.Value
+	(*SanctionsList)(nil),                 // 4: anton.ops.v1.SanctionsList
+	(*SanctionsListStatus)(nil),           // 5: anton.ops.v1.SanctionsListStatus
+	(*SanctionsStatus)(nil),               // 6: anton.ops.v1.SanctionsStatus
+	(*GetSanctionsStatusRequest)(nil),     // 7: anton.ops.v1.GetSanctionsStatusRequest
+	(*GetSanctionsStatusResponse)(nil),    // 8: anton.ops.v1.GetSanctionsStatusResponse
+	(*ListSanctionsListsRequest)(nil),     // 9: anton.ops.v1.ListSanctionsListsRequest
+	(*ListSanctionsListsResponse)(nil),    // 10: anton.ops.v1.ListSanctionsListsResponse
+	(*GetSanctionsListRequest)(nil),       // 11: anton.ops.v1.GetSanctionsListRequest
+	(*GetSanctionsListResponse)(nil),      // 12: anton.ops.v1.GetSanctionsListResponse
+	(*ScreenedRole)(nil),                  // 13: anton.ops.v1.ScreenedRole
+	(*ScreeningFinding)(nil),              // 14: anton.ops.v1.ScreeningFinding
+	(*ScreeningAlertStatus)(nil),          // 15: anton.ops.v1.ScreeningAlertStatus
+	(*ScreeningDecision)(nil),             // 16: anton.ops.v1.ScreeningDecision
+	(*ScreeningAlert)(nil),                // 17: anton.ops.v1.ScreeningAlert
+	(*ScreeningPair)(nil),                 // 18: anton.ops.v1.ScreeningPair
+	(*ListScreeningAlertsRequest)(nil),    // 19: anton.ops.v1.ListScreeningAlertsRequest
+	(*ListScreeningAlertsResponse)(nil),   // 20: anton.ops.v1.ListScreeningAlertsResponse
+	(*GetScreeningAlertRequest)(nil),      // 21: anton.ops.v1.GetScreeningAlertRequest
+	(*GetScreeningAlertResponse)(nil),     // 22: anton.ops.v1.GetScreeningAlertResponse
+	(*ResolveScreeningAlertRequest)(nil),  // 23: anton.ops.v1.ResolveScreeningAlertRequest
+	(*ResolveScreeningAlertResponse)(nil), // 24: anton.ops.v1.ResolveScreeningAlertResponse
+	(*ListScreeningPairsRequest)(nil),     // 25: anton.ops.v1.ListScreeningPairsRequest
+	(*ListScreeningPairsResponse)(nil),    // 26: anton.ops.v1.ListScreeningPairsResponse
+	(*RevokeScreeningPairRequest)(nil),    // 27: anton.ops.v1.RevokeScreeningPairRequest
+	(*RevokeScreeningPairResponse)(nil),   // 28: anton.ops.v1.RevokeScreeningPairResponse
+	(*timestamppb.Timestamp)(nil),         // 29: google.protobuf.Timestamp
 }
 var file_anton_ops_v1_screening_proto_depIdxs = []int32{
-	9,  // 0: anton.ops.v1.SanctionsList.loaded_at:type_name -> google.protobuf.Timestamp
-	9,  // 1: anton.ops.v1.SanctionsList.activated_at:type_name -> google.protobuf.Timestamp
-	9,  // 2: anton.ops.v1.SanctionsListStatus.refreshed_at:type_name -> google.protobuf.Timestamp
-	9,  // 3: anton.ops.v1.SanctionsListStatus.last_attempt_at:type_name -> google.protobuf.Timestamp
-	1,  // 4: anton.ops.v1.SanctionsStatus.lists:type_name -> anton.ops.v1.SanctionsListStatus
-	2,  // 5: anton.ops.v1.GetSanctionsStatusResponse.data:type_name -> anton.ops.v1.SanctionsStatus
-	9,  // 6: anton.ops.v1.ListSanctionsListsRequest.created_after:type_name -> google.protobuf.Timestamp
-	9,  // 7: anton.ops.v1.ListSanctionsListsRequest.created_before:type_name -> google.protobuf.Timestamp
-	0,  // 8: anton.ops.v1.ListSanctionsListsResponse.data:type_name -> anton.ops.v1.SanctionsList
-	0,  // 9: anton.ops.v1.GetSanctionsListResponse.data:type_name -> anton.ops.v1.SanctionsList
-	3,  // 10: anton.ops.v1.ScreeningService.GetSanctionsStatus:input_type -> anton.ops.v1.GetSanctionsStatusRequest
-	5,  // 11: anton.ops.v1.ScreeningService.ListSanctionsLists:input_type -> anton.ops.v1.ListSanctionsListsRequest
-	7,  // 12: anton.ops.v1.ScreeningService.GetSanctionsList:input_type -> anton.ops.v1.GetSanctionsListRequest
-	4,  // 13: anton.ops.v1.ScreeningService.GetSanctionsStatus:output_type -> anton.ops.v1.GetSanctionsStatusResponse
-	6,  // 14: anton.ops.v1.ScreeningService.ListSanctionsLists:output_type -> anton.ops.v1.ListSanctionsListsResponse
-	8,  // 15: anton.ops.v1.ScreeningService.GetSanctionsList:output_type -> anton.ops.v1.GetSanctionsListResponse
-	13, // [13:16] is the sub-list for method output_type
-	10, // [10:13] is the sub-list for method input_type
-	10, // [10:10] is the sub-list for extension type_name
-	10, // [10:10] is the sub-list for extension extendee
-	0,  // [0:10] is the sub-list for field type_name
+	29, // 0: anton.ops.v1.SanctionsList.loaded_at:type_name -> google.protobuf.Timestamp
+	29, // 1: anton.ops.v1.SanctionsList.activated_at:type_name -> google.protobuf.Timestamp
+	29, // 2: anton.ops.v1.SanctionsListStatus.refreshed_at:type_name -> google.protobuf.Timestamp
+	29, // 3: anton.ops.v1.SanctionsListStatus.last_attempt_at:type_name -> google.protobuf.Timestamp
+	5,  // 4: anton.ops.v1.SanctionsStatus.lists:type_name -> anton.ops.v1.SanctionsListStatus
+	6,  // 5: anton.ops.v1.GetSanctionsStatusResponse.data:type_name -> anton.ops.v1.SanctionsStatus
+	29, // 6: anton.ops.v1.ListSanctionsListsRequest.created_after:type_name -> google.protobuf.Timestamp
+	29, // 7: anton.ops.v1.ListSanctionsListsRequest.created_before:type_name -> google.protobuf.Timestamp
+	4,  // 8: anton.ops.v1.ListSanctionsListsResponse.data:type_name -> anton.ops.v1.SanctionsList
+	4,  // 9: anton.ops.v1.GetSanctionsListResponse.data:type_name -> anton.ops.v1.SanctionsList
+	0,  // 10: anton.ops.v1.ScreeningAlert.role:type_name -> anton.ops.v1.ScreenedRole.Value
+	1,  // 11: anton.ops.v1.ScreeningAlert.finding:type_name -> anton.ops.v1.ScreeningFinding.Value
+	2,  // 12: anton.ops.v1.ScreeningAlert.status:type_name -> anton.ops.v1.ScreeningAlertStatus.Value
+	29, // 13: anton.ops.v1.ScreeningAlert.created_at:type_name -> google.protobuf.Timestamp
+	29, // 14: anton.ops.v1.ScreeningAlert.resolved_at:type_name -> google.protobuf.Timestamp
+	0,  // 15: anton.ops.v1.ScreeningPair.role:type_name -> anton.ops.v1.ScreenedRole.Value
+	3,  // 16: anton.ops.v1.ScreeningPair.decision:type_name -> anton.ops.v1.ScreeningDecision.Value
+	29, // 17: anton.ops.v1.ScreeningPair.created_at:type_name -> google.protobuf.Timestamp
+	29, // 18: anton.ops.v1.ScreeningPair.revoked_at:type_name -> google.protobuf.Timestamp
+	2,  // 19: anton.ops.v1.ListScreeningAlertsRequest.status:type_name -> anton.ops.v1.ScreeningAlertStatus.Value
+	29, // 20: anton.ops.v1.ListScreeningAlertsRequest.created_after:type_name -> google.protobuf.Timestamp
+	29, // 21: anton.ops.v1.ListScreeningAlertsRequest.created_before:type_name -> google.protobuf.Timestamp
+	17, // 22: anton.ops.v1.ListScreeningAlertsResponse.data:type_name -> anton.ops.v1.ScreeningAlert
+	17, // 23: anton.ops.v1.GetScreeningAlertResponse.data:type_name -> anton.ops.v1.ScreeningAlert
+	3,  // 24: anton.ops.v1.ResolveScreeningAlertRequest.decision:type_name -> anton.ops.v1.ScreeningDecision.Value
+	17, // 25: anton.ops.v1.ResolveScreeningAlertResponse.data:type_name -> anton.ops.v1.ScreeningAlert
+	3,  // 26: anton.ops.v1.ListScreeningPairsRequest.decision:type_name -> anton.ops.v1.ScreeningDecision.Value
+	29, // 27: anton.ops.v1.ListScreeningPairsRequest.created_after:type_name -> google.protobuf.Timestamp
+	29, // 28: anton.ops.v1.ListScreeningPairsRequest.created_before:type_name -> google.protobuf.Timestamp
+	18, // 29: anton.ops.v1.ListScreeningPairsResponse.data:type_name -> anton.ops.v1.ScreeningPair
+	18, // 30: anton.ops.v1.RevokeScreeningPairResponse.data:type_name -> anton.ops.v1.ScreeningPair
+	7,  // 31: anton.ops.v1.ScreeningService.GetSanctionsStatus:input_type -> anton.ops.v1.GetSanctionsStatusRequest
+	9,  // 32: anton.ops.v1.ScreeningService.ListSanctionsLists:input_type -> anton.ops.v1.ListSanctionsListsRequest
+	11, // 33: anton.ops.v1.ScreeningService.GetSanctionsList:input_type -> anton.ops.v1.GetSanctionsListRequest
+	19, // 34: anton.ops.v1.ScreeningAlertsService.ListScreeningAlerts:input_type -> anton.ops.v1.ListScreeningAlertsRequest
+	21, // 35: anton.ops.v1.ScreeningAlertsService.GetScreeningAlert:input_type -> anton.ops.v1.GetScreeningAlertRequest
+	23, // 36: anton.ops.v1.ScreeningAlertsService.ResolveScreeningAlert:input_type -> anton.ops.v1.ResolveScreeningAlertRequest
+	25, // 37: anton.ops.v1.ScreeningAlertsService.ListScreeningPairs:input_type -> anton.ops.v1.ListScreeningPairsRequest
+	27, // 38: anton.ops.v1.ScreeningAlertsService.RevokeScreeningPair:input_type -> anton.ops.v1.RevokeScreeningPairRequest
+	8,  // 39: anton.ops.v1.ScreeningService.GetSanctionsStatus:output_type -> anton.ops.v1.GetSanctionsStatusResponse
+	10, // 40: anton.ops.v1.ScreeningService.ListSanctionsLists:output_type -> anton.ops.v1.ListSanctionsListsResponse
+	12, // 41: anton.ops.v1.ScreeningService.GetSanctionsList:output_type -> anton.ops.v1.GetSanctionsListResponse
+	20, // 42: anton.ops.v1.ScreeningAlertsService.ListScreeningAlerts:output_type -> anton.ops.v1.ListScreeningAlertsResponse
+	22, // 43: anton.ops.v1.ScreeningAlertsService.GetScreeningAlert:output_type -> anton.ops.v1.GetScreeningAlertResponse
+	24, // 44: anton.ops.v1.ScreeningAlertsService.ResolveScreeningAlert:output_type -> anton.ops.v1.ResolveScreeningAlertResponse
+	26, // 45: anton.ops.v1.ScreeningAlertsService.ListScreeningPairs:output_type -> anton.ops.v1.ListScreeningPairsResponse
+	28, // 46: anton.ops.v1.ScreeningAlertsService.RevokeScreeningPair:output_type -> anton.ops.v1.RevokeScreeningPairResponse
+	39, // [39:47] is the sub-list for method output_type
+	31, // [31:39] is the sub-list for method input_type
+	31, // [31:31] is the sub-list for extension type_name
+	31, // [31:31] is the sub-list for extension extendee
+	0,  // [0:31] is the sub-list for field type_name
 }
 
 func init() { file_anton_ops_v1_screening_proto_init() }
@@ -803,18 +2475,25 @@ func file_anton_ops_v1_screening_proto_init() {
 	file_anton_ops_v1_screening_proto_msgTypes[1].OneofWrappers = []any{}
 	file_anton_ops_v1_screening_proto_msgTypes[5].OneofWrappers = []any{}
 	file_anton_ops_v1_screening_proto_msgTypes[6].OneofWrappers = []any{}
+	file_anton_ops_v1_screening_proto_msgTypes[13].OneofWrappers = []any{}
+	file_anton_ops_v1_screening_proto_msgTypes[14].OneofWrappers = []any{}
+	file_anton_ops_v1_screening_proto_msgTypes[15].OneofWrappers = []any{}
+	file_anton_ops_v1_screening_proto_msgTypes[16].OneofWrappers = []any{}
+	file_anton_ops_v1_screening_proto_msgTypes[21].OneofWrappers = []any{}
+	file_anton_ops_v1_screening_proto_msgTypes[22].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_anton_ops_v1_screening_proto_rawDesc), len(file_anton_ops_v1_screening_proto_rawDesc)),
-			NumEnums:      0,
-			NumMessages:   9,
+			NumEnums:      4,
+			NumMessages:   25,
 			NumExtensions: 0,
-			NumServices:   1,
+			NumServices:   2,
 		},
 		GoTypes:           file_anton_ops_v1_screening_proto_goTypes,
 		DependencyIndexes: file_anton_ops_v1_screening_proto_depIdxs,
+		EnumInfos:         file_anton_ops_v1_screening_proto_enumTypes,
 		MessageInfos:      file_anton_ops_v1_screening_proto_msgTypes,
 	}.Build()
 	File_anton_ops_v1_screening_proto = out.File

@@ -211,3 +211,287 @@ var ScreeningService_ServiceDesc = grpc.ServiceDesc{
 	Streams:  []grpc.StreamDesc{},
 	Metadata: "anton/ops/v1/screening.proto",
 }
+
+const (
+	ScreeningAlertsService_ListScreeningAlerts_FullMethodName   = "/anton.ops.v1.ScreeningAlertsService/ListScreeningAlerts"
+	ScreeningAlertsService_GetScreeningAlert_FullMethodName     = "/anton.ops.v1.ScreeningAlertsService/GetScreeningAlert"
+	ScreeningAlertsService_ResolveScreeningAlert_FullMethodName = "/anton.ops.v1.ScreeningAlertsService/ResolveScreeningAlert"
+	ScreeningAlertsService_ListScreeningPairs_FullMethodName    = "/anton.ops.v1.ScreeningAlertsService/ListScreeningPairs"
+	ScreeningAlertsService_RevokeScreeningPair_FullMethodName   = "/anton.ops.v1.ScreeningAlertsService/RevokeScreeningPair"
+)
+
+// ScreeningAlertsServiceClient is the client API for ScreeningAlertsService service.
+//
+// For semantics around ctx use and closing/ending streaming RPCs, please refer to https://pkg.go.dev/google.golang.org/grpc/?tab=doc#ClientConn.NewStream.
+//
+// What screening found is decided here. Every listed party that somebody of a payout may be is an alert. A payout with a possible match
+// waits in `manual_review` and cannot be approved before every one of its alerts is resolved as a false positive; one with a certain match
+// is `screening_failed` already, and its alert decides about the next payout. Merchants see nothing of this.
+//
+// A resolution holds for the pair of the party and the list's entry, for as long as both are what they were: another name or birthday of the
+// beneficiary, or a change of the entry, ends it.
+type ScreeningAlertsServiceClient interface {
+	// Lists alerts, oldest first. With `status=open` it is what waits for compliance.
+	ListScreeningAlerts(ctx context.Context, in *ListScreeningAlertsRequest, opts ...grpc.CallOption) (*ListScreeningAlertsResponse, error)
+	// Shows one alert: who, which entry of which list, and why they may be the same.
+	GetScreeningAlert(ctx context.Context, in *GetScreeningAlertRequest, opts ...grpc.CallOption) (*GetScreeningAlertResponse, error)
+	// Resolves an alert. `false_positive` releases the pair: it holds no payout any more. `true_match` makes it certain: every further payout
+	// with it is `screening_failed`. Neither moves the payout of the alert, which its review decides.
+	//
+	// Resolving it again in the same way changes nothing and shows it. To decide otherwise, revoke its pair first.
+	ResolveScreeningAlert(ctx context.Context, in *ResolveScreeningAlertRequest, opts ...grpc.CallOption) (*ResolveScreeningAlertResponse, error)
+	// Lists the pairs that were reviewed, newest first: those in force, and with `include_revoked` the others too.
+	ListScreeningPairs(ctx context.Context, in *ListScreeningPairsRequest, opts ...grpc.CallOption) (*ListScreeningPairsResponse, error)
+	// Revokes a reviewed pair: from now on the party and the entry are what screening finds. Alerts that it decided, of payouts that are still
+	// in review, are open again. Payouts that were approved stay approved. Revoking it again changes nothing and shows it.
+	RevokeScreeningPair(ctx context.Context, in *RevokeScreeningPairRequest, opts ...grpc.CallOption) (*RevokeScreeningPairResponse, error)
+}
+
+type screeningAlertsServiceClient struct {
+	cc grpc.ClientConnInterface
+}
+
+func NewScreeningAlertsServiceClient(cc grpc.ClientConnInterface) ScreeningAlertsServiceClient {
+	return &screeningAlertsServiceClient{cc}
+}
+
+func (c *screeningAlertsServiceClient) ListScreeningAlerts(ctx context.Context, in *ListScreeningAlertsRequest, opts ...grpc.CallOption) (*ListScreeningAlertsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListScreeningAlertsResponse)
+	err := c.cc.Invoke(ctx, ScreeningAlertsService_ListScreeningAlerts_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *screeningAlertsServiceClient) GetScreeningAlert(ctx context.Context, in *GetScreeningAlertRequest, opts ...grpc.CallOption) (*GetScreeningAlertResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(GetScreeningAlertResponse)
+	err := c.cc.Invoke(ctx, ScreeningAlertsService_GetScreeningAlert_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *screeningAlertsServiceClient) ResolveScreeningAlert(ctx context.Context, in *ResolveScreeningAlertRequest, opts ...grpc.CallOption) (*ResolveScreeningAlertResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ResolveScreeningAlertResponse)
+	err := c.cc.Invoke(ctx, ScreeningAlertsService_ResolveScreeningAlert_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *screeningAlertsServiceClient) ListScreeningPairs(ctx context.Context, in *ListScreeningPairsRequest, opts ...grpc.CallOption) (*ListScreeningPairsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListScreeningPairsResponse)
+	err := c.cc.Invoke(ctx, ScreeningAlertsService_ListScreeningPairs_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *screeningAlertsServiceClient) RevokeScreeningPair(ctx context.Context, in *RevokeScreeningPairRequest, opts ...grpc.CallOption) (*RevokeScreeningPairResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(RevokeScreeningPairResponse)
+	err := c.cc.Invoke(ctx, ScreeningAlertsService_RevokeScreeningPair_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// ScreeningAlertsServiceServer is the server API for ScreeningAlertsService service.
+// All implementations should embed UnimplementedScreeningAlertsServiceServer
+// for forward compatibility.
+//
+// What screening found is decided here. Every listed party that somebody of a payout may be is an alert. A payout with a possible match
+// waits in `manual_review` and cannot be approved before every one of its alerts is resolved as a false positive; one with a certain match
+// is `screening_failed` already, and its alert decides about the next payout. Merchants see nothing of this.
+//
+// A resolution holds for the pair of the party and the list's entry, for as long as both are what they were: another name or birthday of the
+// beneficiary, or a change of the entry, ends it.
+type ScreeningAlertsServiceServer interface {
+	// Lists alerts, oldest first. With `status=open` it is what waits for compliance.
+	ListScreeningAlerts(context.Context, *ListScreeningAlertsRequest) (*ListScreeningAlertsResponse, error)
+	// Shows one alert: who, which entry of which list, and why they may be the same.
+	GetScreeningAlert(context.Context, *GetScreeningAlertRequest) (*GetScreeningAlertResponse, error)
+	// Resolves an alert. `false_positive` releases the pair: it holds no payout any more. `true_match` makes it certain: every further payout
+	// with it is `screening_failed`. Neither moves the payout of the alert, which its review decides.
+	//
+	// Resolving it again in the same way changes nothing and shows it. To decide otherwise, revoke its pair first.
+	ResolveScreeningAlert(context.Context, *ResolveScreeningAlertRequest) (*ResolveScreeningAlertResponse, error)
+	// Lists the pairs that were reviewed, newest first: those in force, and with `include_revoked` the others too.
+	ListScreeningPairs(context.Context, *ListScreeningPairsRequest) (*ListScreeningPairsResponse, error)
+	// Revokes a reviewed pair: from now on the party and the entry are what screening finds. Alerts that it decided, of payouts that are still
+	// in review, are open again. Payouts that were approved stay approved. Revoking it again changes nothing and shows it.
+	RevokeScreeningPair(context.Context, *RevokeScreeningPairRequest) (*RevokeScreeningPairResponse, error)
+}
+
+// UnimplementedScreeningAlertsServiceServer should be embedded to have
+// forward compatible implementations.
+//
+// NOTE: this should be embedded by value instead of pointer to avoid a nil
+// pointer dereference when methods are called.
+type UnimplementedScreeningAlertsServiceServer struct{}
+
+func (UnimplementedScreeningAlertsServiceServer) ListScreeningAlerts(context.Context, *ListScreeningAlertsRequest) (*ListScreeningAlertsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListScreeningAlerts not implemented")
+}
+func (UnimplementedScreeningAlertsServiceServer) GetScreeningAlert(context.Context, *GetScreeningAlertRequest) (*GetScreeningAlertResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method GetScreeningAlert not implemented")
+}
+func (UnimplementedScreeningAlertsServiceServer) ResolveScreeningAlert(context.Context, *ResolveScreeningAlertRequest) (*ResolveScreeningAlertResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ResolveScreeningAlert not implemented")
+}
+func (UnimplementedScreeningAlertsServiceServer) ListScreeningPairs(context.Context, *ListScreeningPairsRequest) (*ListScreeningPairsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListScreeningPairs not implemented")
+}
+func (UnimplementedScreeningAlertsServiceServer) RevokeScreeningPair(context.Context, *RevokeScreeningPairRequest) (*RevokeScreeningPairResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method RevokeScreeningPair not implemented")
+}
+func (UnimplementedScreeningAlertsServiceServer) testEmbeddedByValue() {}
+
+// UnsafeScreeningAlertsServiceServer may be embedded to opt out of forward compatibility for this service.
+// Use of this interface is not recommended, as added methods to ScreeningAlertsServiceServer will
+// result in compilation errors.
+type UnsafeScreeningAlertsServiceServer interface {
+	mustEmbedUnimplementedScreeningAlertsServiceServer()
+}
+
+func RegisterScreeningAlertsServiceServer(s grpc.ServiceRegistrar, srv ScreeningAlertsServiceServer) {
+	// If the following call panics, it indicates UnimplementedScreeningAlertsServiceServer was
+	// embedded by pointer and is nil.  This will cause panics if an
+	// unimplemented method is ever invoked, so we test this at initialization
+	// time to prevent it from happening at runtime later due to I/O.
+	if t, ok := srv.(interface{ testEmbeddedByValue() }); ok {
+		t.testEmbeddedByValue()
+	}
+	s.RegisterService(&ScreeningAlertsService_ServiceDesc, srv)
+}
+
+func _ScreeningAlertsService_ListScreeningAlerts_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListScreeningAlertsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ScreeningAlertsServiceServer).ListScreeningAlerts(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ScreeningAlertsService_ListScreeningAlerts_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ScreeningAlertsServiceServer).ListScreeningAlerts(ctx, req.(*ListScreeningAlertsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _ScreeningAlertsService_GetScreeningAlert_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(GetScreeningAlertRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ScreeningAlertsServiceServer).GetScreeningAlert(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ScreeningAlertsService_GetScreeningAlert_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ScreeningAlertsServiceServer).GetScreeningAlert(ctx, req.(*GetScreeningAlertRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _ScreeningAlertsService_ResolveScreeningAlert_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ResolveScreeningAlertRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ScreeningAlertsServiceServer).ResolveScreeningAlert(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ScreeningAlertsService_ResolveScreeningAlert_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ScreeningAlertsServiceServer).ResolveScreeningAlert(ctx, req.(*ResolveScreeningAlertRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _ScreeningAlertsService_ListScreeningPairs_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListScreeningPairsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ScreeningAlertsServiceServer).ListScreeningPairs(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ScreeningAlertsService_ListScreeningPairs_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ScreeningAlertsServiceServer).ListScreeningPairs(ctx, req.(*ListScreeningPairsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _ScreeningAlertsService_RevokeScreeningPair_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(RevokeScreeningPairRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ScreeningAlertsServiceServer).RevokeScreeningPair(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ScreeningAlertsService_RevokeScreeningPair_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ScreeningAlertsServiceServer).RevokeScreeningPair(ctx, req.(*RevokeScreeningPairRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+// ScreeningAlertsService_ServiceDesc is the grpc.ServiceDesc for ScreeningAlertsService service.
+// It's only intended for direct use with grpc.RegisterService,
+// and not to be introspected or modified (even as a copy)
+var ScreeningAlertsService_ServiceDesc = grpc.ServiceDesc{
+	ServiceName: "anton.ops.v1.ScreeningAlertsService",
+	HandlerType: (*ScreeningAlertsServiceServer)(nil),
+	Methods: []grpc.MethodDesc{
+		{
+			MethodName: "ListScreeningAlerts",
+			Handler:    _ScreeningAlertsService_ListScreeningAlerts_Handler,
+		},
+		{
+			MethodName: "GetScreeningAlert",
+			Handler:    _ScreeningAlertsService_GetScreeningAlert_Handler,
+		},
+		{
+			MethodName: "ResolveScreeningAlert",
+			Handler:    _ScreeningAlertsService_ResolveScreeningAlert_Handler,
+		},
+		{
+			MethodName: "ListScreeningPairs",
+			Handler:    _ScreeningAlertsService_ListScreeningPairs_Handler,
+		},
+		{
+			MethodName: "RevokeScreeningPair",
+			Handler:    _ScreeningAlertsService_RevokeScreeningPair_Handler,
+		},
+	},
+	Streams:  []grpc.StreamDesc{},
+	Metadata: "anton/ops/v1/screening.proto",
+}
