@@ -53,7 +53,7 @@ var damages = map[string]string{
 	"decided_alerts_have_their_pair": `insert into screening_alerts
 		select v.merchant_id, 'alr_x', v.payout_id, v.id, p.beneficiary_id, 'beneficiary', p.beneficiary_id, 'Maria Garcia', sha256('x'), 'un', 'T.1',
 		       encode(sha256('x'), 'hex'), 'possible', 'names-1', '{}', '[]', now(), 'false_positive', 'key_x', now(), 'Another person'
-		from verdicts v join payouts p on p.merchant_id = v.merchant_id and p.id = v.payout_id`,
+		from verdicts v join payouts p on p.merchant_id = v.merchant_id and p.id = v.payout_id limit 1`,
 
 	"postings_move_within_one_currency":  "alter table ledger_postings drop constraint posting_moves_between_two_accounts; update ledger_postings set credit = debit",
 	"trial_balance_is_zero":              "update balances set available = available + 0.01 where currency = 'USD'",
