@@ -18,12 +18,9 @@ import (
 	"google.golang.org/grpc/keepalive"
 	"google.golang.org/grpc/reflection"
 
-	opsv1 "github.com/antonpayments/anton/gen/anton/ops/v1"
 	antonv1 "github.com/antonpayments/anton/gen/anton/v1"
-	"github.com/antonpayments/anton/server/accounts"
 	"github.com/antonpayments/anton/server/audit"
 	"github.com/antonpayments/anton/server/balances"
-	"github.com/antonpayments/anton/server/beneficiaries"
 	"github.com/antonpayments/anton/server/crypto"
 	"github.com/antonpayments/anton/server/docs"
 	"github.com/antonpayments/anton/server/documents"
@@ -37,7 +34,6 @@ import (
 	"github.com/antonpayments/anton/server/payouts"
 	"github.com/antonpayments/anton/server/rails"
 	"github.com/antonpayments/anton/server/rails/sandbox"
-	"github.com/antonpayments/anton/server/reference"
 	"github.com/antonpayments/anton/server/rfis"
 	"github.com/antonpayments/anton/server/risk"
 	"github.com/antonpayments/anton/server/sanctions"
@@ -130,9 +126,6 @@ func New(c Config) (*Server, error) {
 	if c.ReviewWithin > 0 {
 		worker.ReviewWithin = c.ReviewWithin
 	}
-	payoutService := &payouts.Service{Rails: registry, Worker: worker}
-	merchantService := &merchants.Service{Environment: c.Environment}
-
 	hub, sequencer, deliverer := telling(c, runner)
 	documentService := &documents.Service{Keys: c.Keys, Log: c.Log, Scanner: c.Scanner}
 
@@ -154,7 +147,7 @@ func New(c Config) (*Server, error) {
 		KeyUses:   chain.Uses,
 		RfiAlarm:  &rfis.Alarm{Runner: runner, Log: c.Log},
 		Runner:    runner,
-		Merchants: merchantService,
+		Merchants: &merchants.Service{Environment: c.Environment},
 		Ready:     &observe.Readiness{Checks: conditions(c.Pool, worker), Log: c.Log},
 		Metrics:   metrics,
 		Sanctions: watcher,
@@ -166,33 +159,7 @@ func New(c Config) (*Server, error) {
 	conn := gateway.NewConn(chain.Unary())
 	documentService.Create = antonv1.NewDocumentsServiceClient(conn).CreateDocument
 	for _, to := range []grpc.ServiceRegistrar{interceptors.Kindly(s.GRPC), conn} {
-		antonv1.RegisterBalancesServiceServer(to, &balances.Service{})
-		antonv1.RegisterTransactionsServiceServer(to, &balances.Service{})
-		antonv1.RegisterAccountsServiceServer(to, &accounts.Service{Environment: c.Environment})
-		antonv1.RegisterApiKeysServiceServer(to, &merchants.APIKeys{Environment: c.Environment})
-		antonv1.RegisterMerchantServiceServer(to, &merchants.Self{Environment: c.Environment})
-		antonv1.RegisterBeneficiariesServiceServer(to, &beneficiaries.Service{Keys: c.Keys})
-		antonv1.RegisterPayoutsServiceServer(to, payoutService)
-		antonv1.RegisterEventsServiceServer(to, &events.Service{Told: deliverer.Told, Hub: hub})
-		antonv1.RegisterWebhooksServiceServer(to, webhooks.NewService(c.Keys, c.Environment, deliverer.Told))
-		antonv1.RegisterReferenceServiceServer(to, &reference.Service{})
-		antonv1.RegisterSandboxServiceServer(to, payoutService)
-		antonv1.RegisterVelocityServiceServer(to, &engine.Velocity{Clock: c.Clock})
-		antonv1.RegisterRfisServiceServer(to, &rfis.Service{Keys: c.Keys})
-		antonv1.RegisterEngineServiceServer(to, &engine.Service{})
-		antonv1.RegisterDocumentsServiceServer(to, documentService)
-		opsv1.RegisterMerchantsServiceServer(to, merchantService)
-		opsv1.RegisterAdjustmentsServiceServer(to, &merchants.Adjustments{Environment: c.Environment, Clock: c.Clock})
-		opsv1.RegisterOperatorKeysServiceServer(to, &merchants.OperatorKeys{})
-		opsv1.RegisterFundingAccountsServiceServer(to, &accounts.Operator{})
-		opsv1.RegisterVelocityRulesServiceServer(to, &engine.VelocityOperator{})
-		opsv1.RegisterAuditServiceServer(to, &audit.Service{})
-		opsv1.RegisterReviewServiceServer(to, &payouts.Reviews{Worker: worker, Keys: c.Keys, Clock: runner.Now})
-		opsv1.RegisterRfisServiceServer(to, &rfis.Operator{Keys: c.Keys, Clock: runner.Now})
-		opsv1.RegisterDocumentsServiceServer(to, &documents.Operator{Keys: c.Keys})
-		opsv1.RegisterLedgerServiceServer(to, &invariants.Service{Pool: c.Pool})
-		opsv1.RegisterScreeningServiceServer(to, &sanctions.Service{Watcher: watcher})
-		opsv1.RegisterScreeningAlertsServiceServer(to, &engine.Alerts{})
+		s.register(to, c, &payouts.Service{Rails: registry, Worker: worker}, documentService)
 	}
 	healthpb.RegisterHealthServer(s.GRPC, s.health)
 	if c.Environment == "test" {

@@ -122,8 +122,6 @@ func filterBy(fd protoreflect.FieldDescriptor) any {
 		return true
 	case fd.Kind() == protoreflect.MessageKind:
 		return "2026-02-14T09:00:00Z"
-	case fd.Kind() == protoreflect.BoolKind:
-		return true
 	case strings.HasSuffix(string(fd.Name()), "_amount"):
 		return "1.00"
 	case fd.Name() == "currency":

@@ -24,8 +24,6 @@ func usual() Facts {
 	}
 }
 
-func at(seconds int64) *int64 { return &seconds }
-
 func codes(r Result) []string {
 	var all []string
 	for _, s := range r.Signals {
@@ -57,11 +55,11 @@ func TestSignals(t *testing.T) {
 		{"created yesterday", func(f *Facts) { never(f); f.Beneficiary.Age = day }, "first_payout_to_beneficiary", 100, ""},
 		{"one came back", func(f *Facts) { f.Beneficiary.Returned = 1 }, "returns_from_beneficiary", 200, "1 payouts to this beneficiary came back"},
 		{"many came back", func(f *Facts) { f.Beneficiary.Returned = 50 }, "returns_from_beneficiary", 400, "50 payouts"},
-		{"details changed an hour ago", func(f *Facts) { f.Beneficiary.DetailsChanged = at(hour) }, "details_changed_lately", 180, "changed 60 minutes ago"},
-		{"details changed two weeks ago", func(f *Facts) { f.Beneficiary.DetailsChanged = at(14 * day) }, "", 0, ""},
+		{"details changed an hour ago", func(f *Facts) { f.Beneficiary.DetailsChanged = new(hour) }, "details_changed_lately", 180, "changed 60 minutes ago"},
+		{"details changed two weeks ago", func(f *Facts) { f.Beneficiary.DetailsChanged = new(14 * day) }, "", 0, ""},
 		{"details changed after a hit", func(f *Facts) { f.Beneficiary.ChangedAfterHit = true }, "details_changed_after_hit", 350, "stopped or reviewed"},
-		{"not paid for a year", func(f *Facts) { f.Beneficiary.LastPaid = at(365 * day) }, "dormant_beneficiary", 60, "365 days ago"},
-		{"not paid for half a year", func(f *Facts) { f.Beneficiary.LastPaid = at(180 * day) }, "", 0, ""},
+		{"not paid for a year", func(f *Facts) { f.Beneficiary.LastPaid = new(365 * day) }, "dormant_beneficiary", 60, "365 days ago"},
+		{"not paid for half a year", func(f *Facts) { f.Beneficiary.LastPaid = new(180 * day) }, "", 0, ""},
 		{"one return elsewhere", func(f *Facts) { f.Elsewhere = ElsewhereFacts{Merchants: 5, Completed: 5, Returned: 1} }, "", 0, ""},
 		{"returns elsewhere", func(f *Facts) { f.Elsewhere = ElsewhereFacts{Merchants: 5, Completed: 3, Returned: 3} }, "account_returned_elsewhere", 300, "3 of 6 payouts of other merchants"},
 		{"blocked elsewhere", func(f *Facts) { f.Elsewhere.Blocked = 1 }, "account_blocked_elsewhere", 500, "are blocked"},
@@ -85,8 +83,8 @@ func TestSignals(t *testing.T) {
 		{"an invoice paid to another", func(f *Facts) { f.Own.SameReference = 1 }, "repeats_a_reference", 120, "the same reference"},
 		{"filled and drained", func(f *Facts) { never(f); f.Own.Deposited, f.Own.LeftBehind = 260, 5 }, "first_payout_to_beneficiary deposit_then_drain", 400, "takes 98 % of the balance"},
 		{"filled, and little taken", func(f *Facts) { never(f); f.Own.Deposited, f.Own.LeftBehind = 260000, 259000 }, "first_payout_to_beneficiary", 100, ""},
-		{"a new key", func(f *Facts) { f.Own.KeyAge = at(60) }, "new_key", 120, "exists for 60 seconds"},
-		{"a key of yesterday", func(f *Facts) { f.Own.KeyAge = at(day) }, "", 0, ""},
+		{"a new key", func(f *Facts) { f.Own.KeyAge = new(int64(60)) }, "new_key", 120, "exists for 60 seconds"},
+		{"a key of yesterday", func(f *Facts) { f.Own.KeyAge = new(day) }, "", 0, ""},
 	} {
 		f := usual()
 		tt.change(&f)
@@ -127,8 +125,8 @@ func TestTrustIsBoughtDearlyAndLostAtOnce(t *testing.T) {
 func TestTheTierDecidesWhereReviewBegins(t *testing.T) {
 	t.Parallel()
 	f := usual()
-	f.Beneficiary.Returned = 2 // 400
-	f.Own.KeyAge = at(60)      // 120
+	f.Beneficiary.Returned = 2    // 400
+	f.Own.KeyAge = new(int64(60)) // 120
 	for tier, review := range map[Tier]bool{Low: false, Standard: false, "": false, Elevated: true, High: true} {
 		f.Tier = tier
 		if r := Score(Latest(), f); r.Review() != review || r.Score != 520 {
@@ -170,7 +168,7 @@ func anyFacts(t *rapid.T) Facts {
 	money := func(name string) float64 { return float64(rapid.Int64Range(0, 1e15).Draw(t, name)) / 100 }
 	since := func(name string) *int64 {
 		if rapid.Bool().Draw(t, name+" known") {
-			return at(rapid.Int64Range(0, 500*day).Draw(t, name))
+			return new(rapid.Int64Range(0, 500*day).Draw(t, name))
 		}
 		return nil
 	}

@@ -19,8 +19,10 @@ func BenchmarkReadAll(b *testing.B) {
 			authority lists.Authority
 			path      string
 		}{
-			{lists.OFAC, "ofac/2025-05-reconstructed"}, {lists.UK, "uk/ConList-2025-04-14.csv.gz"},
-			{lists.UN, "un/consolidated-2026-02-27.xml.gz"}, {lists.OFACNonSDN, "ofac/consolidated-nonsdn/consolidated-2025-03-28.xml.gz"},
+			{lists.OFAC, "ofac/2025-05-reconstructed"},
+			{lists.UK, "uk/ConList-2025-04-14.csv.gz"},
+			{lists.UN, "un/consolidated-2026-02-27.xml.gz"},
+			{lists.OFACNonSDN, "ofac/consolidated-nonsdn/consolidated-2025-03-28.xml.gz"},
 		} {
 			path := realPath(b, from.path)
 			reading.Go(func() {

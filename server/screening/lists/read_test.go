@@ -50,7 +50,8 @@ func TestOFACFilesAreJoinedAndRemarksAreRead(t *testing.T) {
 			Births:    []lists.Birth{{From: "1943-10-12"}, {From: "1944", Circa: true}},
 			Countries: []string{"IR", "KP"},
 			Identifiers: []lists.Identifier{
-				{Type: "Digital Currency Address - XBT", Value: "1Invented"}, {Type: "National ID No.", Value: "99", Country: "SY"},
+				{Type: "Digital Currency Address - XBT", Value: "1Invented"},
+				{Type: "National ID No.", Value: "99", Country: "SY"},
 				{Type: "Passport", Value: "X1234567", Country: "IR"},
 			},
 			Addresses: []lists.Address{{Text: "1 Invented Street", City: "Tehran", Country: "IR"}},
