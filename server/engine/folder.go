@@ -48,7 +48,7 @@ func (f *Folder) Run(ctx context.Context) {
 		case <-wait.C:
 		}
 		if _, err := f.RunOnce(ctx); err != nil && ctx.Err() == nil {
-			f.Log.Error("fold what payouts say of accounts", slog.String("cause", err.Error()))
+			f.Log.Error("fold what payouts say of accounts", slog.Any("cause", err))
 		}
 	}
 }

@@ -114,47 +114,45 @@ func TestPayoutsAreJudgedByTheListsInForce(t *testing.T) {
 		{first: "Maria", last: "Gomez", sender: "Grelbane Vostorkian Metals Limited", status: "screening_failed", reason: "compliance_block", decision: "certain", entry: "sender T.3"},
 		{first: "Maria", last: "Lopez", sender: "Grelbane Vostorkan Metals", status: "manual_review", reason: "under_review", decision: "possible", entry: "sender T.3"},
 	} {
-		func() {
-			t.Log(i, tt.decision)
-			order := `{"beneficiary_id":"` + person(t, m, tt.first, tt.last, tt.fields) + `","amount":"10.00","currency":"USD"`
-			if tt.sender != "" {
-				order += `,"on_behalf_of":{"name":"` + tt.sender + `","type":"business","country":"AT"}`
-			}
-			made := m.Post(t, "/v1/payouts", fmt.Sprint("judged ", i), order+"}")
-			if made.Status != http.StatusCreated {
-				t.Fatalf("%d %s", made.Status, made.Raw)
-			}
-			id := made.Data()["id"].(string)
-			settle(s)
-			payout := m.Get(t, "/v1/payouts/"+id).Data()
-			why, _ := payout["status_reason"].(map[string]any)
-			if payout["status"] != tt.status || (tt.reason != "" && why["code"] != tt.reason) {
-				t.Errorf("the payout is %v because %v, want %s because %s", payout["status"], why, tt.status, tt.reason)
-			}
-			v := verdict(t, s, id)
-			if v.Decision != tt.decision || v.Model == "" || len(v.Lists) != 2 || v.Lists[1].Version != version ||
-				v.Lists[1].Published != "2026-02-13" || v.Lists[1].Authority != "un" || len(v.Lists[1].Hash) != 64 || v.Lists[1].Parser == "" {
-				t.Errorf("the verdict keeps %+v", v)
-			}
-			found := ""
-			for _, party := range v.Parties {
-				for _, hit := range party.Hits {
-					found += party.Role + " " + hit.EntryID
-					if hit.Authority != "un" || hit.Version != version || hit.EntryName == "" || hit.Score < 0.5 || len(hit.Words) == 0 || len(hit.Parts) == 0 || hit.Parts[0].Says == "" {
-						t.Errorf("a hit is kept as %+v", hit)
-					}
+		t.Log(i, tt.decision)
+		order := `{"beneficiary_id":"` + person(t, m, tt.first, tt.last, tt.fields) + `","amount":"10.00","currency":"USD"`
+		if tt.sender != "" {
+			order += `,"on_behalf_of":{"name":"` + tt.sender + `","type":"business","country":"AT"}`
+		}
+		made := m.Post(t, "/v1/payouts", fmt.Sprint("judged ", i), order+"}")
+		if made.Status != http.StatusCreated {
+			t.Fatalf("%d %s", made.Status, made.Raw)
+		}
+		id := made.Data()["id"].(string)
+		settle(s)
+		payout := m.Get(t, "/v1/payouts/"+id).Data()
+		why, _ := payout["status_reason"].(map[string]any)
+		if payout["status"] != tt.status || (tt.reason != "" && why["code"] != tt.reason) {
+			t.Errorf("the payout is %v because %v, want %s because %s", payout["status"], why, tt.status, tt.reason)
+		}
+		v := verdict(t, s, id)
+		if v.Decision != tt.decision || v.Model == "" || len(v.Lists) != 2 || v.Lists[1].Version != version ||
+			v.Lists[1].Published != "2026-02-13" || v.Lists[1].Authority != "un" || len(v.Lists[1].Hash) != 64 || v.Lists[1].Parser == "" {
+			t.Errorf("the verdict keeps %+v", v)
+		}
+		found := ""
+		for _, party := range v.Parties {
+			for _, hit := range party.Hits {
+				found += party.Role + " " + hit.EntryID
+				if hit.Authority != "un" || hit.Version != version || hit.EntryName == "" || hit.Score < 0.5 || len(hit.Words) == 0 || len(hit.Parts) == 0 || hit.Parts[0].Says == "" {
+					t.Errorf("a hit is kept as %+v", hit)
 				}
 			}
-			if found != tt.entry {
-				t.Errorf("found %q, want %q", found, tt.entry)
+		}
+		if found != tt.entry {
+			t.Errorf("found %q, want %q", found, tt.entry)
+		}
+		merchantReads := string(m.Get(t, "/v1/payouts/"+id).Raw) + string(m.Get(t, "/v1/payouts/"+id+"/timeline").Raw) + string(m.Get(t, "/v1/events?limit=100").Raw)
+		for _, secret := range []string{"T.1", "T.2", "T.3", version, "possible", "certain", "sanction"} {
+			if strings.Contains(merchantReads, secret) {
+				t.Errorf("the merchant reads %q", secret)
 			}
-			merchantReads := string(m.Get(t, "/v1/payouts/"+id).Raw) + string(m.Get(t, "/v1/payouts/"+id+"/timeline").Raw) + string(m.Get(t, "/v1/events?limit=100").Raw)
-			for _, secret := range []string{"T.1", "T.2", "T.3", version, "possible", "certain", "sanction"} {
-				if strings.Contains(merchantReads, secret) {
-					t.Errorf("the merchant reads %q", secret)
-				}
-			}
-		}()
+		}
 	}
 }
 
