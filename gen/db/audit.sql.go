@@ -12,30 +12,32 @@ import (
 
 const auditInsert = `-- name: AuditInsert :exec
 insert into audit_log (merchant_id, id, at, actor, action, object_id, request_id, detail)
-values ($1, $2, $3, $4, $5, $6, $7, $8)
+select unnest($1::text[]), unnest($2::text[]), $3, $4, unnest($5::text[]), unnest($6::text[]), $7,
+       unnest($8::text[])::jsonb
 `
 
 type AuditInsertParams struct {
-	MerchantID string
-	ID         string
-	At         time.Time
-	Actor      string
-	Action     string
-	ObjectID   string
-	RequestID  string
-	Detail     map[string]string
+	MerchantIds []string
+	Ids         []string
+	At          time.Time
+	Actor       string
+	Actions     []string
+	ObjectIds   []string
+	RequestID   string
+	Details     []string
 }
 
+// All that a transaction has to say, in one statement.
 func (q *Queries) AuditInsert(ctx context.Context, arg AuditInsertParams) error {
 	_, err := q.db.Exec(ctx, auditInsert,
-		arg.MerchantID,
-		arg.ID,
+		arg.MerchantIds,
+		arg.Ids,
 		arg.At,
 		arg.Actor,
-		arg.Action,
-		arg.ObjectID,
+		arg.Actions,
+		arg.ObjectIds,
 		arg.RequestID,
-		arg.Detail,
+		arg.Details,
 	)
 	return err
 }

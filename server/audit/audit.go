@@ -7,6 +7,8 @@ package audit
 
 import (
 	"context"
+	"encoding/json"
+	"fmt"
 
 	"github.com/antonpayments/anton/gen/db"
 	"github.com/antonpayments/anton/server/ids"
@@ -21,19 +23,34 @@ type Row struct {
 	Detail   map[string]string
 }
 
-// Record queues the row, with the unit's actor, time and request id.
-func Record(ctx context.Context, u *unit.Unit, row Row) error {
-	if row.Detail == nil {
-		row.Detail = map[string]string{}
+// Record writes the row at the end of the unit, with its actor, time and request id.
+func Record(_ context.Context, u *unit.Unit, row Row) error {
+	detail := []byte("{}")
+	if row.Detail != nil {
+		var err error
+		if detail, err = json.Marshal(row.Detail); err != nil {
+			return fmt.Errorf("write the detail of %s: %w", row.Action, err)
+		}
 	}
-	return u.Queue(unit.Audit).AuditInsert(ctx, db.AuditInsertParams{
-		MerchantID: row.Merchant,
-		ID:         ids.New(ids.Audit, u.Now),
-		At:         u.Now,
-		Actor:      u.Actor,
-		Action:     row.Action,
-		ObjectID:   row.Object,
-		RequestID:  u.RequestID,
-		Detail:     row.Detail,
-	})
+	unit.Gather(u, recorded{row, string(detail)}, insert)
+	return nil
+}
+
+// A recorded row waits for the end of its unit.
+type recorded struct {
+	Row
+	detail string
+}
+
+// insert queues all rows of a unit as one statement.
+func insert(ctx context.Context, u *unit.Unit, rows []recorded) error {
+	p := db.AuditInsertParams{At: u.Now, Actor: u.Actor, RequestID: u.RequestID}
+	for _, row := range rows {
+		p.MerchantIds = append(p.MerchantIds, row.Merchant)
+		p.Ids = append(p.Ids, ids.New(ids.Audit, u.Now))
+		p.Actions = append(p.Actions, row.Action)
+		p.ObjectIds = append(p.ObjectIds, row.Object)
+		p.Details = append(p.Details, row.detail)
+	}
+	return u.Queue(unit.Audit).AuditInsert(ctx, p)
 }

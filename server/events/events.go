@@ -31,47 +31,60 @@ type Event struct {
 // form is how the object is written: as the REST API shows it.
 var form = protojson.MarshalOptions{UseProtoNames: true, EmitDefaultValues: true}
 
-// Emit queues the event.
-func Emit(ctx context.Context, u *unit.Unit, e Event) error {
+// Emit writes the event at the end of the unit. What it tells is the object as it is now: the caller may change it afterwards.
+func Emit(_ context.Context, u *unit.Unit, e Event) error {
 	if e.ID == "" {
 		e.ID = ids.New(ids.Event, u.Now)
 	}
-	row, err := e.row(u.Now)
+	data, err := e.data()
 	if err != nil {
 		return err
 	}
-	return u.Queue(unit.Event).EventInsert(ctx, row)
+	unit.Gather(u, told{e, data}, insert)
+	return nil
+}
+
+// A told event waits for the end of its unit.
+type told struct {
+	Event
+	data []byte
+}
+
+// insert queues all events of a unit as one statement.
+func insert(ctx context.Context, u *unit.Unit, all []told) error {
+	p := db.EventInsertParams{CreatedAt: u.Now}
+	for _, e := range all {
+		p.MerchantIds = append(p.MerchantIds, e.Merchant)
+		p.Ids = append(p.Ids, e.ID)
+		p.Types = append(p.Types, e.Type)
+		p.ObjectTypes = append(p.ObjectTypes, e.ObjectType)
+		p.ObjectIds = append(p.ObjectIds, e.ObjectID)
+		p.Sequences = append(p.Sequences, e.Sequence)
+		p.PreviousStatuses = append(p.PreviousStatuses, e.PreviousStatus)
+		p.Datas = append(p.Datas, string(e.data))
+	}
+	return u.Queue(unit.Event).EventInsert(ctx, p)
 }
 
 // Proto is the event as the API shows it, at the time of its unit. The event must have its id.
 func (e Event) Proto(at time.Time) (*antonv1.Event, error) {
-	row, err := e.row(at)
+	data, err := e.data()
 	if err != nil {
 		return nil, err
 	}
-	return toProto(db.Event{
-		ID: row.ID, Type: row.Type, CreatedAt: row.CreatedAt, Sequence: row.Sequence, ObjectType: row.ObjectType, ObjectID: row.ObjectID,
-		Data: row.Data, PreviousStatus: row.PreviousStatus,
-	})
-}
-
-func (e Event) row(at time.Time) (db.EventInsertParams, error) {
-	data, err := form.Marshal(e.Object)
-	if err != nil {
-		return db.EventInsertParams{}, fmt.Errorf("write event %s of %s: %w", e.Type, e.ObjectID, err)
-	}
-	row := db.EventInsertParams{
-		MerchantID: e.Merchant,
-		ID:         e.ID,
-		Type:       e.Type,
-		ObjectType: e.ObjectType,
-		ObjectID:   e.ObjectID,
-		Sequence:   e.Sequence,
-		Data:       data,
-		CreatedAt:  at,
+	row := db.Event{
+		ID: e.ID, Type: e.Type, CreatedAt: at, Sequence: e.Sequence, ObjectType: e.ObjectType, ObjectID: e.ObjectID, Data: data,
 	}
 	if e.PreviousStatus != "" {
 		row.PreviousStatus = &e.PreviousStatus
 	}
-	return row, nil
+	return toProto(row)
+}
+
+func (e Event) data() ([]byte, error) {
+	data, err := form.Marshal(e.Object)
+	if err != nil {
+		return nil, fmt.Errorf("write event %s of %s: %w", e.Type, e.ObjectID, err)
+	}
+	return data, nil
 }

@@ -136,10 +136,13 @@ func unstorable(message proto.Message) (fields []apierr.Field) {
 		}
 		switch v := last.Value.Interface().(type) {
 		case string:
-			if lines := mayHaveLines(p); lines && Control(v, lines) {
-				refuse(p, NoControl)
-			} else if Control(v, lines) {
+			// What a field allows is looked up only for a text that needs it: almost none does, and the lookup costs more than the rest.
+			switch {
+			case !Control(v, false):
+			case !mayHaveLines(p):
 				refuse(p, NoControl+", nor tabs or line ends")
+			case Control(v, true):
+				refuse(p, NoControl)
 			}
 		case protoreflect.Message:
 			if at, ok := v.Interface().(*timestamppb.Timestamp); ok && at.CheckValid() != nil {

@@ -55,7 +55,11 @@ type Unit struct {
 	// a round trip.
 	ahead  []statement
 	queued [stages]pgx.Batch
-	after  []func()
+	// gathered are the rows that one statement of the flush writes together.
+	gathered []interface {
+		queue(context.Context, *Unit) error
+	}
+	after []func()
 }
 
 // A statement that travels ahead of others. check, where there is one, is told how many rows it changed or found; its error is that of what it
@@ -169,6 +173,11 @@ func (u *Unit) rollback(ctx context.Context) {
 }
 
 func (u *Unit) flush(ctx context.Context) error {
+	for _, g := range u.gathered {
+		if err := g.queue(ctx, u); err != nil {
+			return err
+		}
+	}
 	if err := u.Settle(ctx); err != nil {
 		return err
 	}
@@ -185,6 +194,25 @@ func (u *Unit) Read() *db.Queries { return db.New(reader{u}) }
 
 // Queue gives the queries that are kept for the flush, at the stage. Only queries without a result can be queued.
 func (u *Unit) Queue(stage Stage) *db.Queries { return db.New(queue{&u.queued[stage]}) }
+
+// Gather keeps the row until the flush, where write queues one statement for all rows of its type. A statement costs PostgreSQL more than
+// a row does, and a unit of many payouts writes the same few kinds of row for each.
+func Gather[Row any](u *Unit, row Row, write func(context.Context, *Unit, []Row) error) {
+	for _, g := range u.gathered {
+		if of, ok := g.(*gathered[Row]); ok {
+			of.rows = append(of.rows, row)
+			return
+		}
+	}
+	u.gathered = append(u.gathered, &gathered[Row]{[]Row{row}, write})
+}
+
+type gathered[Row any] struct {
+	rows  []Row
+	write func(context.Context, *Unit, []Row) error
+}
+
+func (g *gathered[Row]) queue(ctx context.Context, u *Unit) error { return g.write(ctx, u, g.rows) }
 
 // About says which object, and of which merchant, the call's audit row is about.
 func (u *Unit) About(merchant, object string) { u.Merchant, u.Object = merchant, object }

@@ -1,6 +1,8 @@
 -- name: EventInsert :exec
+-- All that a transaction has to tell, in one statement.
 insert into events (merchant_id, id, type, object_type, object_id, sequence, previous_status, data, created_at)
-values (@merchant_id, @id, @type, @object_type, @object_id, @sequence, @previous_status, @data, @created_at);
+select unnest(@merchant_ids::text[]), unnest(@ids::text[]), unnest(@types::text[]), unnest(@object_types::text[]), unnest(@object_ids::text[]),
+       unnest(@sequences::integer[]), nullif(unnest(@previous_statuses::text[]), ''), unnest(@datas::text[])::json, @created_at;
 
 -- name: EventGet :one
 select * from events where merchant_id = @merchant_id and id = @id;
