@@ -6,13 +6,14 @@ import (
 )
 
 // Types are what events are called. A subscriber may name them one by one, a family of them, such as `payout.*`, or all of them, `*`.
+// What is not among them cannot be emitted: nobody could subscribe it by its name.
 var Types = []string{
 	"payout.created", "payout.screening", "payout.pending_approval", "payout.approved", "payout.processing", "payout.sent",
 	"payout.completed", "payout.failed", "payout.returned", "payout.screening_failed", "payout.velocity_blocked", "payout.manual_review",
 	"payout.cancelled", "payout.late_return",
 	"beneficiary.created", "beneficiary.updated", "beneficiary.archived", "beneficiary.blocked",
-	"balance.deposit", "balance.low",
-	"rfi.created", "rfi.responded", "rfi.resolved",
+	"balance.deposit", "balance.low", "balance.deposit_reversed", "balance.return_reversed", "balance.adjusted",
+	"rfi.created", "rfi.responded", "rfi.resolved", "rfi.reopened", "rfi.escalated",
 	"batch.uploaded", "batch.validating", "batch.validated", "batch.validation_failed", "batch.confirmed", "batch.processing",
 	"batch.completed", "batch.partial", "batch.failed", "batch.cancelled",
 	"fx.exchange.completed",
