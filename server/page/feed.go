@@ -29,8 +29,8 @@ func FeedOf(scope string, req Request) (Feed, error) {
 	if !ok || len(place) != 8 {
 		return Feed{}, foreign()
 	}
-	if f.Below = int64(binary.BigEndian.Uint64(place)); f.Below < 1 {
-		return Feed{}, foreign()
+	if f.Below = int64(binary.BigEndian.Uint64(place)); f.Below < 1 || f.Below == math.MaxInt64 {
+		return Feed{}, foreign() // no row has such a number
 	}
 	return f, nil
 }

@@ -7,6 +7,7 @@ import (
 	"net/http/httptest"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -30,6 +31,7 @@ func TestHostileReceiversAreFailuresAndNothingMore(t *testing.T) {
 	elsewhere := newReceiver(t, nil)
 	closed := newReceiver(t, nil)
 	closed.Close()
+	var written atomic.Int64
 	selfSigned := httptest.NewTLSServer(http.NotFoundHandler())
 	t.Cleanup(selfSigned.Close)
 	for name, tt := range map[string]struct {
@@ -44,7 +46,8 @@ func TestHostileReceiversAreFailuresAndNothingMore(t *testing.T) {
 		}, says: "redirects are not followed"},
 		"an endless body": {answer: func(w http.ResponseWriter, r *http.Request) {
 			for r.Context().Err() == nil {
-				if _, err := w.Write(make([]byte, 32<<10)); err != nil {
+				n, err := w.Write(make([]byte, 32<<10))
+				if written.Add(int64(n)); err != nil {
 					return
 				}
 			}
@@ -85,6 +88,9 @@ func TestHostileReceiversAreFailuresAndNothingMore(t *testing.T) {
 		if d["status"] != want || !strings.Contains(says, tt.says) || strings.Contains(says, "127.0.0.1") {
 			t.Errorf("%s: %v", name, d)
 		}
+	}
+	if n := written.Load(); n > 32<<20 { // 64 kB are read; the rest is what two systems buffer
+		t.Errorf("%d MB of the endless body were taken", n>>20)
 	}
 	if n := len(elsewhere.all()); n != 0 {
 		t.Errorf("a redirect was followed %d times", n)
