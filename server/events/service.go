@@ -10,6 +10,7 @@ import (
 
 	antonv1 "github.com/antonpayments/anton/gen/anton/v1"
 	"github.com/antonpayments/anton/gen/db"
+	"github.com/antonpayments/anton/server/apierr"
 	"github.com/antonpayments/anton/server/call"
 	"github.com/antonpayments/anton/server/page"
 )
@@ -32,12 +33,15 @@ func (s *Service) ListEvents(ctx context.Context, req *antonv1.ListEventsRequest
 	if err != nil {
 		return nil, err
 	}
+	if req.GetType() != "" && !KnownPattern(req.GetType()) {
+		return nil, apierr.InvalidField("type", UnknownType)
+	}
 	if err := s.Sequencer.Settle(ctx); err != nil {
 		return nil, err
 	}
 	rows, err := call.Reads(ctx).EventList(ctx, db.EventListParams{
 		MerchantID:    merchant,
-		Type:          page.Text(req.GetType()),
+		Type:          req.GetType(),
 		ObjectID:      page.Text(req.GetObjectId()),
 		CreatedAfter:  page.Time(req.GetCreatedAfter()),
 		CreatedBefore: page.Time(req.GetCreatedBefore()),

@@ -27,6 +27,9 @@ const (
 	DisabledType = "webhook.disabled"
 )
 
+// UnknownType is what callers are told who ask for events that there are not.
+const UnknownType = "is no type of event: name one such as payout.sent, a family such as payout.*, or *"
+
 // family is what a type begins with, as subscribers name it: payout.* for payout.sent.
 func family(eventType string) string {
 	first, _, _ := strings.Cut(eventType, ".")

@@ -142,3 +142,20 @@ func TestWhatWasDoneIsListedAtOnce(t *testing.T) {
 		}
 	}
 }
+
+func TestTheListIsFilteredByTypeOrFamily(t *testing.T) {
+	t.Parallel()
+	s := testserver.New(t)
+	m, _ := payer(t, s)
+	emit(t, s, m.Merchant, "pay_a", 1, 2)
+	for filter, want := range map[string]int{"payout.sent": 2, "payout.*": 2, "beneficiary.*": 1, "*": 3, "payout.completed": 0, "rfi.reopened": 0} {
+		if got := m.Get(t, "/v1/events?type="+filter).List(); len(got) != want {
+			t.Errorf("%s finds %v", filter, got)
+		}
+	}
+	for _, wrong := range []string{"payout.flown", "payout", "payout.", "*.sent", "pay*"} {
+		if got := m.Get(t, "/v1/events?type="+wrong); got.Code() != "validation_error" || !slices.Equal(got.Fields(), []string{"type"}) {
+			t.Errorf("%s: %d %s", wrong, got.Status, got.Raw)
+		}
+	}
+}

@@ -89,9 +89,7 @@ func (s *Service) check(url string, patterns []string) error {
 	}
 	for i, pattern := range patterns {
 		if !events.KnownPattern(pattern) {
-			wrong = append(wrong, apierr.Field{
-				Path: fmt.Sprintf("events[%d]", i), Message: "is no type of event: name one such as payout.sent, a family such as payout.*, or *",
-			})
+			wrong = append(wrong, apierr.Field{Path: fmt.Sprintf("events[%d]", i), Message: events.UnknownType})
 		}
 	}
 	if len(wrong) > 0 {
