@@ -68,7 +68,7 @@ const eventList = `-- name: EventList :many
 select e.merchant_id, e.id, e.type, e.object_type, e.object_id, e.sequence, e.previous_status, e.data, e.created_at, e.xid, p.position from event_positions p
 join events e on e.merchant_id = p.merchant_id and e.id = p.event_id
 where p.merchant_id = $1 and e.merchant_id = $1 and p.position < $2
-  and ($3::text in ('', '*', e.type) or $3 = split_part(e.type, '.', 1) || '.*')
+  and ($3::text[] is null or e.type = any($3::text[]))
   and ($4::text is null or e.object_id = $4::text)
   and ($5::timestamptz is null or e.created_at > $5::timestamptz)
   and ($6::timestamptz is null or e.created_at < $6::timestamptz)
@@ -79,7 +79,7 @@ limit $7
 type EventListParams struct {
 	MerchantID    string
 	Below         int64
-	Type          string
+	Types         []string
 	ObjectID      *string
 	CreatedAfter  *time.Time
 	CreatedBefore *time.Time
@@ -96,7 +96,7 @@ func (q *Queries) EventList(ctx context.Context, arg EventListParams) ([]EventLi
 	rows, err := q.db.Query(ctx, eventList,
 		arg.MerchantID,
 		arg.Below,
-		arg.Type,
+		arg.Types,
 		arg.ObjectID,
 		arg.CreatedAfter,
 		arg.CreatedBefore,

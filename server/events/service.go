@@ -41,7 +41,7 @@ func (s *Service) ListEvents(ctx context.Context, req *antonv1.ListEventsRequest
 	}
 	rows, err := call.Reads(ctx).EventList(ctx, db.EventListParams{
 		MerchantID:    merchant,
-		Type:          req.GetType(),
+		Types:         named(req.GetType()),
 		ObjectID:      page.Text(req.GetObjectId()),
 		CreatedAfter:  page.Time(req.GetCreatedAfter()),
 		CreatedBefore: page.Time(req.GetCreatedBefore()),

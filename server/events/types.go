@@ -45,3 +45,16 @@ func KnownPattern(pattern string) bool {
 func Matches(patterns []string, eventType string) bool {
 	return slices.ContainsFunc(patterns, func(p string) bool { return p == "*" || p == eventType || p == family(eventType) })
 }
+
+// named are the types that a pattern names; nil, which filters nothing, for none and for all.
+func named(pattern string) (types []string) {
+	if pattern == "" || pattern == "*" {
+		return nil
+	}
+	for _, t := range Types {
+		if Matches([]string{pattern}, t) {
+			types = append(types, t)
+		}
+	}
+	return types
+}

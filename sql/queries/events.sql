@@ -10,7 +10,7 @@ select * from events where merchant_id = @merchant_id and id = @id;
 select sqlc.embed(e), p.position from event_positions p
 join events e on e.merchant_id = p.merchant_id and e.id = p.event_id
 where p.merchant_id = @merchant_id and e.merchant_id = @merchant_id and p.position < @below
-  and (@type::text in ('', '*', e.type) or @type = split_part(e.type, '.', 1) || '.*')
+  and (sqlc.narg('types')::text[] is null or e.type = any(sqlc.narg('types')::text[]))
   and (sqlc.narg('object_id')::text is null or e.object_id = sqlc.narg('object_id')::text)
   and (sqlc.narg('created_after')::timestamptz is null or e.created_at > sqlc.narg('created_after')::timestamptz)
   and (sqlc.narg('created_before')::timestamptz is null or e.created_at < sqlc.narg('created_before')::timestamptz)
