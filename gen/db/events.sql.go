@@ -67,57 +67,62 @@ func (q *Queries) EventInsert(ctx context.Context, arg EventInsertParams) error 
 }
 
 const eventList = `-- name: EventList :many
-select merchant_id, id, type, object_type, object_id, sequence, previous_status, data, created_at, xid from events
-where merchant_id = $1
-  and ($2::text is null or type = $2::text)
-  and ($3::text is null or object_id = $3::text)
-  and ($4::timestamptz is null or created_at > $4::timestamptz)
-  and ($5::timestamptz is null or created_at < $5::timestamptz)
-  and ($6::timestamptz is null or (created_at, id) < ($6::timestamptz, $7::text))
-order by created_at desc, id desc
-limit $8
+select e.merchant_id, e.id, e.type, e.object_type, e.object_id, e.sequence, e.previous_status, e.data, e.created_at, e.xid, p.position from event_positions p
+join events e on e.merchant_id = p.merchant_id and e.id = p.event_id
+where p.merchant_id = $1 and e.merchant_id = $1 and p.position < $2
+  and ($3::text[] is null or e.type = any($3::text[]))
+  and ($4::text is null or e.object_id = $4::text)
+  and ($5::timestamptz is null or e.created_at > $5::timestamptz)
+  and ($6::timestamptz is null or e.created_at < $6::timestamptz)
+order by p.position desc
+limit $7
 `
 
 type EventListParams struct {
 	MerchantID    string
-	Type          *string
+	Below         int64
+	Types         []string
 	ObjectID      *string
 	CreatedAfter  *time.Time
 	CreatedBefore *time.Time
-	BeforeAt      *time.Time
-	BeforeID      string
 	RowLimit      int32
 }
 
-func (q *Queries) EventList(ctx context.Context, arg EventListParams) ([]Event, error) {
+type EventListRow struct {
+	Event    Event
+	Position int64
+}
+
+// The events below a position of the feed, newest first.
+func (q *Queries) EventList(ctx context.Context, arg EventListParams) ([]EventListRow, error) {
 	rows, err := q.db.Query(ctx, eventList,
 		arg.MerchantID,
-		arg.Type,
+		arg.Below,
+		arg.Types,
 		arg.ObjectID,
 		arg.CreatedAfter,
 		arg.CreatedBefore,
-		arg.BeforeAt,
-		arg.BeforeID,
 		arg.RowLimit,
 	)
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
-	items := []Event{}
+	items := []EventListRow{}
 	for rows.Next() {
-		var i Event
+		var i EventListRow
 		if err := rows.Scan(
-			&i.MerchantID,
-			&i.ID,
-			&i.Type,
-			&i.ObjectType,
-			&i.ObjectID,
-			&i.Sequence,
-			&i.PreviousStatus,
-			&i.Data,
-			&i.CreatedAt,
-			&i.Xid,
+			&i.Event.MerchantID,
+			&i.Event.ID,
+			&i.Event.Type,
+			&i.Event.ObjectType,
+			&i.Event.ObjectID,
+			&i.Event.Sequence,
+			&i.Event.PreviousStatus,
+			&i.Event.Data,
+			&i.Event.CreatedAt,
+			&i.Event.Xid,
+			&i.Position,
 		); err != nil {
 			return nil, err
 		}

@@ -238,7 +238,7 @@ func (q *Queries) EventsPlace(ctx context.Context, arg EventsPlaceParams) error 
 }
 
 const eventsToPlace = `-- name: EventsToPlace :many
-select e.merchant_id, e.id, e.type, e.object_id, e.sequence, e.created_at,
+select e.merchant_id, e.id, e.type, e.object_id, e.sequence, e.created_at, e.xid,
        exists (
            select from events b
            where b.merchant_id = e.merchant_id and b.object_id = e.object_id and b.sequence = e.sequence - 1
@@ -258,6 +258,7 @@ type EventsToPlaceRow struct {
 	ObjectID   string
 	Sequence   int32
 	CreatedAt  time.Time
+	Xid        int64
 	Awaits     bool
 }
 
@@ -279,6 +280,7 @@ func (q *Queries) EventsToPlace(ctx context.Context, ids []string, merchants []s
 			&i.ObjectID,
 			&i.Sequence,
 			&i.CreatedAt,
+			&i.Xid,
 			&i.Awaits,
 		); err != nil {
 			return nil, err
@@ -341,7 +343,7 @@ func (q *Queries) EventsUnplaced(ctx context.Context, arg EventsUnplacedParams) 
 }
 
 const webhooksListening = `-- name: WebhooksListening :many
-select merchant_id, id, events, created_at from webhooks
+select merchant_id, id, events, created_at, xid from webhooks
 where merchant_id = any($1::text[]) and status = 'active' order by merchant_id, created_at, id
 `
 
@@ -350,6 +352,7 @@ type WebhooksListeningRow struct {
 	ID         string
 	Events     []string
 	CreatedAt  time.Time
+	Xid        int64
 }
 
 func (q *Queries) WebhooksListening(ctx context.Context, merchants []string) ([]WebhooksListeningRow, error) {
@@ -366,6 +369,7 @@ func (q *Queries) WebhooksListening(ctx context.Context, merchants []string) ([]
 			&i.ID,
 			&i.Events,
 			&i.CreatedAt,
+			&i.Xid,
 		); err != nil {
 			return nil, err
 		}

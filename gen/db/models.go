@@ -2475,6 +2475,7 @@ type Webhook struct {
 	CreatedAt           time.Time
 	UpdatedAt           time.Time
 	DeletedAt           *time.Time
+	Xid                 int64
 }
 
 type WebhookAttempt struct {

@@ -166,7 +166,7 @@ func (q *Queries) DeliveryTargets(ctx context.Context, merchantID string, eventI
 }
 
 const replayPage = `-- name: ReplayPage :many
-select e.id, e.object_id, e.sequence, e.created_at from events e
+select e.id, e.object_id, e.sequence, e.created_at, p.position from events e
 join event_positions p on p.merchant_id = e.merchant_id and p.event_id = e.id
 left join webhook_deliveries d on d.merchant_id = e.merchant_id and d.event_id = e.id and d.webhook_id = $1
 where e.merchant_id = $2 and e.created_at >= $3 and e.created_at < $4
@@ -192,6 +192,7 @@ type ReplayPageRow struct {
 	ObjectID  string
 	Sequence  int32
 	CreatedAt time.Time
+	Position  int64
 }
 
 // The events of a period that a webhook listens to and, if asked, those alone whose delivery to it failed.
@@ -217,6 +218,7 @@ func (q *Queries) ReplayPage(ctx context.Context, arg ReplayPageParams) ([]Repla
 			&i.ObjectID,
 			&i.Sequence,
 			&i.CreatedAt,
+			&i.Position,
 		); err != nil {
 			return nil, err
 		}
@@ -240,7 +242,7 @@ func (q *Queries) WebhookCount(ctx context.Context, merchantID string) (int32, e
 }
 
 const webhookGet = `-- name: WebhookGet :one
-select merchant_id, id, url, events, description, status, disabled_reason, disabled_at, secret, previous_secret, previous_secret_until, failing_since, event_sequence, created_at, updated_at, deleted_at from webhooks where merchant_id = $1 and id = $2 and deleted_at is null
+select merchant_id, id, url, events, description, status, disabled_reason, disabled_at, secret, previous_secret, previous_secret_until, failing_since, event_sequence, created_at, updated_at, deleted_at, xid from webhooks where merchant_id = $1 and id = $2 and deleted_at is null
 `
 
 func (q *Queries) WebhookGet(ctx context.Context, merchantID string, iD string) (Webhook, error) {
@@ -263,6 +265,7 @@ func (q *Queries) WebhookGet(ctx context.Context, merchantID string, iD string) 
 		&i.CreatedAt,
 		&i.UpdatedAt,
 		&i.DeletedAt,
+		&i.Xid,
 	)
 	return i, err
 }
@@ -296,7 +299,7 @@ func (q *Queries) WebhookInsert(ctx context.Context, arg WebhookInsertParams) er
 }
 
 const webhookList = `-- name: WebhookList :many
-select merchant_id, id, url, events, description, status, disabled_reason, disabled_at, secret, previous_secret, previous_secret_until, failing_since, event_sequence, created_at, updated_at, deleted_at from webhooks where merchant_id = $1 and deleted_at is null order by created_at desc, id desc
+select merchant_id, id, url, events, description, status, disabled_reason, disabled_at, secret, previous_secret, previous_secret_until, failing_since, event_sequence, created_at, updated_at, deleted_at, xid from webhooks where merchant_id = $1 and deleted_at is null order by created_at desc, id desc
 `
 
 func (q *Queries) WebhookList(ctx context.Context, merchantID string) ([]Webhook, error) {
@@ -325,6 +328,7 @@ func (q *Queries) WebhookList(ctx context.Context, merchantID string) ([]Webhook
 			&i.CreatedAt,
 			&i.UpdatedAt,
 			&i.DeletedAt,
+			&i.Xid,
 		); err != nil {
 			return nil, err
 		}
@@ -337,7 +341,7 @@ func (q *Queries) WebhookList(ctx context.Context, merchantID string) ([]Webhook
 }
 
 const webhookLock = `-- name: WebhookLock :one
-select merchant_id, id, url, events, description, status, disabled_reason, disabled_at, secret, previous_secret, previous_secret_until, failing_since, event_sequence, created_at, updated_at, deleted_at from webhooks where merchant_id = $1 and id = $2 and deleted_at is null for update
+select merchant_id, id, url, events, description, status, disabled_reason, disabled_at, secret, previous_secret, previous_secret_until, failing_since, event_sequence, created_at, updated_at, deleted_at, xid from webhooks where merchant_id = $1 and id = $2 and deleted_at is null for update
 `
 
 func (q *Queries) WebhookLock(ctx context.Context, merchantID string, iD string) (Webhook, error) {
@@ -360,6 +364,7 @@ func (q *Queries) WebhookLock(ctx context.Context, merchantID string, iD string)
 		&i.CreatedAt,
 		&i.UpdatedAt,
 		&i.DeletedAt,
+		&i.Xid,
 	)
 	return i, err
 }

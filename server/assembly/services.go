@@ -30,7 +30,7 @@ func (s *Server) register(to grpc.ServiceRegistrar, c Config, payout *payouts.Se
 	antonv1.RegisterMerchantServiceServer(to, &merchants.Self{Environment: c.Environment})
 	antonv1.RegisterBeneficiariesServiceServer(to, &beneficiaries.Service{Keys: c.Keys})
 	antonv1.RegisterPayoutsServiceServer(to, payout)
-	antonv1.RegisterEventsServiceServer(to, &events.Service{Told: s.Deliverer.Told, Hub: s.hub})
+	antonv1.RegisterEventsServiceServer(to, &events.Service{Told: s.Deliverer.Told, Hub: s.hub, Sequencer: s.Sequencer})
 	antonv1.RegisterWebhooksServiceServer(to, webhooks.NewService(c.Keys, c.Environment, s.Deliverer.Told))
 	antonv1.RegisterReferenceServiceServer(to, &reference.Service{})
 	antonv1.RegisterSandboxServiceServer(to, payout)

@@ -166,7 +166,7 @@ func cursorOf(t *testing.T, c *testserver.Client, m *contract.Method, tn tenant)
 func forged(t *testing.T, cursor string) map[string]string {
 	t.Helper()
 	raw, err := base64.RawURLEncoding.DecodeString(cursor)
-	if err != nil || len(raw) <= 16 {
+	if err != nil || len(raw) < 16 {
 		t.Fatalf("the cursor %q is of another form than this test knows: %v", cursor, err)
 	}
 	bind, at, id := string(raw[:8]), string(raw[8:16]), string(raw[16:])
@@ -176,6 +176,9 @@ func forged(t *testing.T, cursor string) map[string]string {
 		"no id":                        bind + at,
 		"no time":                      bind,
 	} {
+		if text == string(raw) {
+			continue // a cursor of the feed is a number and nothing else
+		}
 		all[what] = base64.RawURLEncoding.EncodeToString([]byte(text))
 	}
 	return all

@@ -207,6 +207,7 @@ func TestNoAnswerHoldsAnythingOfAnotherMerchant(t *testing.T) {
 		}
 	}
 	foreign := idsOf(t, s, a.Merchant)
+	placed(t, s)
 	before := contentsOf(t, s, a.Merchant)
 	for _, m := range contract.Methods() {
 		if m.ForOperators() {

@@ -5,6 +5,7 @@ package events
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"google.golang.org/protobuf/encoding/protojson"
@@ -82,6 +83,9 @@ func (e Event) Proto(at time.Time) (*antonv1.Event, error) {
 }
 
 func (e Event) data() ([]byte, error) {
+	if !slices.Contains(Types, e.Type) {
+		return nil, fmt.Errorf("write event %s of %s: the type is not in events.Types", e.Type, e.ObjectID)
+	}
 	data, err := form.Marshal(e.Object)
 	if err != nil {
 		return nil, fmt.Errorf("write event %s of %s: %w", e.Type, e.ObjectID, err)

@@ -32,6 +32,9 @@ type Sequencer struct {
 	// Placed hears, after the commit, whose feeds have grown and for which webhooks deliveries were made. It must not block.
 	Placed func(merchants []string, webhooks []WebhookKey)
 
+	asking sync.Mutex
+	next   *round // that has not begun; who asks now shares it
+
 	mu sync.Mutex // one round at a time
 	// from is the first transaction whose events may lack a place. Zero: look through all events, as after a start. See audit.Sealer.
 	from int64
@@ -68,25 +71,32 @@ func (s *Sequencer) Run(ctx context.Context) {
 func (s *Sequencer) RunOnce(ctx context.Context) (placed int, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	placed, _, err = s.look(ctx)
+	return placed, err
+}
+
+// look places all events that are committed now. all says that none of them is left, for another sequencer or for one that must come
+// before it.
+func (s *Sequencer) look(ctx context.Context) (placed int, all bool, err error) {
 	q := db.New(s.Runner.Pool)
 	horizon, err := q.EventHorizon(ctx)
 	if err != nil {
-		return 0, fmt.Errorf("look which transactions are running: %w", err)
+		return 0, false, fmt.Errorf("look which transactions are running: %w", err)
 	}
 	slice := db.EventsUnplacedParams{AfterXid: s.from - 1, BeforeXid: horizon.Begun, RowLimit: placeSlice}
 	if s.from == 0 || horizon.Finished < s.from {
 		// All of them, whatever the numbers say: rows of a restored database may have any.
 		slice.AfterXid, slice.BeforeXid = -1, math.MaxInt64
 	}
-	for all := true; ; {
+	for all = true; ; {
 		rows, err := q.EventsUnplaced(ctx, slice)
 		if err != nil {
-			return placed, fmt.Errorf("read events without a place: %w", err)
+			return placed, false, fmt.Errorf("read events without a place: %w", err)
 		}
 		n, err := s.place(ctx, rows)
 		placed, all = placed+n, all && n == len(rows)
 		if err != nil {
-			return placed, err
+			return placed, false, err
 		}
 		if len(rows) == placeSlice {
 			last := rows[len(rows)-1]
@@ -96,7 +106,7 @@ func (s *Sequencer) RunOnce(ctx context.Context) (placed int, err error) {
 		if all {
 			s.from = horizon.Finished // otherwise the next round looks at the same rows again
 		}
-		return placed, nil
+		return placed, all, nil
 	}
 }
 
@@ -242,9 +252,11 @@ func (out *slab) deliver(ctx context.Context, u *unit.Unit, events []db.EventsTo
 }
 
 // hears says whether a webhook is told of the event: of what happened since it was made and it listens to; of a test, if it is its own.
+// Since says the number of the transaction, because servers' clocks differ; or the time, because a restored database counts anew.
 func hears(w db.WebhooksListeningRow, e db.EventsToPlaceRow) bool {
 	if e.Type == TestType {
 		return e.ObjectID == w.ID
 	}
-	return !e.CreatedAt.Before(w.CreatedAt) && Matches(w.Events, e.Type)
+	since := e.Xid >= w.Xid || !e.CreatedAt.Before(w.CreatedAt)
+	return since && Matches(w.Events, e.Type)
 }

@@ -3,7 +3,6 @@ package events
 import (
 	"context"
 	"fmt"
-	"time"
 
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/types/known/structpb"
@@ -11,6 +10,7 @@ import (
 
 	antonv1 "github.com/antonpayments/anton/gen/anton/v1"
 	"github.com/antonpayments/anton/gen/db"
+	"github.com/antonpayments/anton/server/apierr"
 	"github.com/antonpayments/anton/server/call"
 	"github.com/antonpayments/anton/server/page"
 )
@@ -21,32 +21,40 @@ type Service struct {
 	Told func(...WebhookKey)
 	// Hub tells streams that their feed has grown.
 	Hub *Hub
+	// Sequencer places what was committed before it is listed.
+	Sequencer *Sequencer
 }
 
-// ListEvents lists the caller's events, newest first.
-func (*Service) ListEvents(ctx context.Context, req *antonv1.ListEventsRequest) (*antonv1.ListEventsResponse, error) {
+// ListEvents lists the caller's events in the order of their feed, newest first. What has no place yet is given one first, so that
+// whoever changed something finds its event; a list by time would pass by what commits late.
+func (s *Service) ListEvents(ctx context.Context, req *antonv1.ListEventsRequest) (*antonv1.ListEventsResponse, error) {
 	merchant := call.Merchant(ctx)
-	p, err := page.Of(merchant, req)
+	p, err := page.FeedOf(merchant, req)
 	if err != nil {
+		return nil, err
+	}
+	if req.GetType() != "" && !KnownPattern(req.GetType()) {
+		return nil, apierr.InvalidField("type", UnknownType)
+	}
+	if err := s.Sequencer.Settle(ctx); err != nil {
 		return nil, err
 	}
 	rows, err := call.Reads(ctx).EventList(ctx, db.EventListParams{
 		MerchantID:    merchant,
-		Type:          page.Text(req.GetType()),
+		Types:         named(req.GetType()),
 		ObjectID:      page.Text(req.GetObjectId()),
 		CreatedAfter:  page.Time(req.GetCreatedAfter()),
 		CreatedBefore: page.Time(req.GetCreatedBefore()),
-		BeforeAt:      p.At,
-		BeforeID:      p.ID,
+		Below:         p.Below,
 		RowLimit:      p.Fetch(),
 	})
 	if err != nil {
 		return nil, fmt.Errorf("list events: %w", err)
 	}
 	resp := &antonv1.ListEventsResponse{}
-	rows, resp.HasMore, resp.NextCursor = page.Cut(p, rows, func(e db.Event) (time.Time, string) { return e.CreatedAt, e.ID })
+	rows, resp.HasMore, resp.NextCursor = page.CutFeed(p, rows, func(row db.EventListRow) int64 { return row.Position })
 	for _, row := range rows {
-		event, err := toProto(row)
+		event, err := toProto(row.Event)
 		if err != nil {
 			return nil, err
 		}

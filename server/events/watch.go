@@ -47,9 +47,7 @@ func checkTypes(types []string) error {
 	var wrong []apierr.Field
 	for i, t := range types {
 		if !KnownPattern(t) {
-			wrong = append(wrong, apierr.Field{
-				Path: fmt.Sprintf("types[%d]", i), Message: "is no type of event: name one such as payout.sent, or a family such as payout.*",
-			})
+			wrong = append(wrong, apierr.Field{Path: fmt.Sprintf("types[%d]", i), Message: UnknownType})
 		}
 	}
 	if len(wrong) > 0 {

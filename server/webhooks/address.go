@@ -8,11 +8,13 @@ import (
 	"net/netip"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
 
 	"code.dny.dev/ssrf"
+	"golang.org/x/net/idna"
 
 	"github.com/antonpayments/anton/server/apierr"
 )
@@ -81,8 +83,14 @@ func (g *guard) check(text string) error {
 	case strings.ContainsFunc(text, func(r rune) bool { return r <= ' ' || r == 0x7f }):
 		return invalid("must have no spaces and no control characters")
 	}
-	host := u.Hostname()
+	host := strings.ToLower(u.Hostname())
 	ip, err := netip.ParseAddr(host)
+	switch number, bad := strconv.ParseUint(u.Port(), 10, 16); {
+	case err == nil && ip.Zone() != "":
+		return invalid("must have no zone in its address: what it means, only one machine knows")
+	case u.Port() != "" && (bad != nil || number == 0):
+		return invalid("must have a port from 1 to 65535, or none")
+	}
 	local := host == "localhost" || (err == nil && ip.Unmap().IsLoopback())
 	if local && g.loopback {
 		if u.Scheme != "http" && u.Scheme != "https" {
@@ -93,11 +101,33 @@ func (g *guard) check(text string) error {
 	if u.Scheme != "https" {
 		return invalid("must begin with https://")
 	}
-	if local || (err == nil && g.public.SafeAddr(ip) != nil) {
+	if local || (err == nil && g.public.SafeAddr(ip) != nil) || (err != nil && !public(host)) {
 		return invalid("must be reachable from the internet; %s is not", host)
 	}
 	if port := u.Port(); port != "" && !slices.ContainsFunc(ports, func(p uint16) bool { return port == fmt.Sprint(p) }) {
 		return invalid("must be on port 443 or 8443")
 	}
 	return nil
+}
+
+// inward are names that never lead to the internet: RFC 6761 and 6762, RFC 8375, and ICANN's resolution 2024.07.29.06 on .internal.
+var inward = []string{"localhost", "local", "home.arpa", "internal"}
+
+// public says whether a host can be the name of one on the internet, as resolvers and browsers read it: full-width digits and other ways
+// to write a dot are turned into plain ones first, and a name that ends in a number is an odd spelling of an address, not a name.
+func public(host string) bool {
+	name, err := idna.Lookup.ToASCII(strings.TrimSuffix(host, "."))
+	if err != nil || len(name) > 253 || !strings.Contains(name, ".") {
+		return false
+	}
+	last := ""
+	for last = range strings.SplitSeq(name, ".") {
+		if last == "" || len(last) > 63 {
+			return false
+		}
+	}
+	if _, err := strconv.ParseUint(last, 0, 64); err == nil || last[0] >= '0' && last[0] <= '9' {
+		return false
+	}
+	return !slices.ContainsFunc(inward, func(end string) bool { return strings.HasSuffix("."+name, "."+end) })
 }

@@ -22,6 +22,9 @@ var wholeLife = []string{
 	"payout.created", "payout.screening", "payout.pending_approval", "payout.approved", "payout.processing", "payout.sent", "payout.completed",
 }
 
+// wholePath are the payout's statuses by then; none comes before the first.
+var wholePath = []string{"", "created", "pending_screening", "pending_approval", "approved", "processing", "sent", "completed"}
+
 func complete(s *testserver.Server) {
 	for range 3 {
 		s.Work()
@@ -48,6 +51,9 @@ func TestAPayoutsLifeIsToldInOrderAndSigned(t *testing.T) {
 	for i, got := range r.all() {
 		if got.event.Sequence != i+1 || got.event.ObjectID != payout || got.event.Data["id"] != payout {
 			t.Errorf("event %d is %s", i, got.body)
+		}
+		if got.event.Data["status"] != wholePath[i+1] || got.event.PreviousStatus != wholePath[i] { // told long after, as it was then
+			t.Errorf("event %d is of a payout that is %v and was %q", i, got.event.Data["status"], got.event.PreviousStatus)
 		}
 		verified(t, s, got, h.secret)
 		if err := reference.VerifyIgnoringTimestamp(got.body, got.header); err != nil {
@@ -222,6 +228,11 @@ func TestRotatedSecretsSignTogetherForADay(t *testing.T) {
 	verified(t, s, got[1], fresh)
 	s.Clock.Advance(-25 * time.Hour)
 	verified(t, s, got[0], h.secret, fresh)
+	for name, secret := range map[string]string{"the old secret": h.secret, "the new one": fresh} {
+		if reference, err := standardwebhooks.NewWebhook(secret); err != nil || reference.VerifyIgnoringTimestamp(got[0].body, got[0].header) != nil {
+			t.Errorf("the library of Standard Webhooks does not verify with %s: %v", name, err)
+		}
+	}
 	if n := len(strings.Fields(got[1].header.Get(verify.HeaderSignature))); n != 1 {
 		t.Errorf("after a day %d signatures", n)
 	}

@@ -150,3 +150,33 @@ func TestALateCommitIsNotSkipped(t *testing.T) {
 		t.Errorf("the late one stands at %d, the last one before it at %d", at, last)
 	}
 }
+
+// Two servers' clocks differ. What happened after a webhook was made is told, and a replay keeps the order, whatever the times say.
+func TestClocksThatDifferLoseNothing(t *testing.T) {
+	t.Parallel()
+	s := testserver.New(t)
+	m, _ := payer(t, s)
+	r := newReceiver(t, nil)
+	h := subscribe(t, m, r.URL, "payout.sent")
+	for sequence := range 4 {
+		s.Clock.Advance(-10 * time.Second)
+		emit(t, s, m.Merchant, "pay_skewed", sequence+1, 1)
+		place(t, s)
+	}
+	told := func() (sequences []int) {
+		s.Deliver()
+		for _, got := range r.all() {
+			sequences = append(sequences, got.event.Sequence)
+		}
+		r.forget()
+		return sequences
+	}
+	s.Clock.Advance(time.Minute)
+	if got := told(); !slices.Equal(got, []int{1, 2, 3, 4}) {
+		t.Errorf("it was told %v", got)
+	}
+	expect(t, "replay", m.Post(t, "/v1/webhooks/"+h.id+"/replay", "", fmt.Sprintf(`{"from":%q}`, s.Clock.Now().Add(-time.Hour).Format(time.RFC3339))), http.StatusOK, "")
+	if got := told(); !slices.Equal(got, []int{1, 2, 3, 4}) {
+		t.Errorf("the replay told %v", got)
+	}
+}

@@ -38,6 +38,8 @@ type event struct {
 	Sequence int
 	ObjectID string `json:"object_id"`
 	Data     map[string]any
+
+	PreviousStatus string `json:"previous_status"`
 }
 
 func newReceiver(t *testing.T, answer http.HandlerFunc) *receiver {

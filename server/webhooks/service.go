@@ -5,11 +5,13 @@
 package webhooks
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -87,9 +89,7 @@ func (s *Service) check(url string, patterns []string) error {
 	}
 	for i, pattern := range patterns {
 		if !events.KnownPattern(pattern) {
-			wrong = append(wrong, apierr.Field{
-				Path: fmt.Sprintf("events[%d]", i), Message: "is no type of event: name one such as payout.sent, a family such as payout.*, or *",
-			})
+			wrong = append(wrong, apierr.Field{Path: fmt.Sprintf("events[%d]", i), Message: events.UnknownType})
 		}
 	}
 	if len(wrong) > 0 {
@@ -277,6 +277,8 @@ func (s *Service) ReplayWebhook(ctx context.Context, req *antonv1.ReplayWebhookR
 	}
 	data.Events = int32(len(found))
 	tx.About(merchant, row.ID)
+	// The period is cut by time. The order is the feed's, which keeps that of each object: the clocks of two servers may not.
+	slices.SortFunc(found, func(a, b db.ReplayPageRow) int { return cmp.Compare(a.Position, b.Position) })
 	again := events.Again{}
 	for _, e := range found {
 		again.Add(tx.Now, row.ID, e.ID, e.ObjectID, e.Sequence)

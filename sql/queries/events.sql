@@ -8,12 +8,13 @@ select unnest(@merchant_ids::text[]), unnest(@ids::text[]), unnest(@types::text[
 select * from events where merchant_id = @merchant_id and id = @id;
 
 -- name: EventList :many
-select * from events
-where merchant_id = @merchant_id
-  and (sqlc.narg('type')::text is null or type = sqlc.narg('type')::text)
-  and (sqlc.narg('object_id')::text is null or object_id = sqlc.narg('object_id')::text)
-  and (sqlc.narg('created_after')::timestamptz is null or created_at > sqlc.narg('created_after')::timestamptz)
-  and (sqlc.narg('created_before')::timestamptz is null or created_at < sqlc.narg('created_before')::timestamptz)
-  and (sqlc.narg('before_at')::timestamptz is null or (created_at, id) < (sqlc.narg('before_at')::timestamptz, @before_id::text))
-order by created_at desc, id desc
+-- The events below a position of the feed, newest first.
+select sqlc.embed(e), p.position from event_positions p
+join events e on e.merchant_id = p.merchant_id and e.id = p.event_id
+where p.merchant_id = @merchant_id and e.merchant_id = @merchant_id and p.position < @below
+  and (sqlc.narg('types')::text[] is null or e.type = any(sqlc.narg('types')::text[]))
+  and (sqlc.narg('object_id')::text is null or e.object_id = sqlc.narg('object_id')::text)
+  and (sqlc.narg('created_after')::timestamptz is null or e.created_at > sqlc.narg('created_after')::timestamptz)
+  and (sqlc.narg('created_before')::timestamptz is null or e.created_at < sqlc.narg('created_before')::timestamptz)
+order by p.position desc
 limit @row_limit;

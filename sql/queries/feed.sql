@@ -24,7 +24,7 @@ select merchant_id, last_position from event_feeds where merchant_id = any(@merc
 -- name: EventsToPlace :many
 -- Those of the events that still have no place, now that nobody else can give them one; awaits says that the object's event before it
 -- has none either and is not among them.
-select e.merchant_id, e.id, e.type, e.object_id, e.sequence, e.created_at,
+select e.merchant_id, e.id, e.type, e.object_id, e.sequence, e.created_at, e.xid,
        exists (
            select from events b
            where b.merchant_id = e.merchant_id and b.object_id = e.object_id and b.sequence = e.sequence - 1
@@ -37,7 +37,7 @@ where not exists (select from event_positions p where p.merchant_id = e.merchant
 order by e.xid, e.merchant_id, e.id;
 
 -- name: WebhooksListening :many
-select merchant_id, id, events, created_at from webhooks
+select merchant_id, id, events, created_at, xid from webhooks
 where merchant_id = any(@merchants::text[]) and status = 'active' order by merchant_id, created_at, id;
 
 -- name: DeliveriesAheadLock :many

@@ -62,7 +62,7 @@ set status = 'pending', finished_at = null,
 
 -- name: ReplayPage :many
 -- The events of a period that a webhook listens to and, if asked, those alone whose delivery to it failed.
-select e.id, e.object_id, e.sequence, e.created_at from events e
+select e.id, e.object_id, e.sequence, e.created_at, p.position from events e
 join event_positions p on p.merchant_id = e.merchant_id and p.event_id = e.id
 left join webhook_deliveries d on d.merchant_id = e.merchant_id and d.event_id = e.id and d.webhook_id = @webhook_id
 where e.merchant_id = @merchant_id and e.created_at >= @from_at and e.created_at < @to_at

@@ -34,7 +34,12 @@ const (
 //
 // Webhooks send them to you; over gRPC, `WatchEvents` streams them from wherever you were.
 type EventsServiceClient interface {
-	// Lists your events, newest first.
+	// Lists your events in the order of your feed, newest first.
+	//
+	// An event that is written late, by a call that took long, stands on top of all that was listed before it, whatever its `created_at`. So
+	// to learn what is new without webhooks, read from the top until you meet an event that you have seen: nothing is skipped. Do not ask
+	// with `created_after` for that. What a call of yours did is listed as soon as that call has been answered; when another server is
+	// writing your feed at that very moment, a fraction of a second later.
 	ListEvents(ctx context.Context, in *ListEventsRequest, opts ...grpc.CallOption) (*ListEventsResponse, error)
 	// Shows one event.
 	GetEvent(ctx context.Context, in *GetEventRequest, opts ...grpc.CallOption) (*GetEventResponse, error)
@@ -127,7 +132,12 @@ type EventsService_WatchEventsClient = grpc.ServerStreamingClient[WatchEventsRes
 //
 // Webhooks send them to you; over gRPC, `WatchEvents` streams them from wherever you were.
 type EventsServiceServer interface {
-	// Lists your events, newest first.
+	// Lists your events in the order of your feed, newest first.
+	//
+	// An event that is written late, by a call that took long, stands on top of all that was listed before it, whatever its `created_at`. So
+	// to learn what is new without webhooks, read from the top until you meet an event that you have seen: nothing is skipped. Do not ask
+	// with `created_after` for that. What a call of yours did is listed as soon as that call has been answered; when another server is
+	// writing your feed at that very moment, a fraction of a second later.
 	ListEvents(context.Context, *ListEventsRequest) (*ListEventsResponse, error)
 	// Shows one event.
 	GetEvent(context.Context, *GetEventRequest) (*GetEventResponse, error)

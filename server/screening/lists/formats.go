@@ -83,7 +83,7 @@ func recogniseXML(text []byte) format {
 	case name == "export" && strings.Contains(root.Name.Space, "fsd/export"):
 		return format{name: "the EU's list as XML", authorities: []Authority{EU}, read: readEUXML}
 	case name == "Sanctions":
-		return format{name: "it is OFAC's advanced XML, which is not read here: take SDN.XML or CONSOLIDATED.XML, or the CSV files"}
+		return format{name: "an OFAC list as advanced XML", authorities: ofacLists, read: readOFACAdvanced}
 	}
 	return format{name: fmt.Sprintf("it is XML of an unknown kind: its outermost element is %.60s", xmlName(root.Name))}
 }

@@ -63,7 +63,9 @@ func FuzzOFACComments(f *testing.F) {
 	fuzzReader(f, lists.OFAC, "sdn_comments.csv", ofacRest(f, ""), "ofac/sdn_comments.csv")
 }
 
-func FuzzOFACXML(f *testing.F) { fuzzReader(f, lists.OFAC, "sdn.xml", nil, "ofac.xml") }
+func FuzzOFACXML(f *testing.F) {
+	fuzzReader(f, lists.OFAC, "sdn.xml", nil, "ofac.xml", "ofac-advanced.xml")
+}
 
 func FuzzUN(f *testing.F) { fuzzReader(f, lists.UN, "un.xml", nil, "un.xml") }
 

@@ -16,7 +16,7 @@ import (
 
 // Parser is the version of the readers in this package. Raise it when a file would be read differently than before: what was read by
 // an older one is another version of the list.
-const Parser = "1"
+const Parser = "2"
 
 const (
 	// maxFile bounds one file, after it was unpacked; OFAC's largest is about 120 MB.

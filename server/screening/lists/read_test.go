@@ -100,6 +100,10 @@ func TestEverySampleSaysTheSameOfTheSameParty(t *testing.T) {
 			"Passport X1234567 (IR)", 2,
 		},
 		{
+			lists.OFAC, "ofac-advanced.xml", "101", "2026-02-13", "Ormond Tessaly DRAX (primary), أورموند دراكس (strong), SHORTY (weak)",
+			"1943-10-12, about 1944, 1945-02, 1950-01-01 to 1955-12-31", "IR", "Digital Currency Address - XBT 1Invented, Passport X1234567 (IR)", 3,
+		},
+		{
 			lists.UN, "un.xml", "NWi.001", "2026-02-13",
 			"ORMOND TESSALY DRAX (primary), Ormond Dracks (strong), أورموند دراكس (strong), Shorty (weak)",
 			"about 1943, 1950 to 1955, 1973-11", "IR", "Passport X1234567 (IR)", 2,
@@ -155,7 +159,7 @@ func spoken[T interface{ String() string }](values []T) string {
 
 // samples are the single files, by what they are.
 var samples = map[string]lists.Authority{
-	"ofac.xml": lists.OFAC, "un.xml": lists.UN, "eu.xml": lists.EU, "eu.csv": lists.EU, "eu-old.csv": lists.EU, "uk.csv": lists.UK, "conlist.csv": lists.UK,
+	"ofac.xml": lists.OFAC, "ofac-advanced.xml": lists.OFAC, "un.xml": lists.UN, "eu.xml": lists.EU, "eu.csv": lists.EU, "eu-old.csv": lists.EU, "uk.csv": lists.UK, "conlist.csv": lists.UK,
 }
 
 func TestPackedFilesAreTheSameList(t *testing.T) {
@@ -228,10 +232,27 @@ func TestDamagedListsAreRefused(t *testing.T) {
 		"a column of the UK's is gone":                {lists.UK, "uk.csv", "Alias strength", "Alias vigour", `uk uk.csv line 2: the column "Alias strength" is missing`},
 		"a UK party of two kinds":                     {lists.UK, "conlist.csv", ",90003\r", ",90001\r", `uk conlist.csv line 4: 90001 is "Entity" here`},
 		"a UK date that is none":                      {lists.UK, "uk.csv", "13-Feb-2026\r", "31-Feb-2026\r", `uk uk.csv line 1: the first row does not say when the list was made`},
-		"an EU entity twice":                          {lists.EU, "eu.xml", `logicalId="12"`, `logicalId="11"`, `the id 11 is there twice`},
-		"an EU column is gone":                        {lists.EU, "eu.csv", "NameAlias_WholeName", "NameAlias_HalfName", `the column "NameAlias_WholeName" is missing`},
-		"a field without end":                         {lists.UN, "un.xml", "He was invented.", strings.Repeat("invented ", 10_000), `un un.xml line 7: the text of COMMENTS1 is longer`},
-		"elements without end":                        {lists.UN, "un.xml", "<ENTITIES>", strings.Repeat("<ENTITIES>", 100), `elements lie deeper than 16`},
+		"advanced: a party taken out":                 {lists.OFAC, "ofac-advanced.xml", `<Profile ID="102"`, `<Profile ID="999"`, `an entry lists the party "102", which the file does not have`},
+		"advanced: a party twice":                     {lists.OFAC, "ofac-advanced.xml", `<Profile ID="102"`, `<Profile ID="101"`, `the id 101 is there twice`},
+		"advanced: an unknown type":                   {lists.OFAC, "ofac-advanced.xml", `PartySubTypeID="3"`, `PartySubTypeID="9"`, `the party 102: it is of the unknown type "9"`},
+		"advanced: no date":                           {lists.OFAC, "ofac-advanced.xml", `<Month>2</Month>`, ``, `DateOfIssue is`},
+		"advanced: no words": {
+			lists.OFAC, "ofac-advanced.xml", `<ReferenceValueSets>`, `<Location ID="1"/><ReferenceValueSets>`, `line 4: the words that the numbers stand for do not come first`,
+		},
+		"broken encoding in OFAC's XML":          {lists.OFAC, "ofac.xml", "SHORTY", "SH\xd6RTY", `invalid UTF-8`},
+		"broken encoding in the advanced XML":    {lists.OFAC, "ofac-advanced.xml", "SHORTY", "SH\xd6RTY", `invalid UTF-8`},
+		"broken encoding in the EU's XML":        {lists.EU, "eu.xml", "Shorty", "Sh\xf6rty", `invalid UTF-8`},
+		"broken encoding in the EU's CSV":        {lists.EU, "eu.csv", "Shorty", "Sh\xf6rty", `eu eu.csv line 3: column 12 is not UTF-8`},
+		"broken encoding in the UK's":            {lists.UK, "uk.csv", "SHORTY", "SH\xd6RTY", `uk uk.csv line 6: column 5 is not UTF-8`},
+		"broken encoding in OFSI's":              {lists.UK, "conlist.csv", "Orman", "Orm\xe4n", `is not UTF-8`},
+		"a row too short in the EU's CSV":        {lists.EU, "eu.csv", ";Shorty;", ";Shorty", `eu eu.csv line 3: the row has`},
+		"a row too long in the UK's":             {lists.UK, "uk.csv", ",SHORTY,", ",SHORTY,,", `uk uk.csv line 6: the row has 59 columns instead of 58`},
+		"an unknown kind of name in the UK's":    {lists.UK, "uk.csv", "Primary Name", "Another name", `uk uk.csv line 3: a name of NWH0001 is of the unknown type "Another name"`},
+		"an unknown kind of party in OFAC's XML": {lists.OFAC, "ofac.xml", "<sdnType>Individual", "<sdnType>Ghost", `the entry 101 is of the unknown type "Ghost"`},
+		"an EU entity twice":                     {lists.EU, "eu.xml", `logicalId="12"`, `logicalId="11"`, `the id 11 is there twice`},
+		"an EU column is gone":                   {lists.EU, "eu.csv", "NameAlias_WholeName", "NameAlias_HalfName", `the column "NameAlias_WholeName" is missing`},
+		"a field without end":                    {lists.UN, "un.xml", "He was invented.", strings.Repeat("invented ", 10_000), `un un.xml line 7: the text of COMMENTS1 is longer`},
+		"elements without end":                   {lists.UN, "un.xml", "<ENTITIES>", strings.Repeat("<ENTITIES>", 100), `elements lie deeper than 16`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -300,7 +321,7 @@ func TestATruncatedFileIsRefusedOrSaysLess(t *testing.T) {
 	for name, authority := range samples {
 		whole := readSample(t, authority, name)
 		content := sampleBytes(t, name)
-		for n := range content {
+		for n := 0; n < len(content); n += 1 + len(content)/2000 { // every byte of a short one
 			list, err := lists.ReadFS(t.Context(), authority, fstest.MapFS{name: {Data: content[:n]}})
 			if err != nil {
 				continue

@@ -242,9 +242,9 @@ func (b *book) ukDetails(e *Entry, r headed) {
 	}
 }
 
-var enumeration = regexp.MustCompile(`(?:^|\s)\(\d+(?:-\d+)?\)\s*`)
+var enumeration = regexp.MustCompile(`(?:^|\s)\(\d+(?:-\d+)?\)\s*|\|`)
 
-// numbered takes apart what is written as "(1) one (2) another".
+// numbered takes apart what is written as "(1) one (2) another", or "one|another", as the FCDO's file of October 2026 joins some values.
 func numbered(text string) []string {
 	var values []string
 	for _, value := range enumeration.Split(text, -1) {
