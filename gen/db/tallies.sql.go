@@ -40,7 +40,7 @@ from (
     from (select generate_series($1::bigint, $2::bigint) as position) g
     join event_positions p on p.merchant_id = $3 and p.position = g.position
     join events e on e.merchant_id = p.merchant_id and e.id = p.event_id
-    where e.object_type = 'payout'
+    where e.object_type = 'payout' and e.type not in ('payout.screening', 'payout.pending_approval', 'payout.processing', 'payout.sent')
     group by e.merchant_id
 ) s
 cross join lateral engine_facts(s.merchant_id, s.payouts, s.seqs) f
@@ -56,7 +56,8 @@ type TallyFoldParams struct {
 }
 
 // Adds up what the events in some places of the feed tell of payouts. The series goes over the places one by one, because they have no
-// gaps: the planner then looks each up in the index, whatever it believes of the table.
+// gaps: the planner then looks each up in the index, whatever it believes of the table. The four events that are left out are of states in
+// which nothing is counted.
 func (q *Queries) TallyFold(ctx context.Context, arg TallyFoldParams) error {
 	_, err := q.db.Exec(ctx, tallyFold, arg.FirstPosition, arg.LastPosition, arg.MerchantID)
 	return err
@@ -136,7 +137,7 @@ with tail as (
         from generate_series(coalesce(t.position, 0) + 1, f.last_position) g(position)
         join event_positions p on p.merchant_id = f.merchant_id and p.position = g.position
         join events e on e.merchant_id = p.merchant_id and e.id = p.event_id
-        where e.object_type = 'payout'
+        where e.object_type = 'payout' and e.type not in ('payout.screening', 'payout.pending_approval', 'payout.processing', 'payout.sent')
     ) s
     where f.last_position > coalesce(t.position, 0)
       and ($3::text is null or f.merchant_id = $3::text)
@@ -144,6 +145,7 @@ with tail as (
     select e.merchant_id, array_agg(e.object_id), array_agg(e.sequence)
     from events e
     where e.xid >= $4::bigint and e.object_type = 'payout'
+      and e.type not in ('payout.screening', 'payout.pending_approval', 'payout.processing', 'payout.sent')
       and ($3::text is null or e.merchant_id = $3::text)
       and not exists (select from event_positions p where p.merchant_id = e.merchant_id and p.event_id = e.id)
     group by e.merchant_id

@@ -57,8 +57,10 @@ create function engine_facts(p_merchant text, p_payouts text[], p_seqs integer[]
 returns table (day date, measure engine_measure, key text, detail text, total numeric) language sql stable as $$
     select (t.at at time zone 'UTC')::date, f.measure, f.key, f.detail, f.total
     from unnest(p_payouts, p_seqs) u(payout_id, seq)
-    join payout_transitions t on t.merchant_id = p_merchant and t.payout_id = u.payout_id and t.seq = u.seq
-        and t.to_status not in ('pending_screening', 'pending_approval', 'processing', 'sent')
+    cross join lateral (
+        -- offset 0 has the planner look each step up by its key, before anything else.
+        select * from payout_transitions t where t.merchant_id = p_merchant and t.payout_id = u.payout_id and t.seq = u.seq offset 0
+    ) t
     join payouts p on p.merchant_id = t.merchant_id and p.id = t.payout_id
     left join verdicts v on v.merchant_id = t.merchant_id and v.id = t.verdict_id and t.from_status <> 'manual_review'
     cross join lateral (
@@ -68,6 +70,7 @@ returns table (day date, measure engine_measure, key text, detail text, total nu
                     when t.from_status = 'manual_review' then 'released'
                     else 'cleared' end,
                p.source_currency, p.source_amount
+        where t.to_status not in ('pending_screening', 'pending_approval', 'processing', 'sent')
         union all
         select 'wait', engine_wait_bucket(t.at - b.at)::text, '', 0
         from payout_transitions b
