@@ -112,7 +112,7 @@ func TestWhatCommitsLateCounts(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer late.Rollback(t.Context())
+	defer func() { _ = late.Rollback(t.Context()) }() // nothing is left of it after the commit
 	columns := `beneficiary_id, instrument_id, amount, currency, source_amount, source_currency, dest_amount, dest_currency, fee, fee_bearer, total_debited, method, rail, estimated_arrival, created_at, updated_at`
 	for _, statement := range []string{
 		`insert into payout_transitions (merchant_id, payout_id, seq, to_status, at, actor, event_id) select merchant_id, 'pay_late', 1, 'created', at, actor, 'evt_late' from payout_transitions where payout_id = $1`,
@@ -158,7 +158,7 @@ func TestWhatCommitsLateCounts(t *testing.T) {
 func TestTheTalliesCanBeMadeAnew(t *testing.T) {
 	t.Parallel()
 	s := testserver.New(t)
-	p := &payer{Client: entitled(t, s), s: s, ops: s.Ops()}
+	p := entitled(t, s)
 	maria := p.Beneficiary(t, "Garcia", "9876543210")
 	back := p.Payout(t, maria, "10.00", "back")
 	p.Payout(t, maria, "1414.14", "blocked")
