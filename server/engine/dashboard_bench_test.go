@@ -9,9 +9,9 @@ import (
 	"github.com/antonpayments/anton/server/testserver"
 )
 
-// addHistory gives every one of some merchants payouts of the last thirty days, with the transitions, verdicts and reviews that the server would
-// have written: of a hundred, one is blocked, one fails screening, three are reviewed for up to two hours, one is returned, the others
-// complete. Of each merchant's own events none is written but those of the last payouts, which have no place yet.
+// addHistory shares payouts of the last thirty days among merchants, with their verdicts and those of their transitions in which something is
+// counted: of a hundred payouts one is blocked, one fails screening, three are reviewed for up to two hours, one is returned, the others
+// complete. Events are written of the last payouts alone; they have no place yet.
 func addHistory(t testing.TB, s *testserver.Server, merchants []string, payouts, unplaced int) {
 	t.Helper()
 	type statement struct {
@@ -27,16 +27,18 @@ func addHistory(t testing.TB, s *testserver.Server, merchants []string, payouts,
 		        (array['USD', 'EUR', 'GBP'])[1 + n % 3] as currency
 		 from unnest($1::text[]) with ordinality m(id, i)
 		 join generate_series(1, $2::integer) n on n % cardinality($1::text[]) = m.i - 1`, []any{merchants, payouts, s.Clock.Now()}},
-		{`insert into verdicts (merchant_id, id, payout_id, outcome, score, stages, inputs, created_at)
-		 select merchant_id, 'ver_' || n, id,
-		        case when kind = 0 then 'velocity_block' when kind = 1 then 'screening_hit' when kind < 5 then 'review' else 'clear' end, n * 7 % 700,
+		{`create unlogged table said as
+		 select kind, v, case when kind = 0 then 'velocity_block' when kind = 1 then 'screening_hit' when kind < 5 then 'review' else 'clear' end as outcome, v * 50 as score,
 		        jsonb_build_object('screening', jsonb_build_object('lists', jsonb_build_array('un-1', 'ofac-2', 'eu-3')), 'forced', '',
 		            'velocity', jsonb_build_object('rules', '[1, 2]'::jsonb, 'shadow', null, 'hits', case when kind = 0
-		                then jsonb_build_array(jsonb_build_object('rule_id', 'vr_bench' || 1 + n % 40, 'rule', 'Rule', 'effect', 'block', 'owner', merchant_id)) end),
-		            'risk', jsonb_build_object('score', n * 7 % 700, 'model', '2026-11', 'review_from', 700, 'signals', jsonb_build_array(
+		                then jsonb_build_array(jsonb_build_object('rule_id', 'vr_bench' || v + 1, 'rule', 'Rule', 'effect', 'block', 'owner', 'mer')) end),
+		            'risk', jsonb_build_object('score', v * 50, 'model', '2026-11', 'review_from', 700, 'signals', jsonb_build_array(
 		                jsonb_build_object('code', 'first_payout_to_beneficiary', 'family', 'beneficiary_history', 'points', 100, 'says', 'No payout to this beneficiary was completed before.'),
-		                jsonb_build_object('code', (array['burst', 'unusual_hour', 'new_key', 'round_amount'])[1 + n % 4], 'family', 'real_time_anomaly', 'points', 50, 'says', 'It is seldom that this merchant pays then.')))),
-		        '{}', at from made`, nil},
+		                jsonb_build_object('code', (array['burst', 'unusual_hour', 'new_key', 'round_amount'])[1 + v % 4], 'family', 'real_time_anomaly', 'points', 50, 'says', 'It is seldom that this merchant pays then.')))) as stages
+		 from generate_series(0, 6) kind cross join generate_series(0, 12) v`, nil},
+		{`insert into verdicts (merchant_id, id, payout_id, outcome, score, stages, inputs, created_at)
+		 select m.merchant_id, 'ver_' || m.n, m.id, s.outcome, s.score, s.stages, '{}', m.at
+		 from made m join said s on s.kind = least(m.kind, 6) and s.v = m.n % 13`, nil},
 		{`insert into payouts (merchant_id, id, status, seq, beneficiary_id, instrument_id, amount, currency, source_amount, source_currency, dest_amount,
 		                      dest_currency, fee, fee_bearer, total_debited, method, rail, estimated_arrival, created_at, updated_at, sent_at, completed_at, returned_at)
 		 select merchant_id, id, (case when kind = 0 then 'velocity_blocked' when kind = 1 then 'screening_failed' when kind = 5 then 'returned' else 'completed' end)::payout_status,
@@ -55,7 +57,8 @@ func addHistory(t testing.TB, s *testserver.Server, merchants []string, payouts,
 		         when m.kind < 5 then 'created pending_screening pending_approval manual_review approved processing sent completed'
 		         when m.kind = 5 then 'created pending_screening pending_approval approved processing sent returned'
 		         else 'created pending_screening pending_approval approved processing sent completed' end, ' ')) with ordinality x(went, ordinality)
-		 ) w`, nil},
+		 ) w
+		 where w.went not in ('pending_screening', 'pending_approval', 'processing', 'sent')`, nil},
 		{`insert into event_feeds (merchant_id) select unnest($1::text[]) on conflict do nothing`, []any{merchants}},
 		{`insert into events (merchant_id, id, type, object_type, object_id, sequence, data, created_at)
 		 select t.merchant_id, t.event_id, 'payout.' || replace(t.to_status::text, 'pending_screening', 'screening'), 'payout', t.payout_id, t.seq, '{}', t.at

@@ -49,7 +49,7 @@ var tallies = []Invariant{
 		     select merchant_id, day, 'score' as measure, width_bucket(score, array[100, 200, 300, 400, 500, 600, 700, 800, 900])::text as key, '' as detail
 		     from judged where outcome in ('clear', 'review')
 		     union all
-		     select merchant_id, day, 'signal', s ->> 'code', s ->> 'family' from judged
+		     select merchant_id, day, 'signal', s ->> 'code', coalesce(s ->> 'family', '') from judged
 		     cross join lateral jsonb_array_elements(case jsonb_typeof(stages -> 'risk' -> 'signals') when 'array' then stages -> 'risk' -> 'signals' else '[]' end) s
 		     where outcome in ('clear', 'review')
 		     union all
