@@ -86,6 +86,7 @@ type Server struct {
 	Watcher   *payouts.Watcher
 	Pruner    *engine.Pruner
 	Folder    *engine.Folder
+	Tallier   *engine.Tallier
 	KeyUses   *interceptors.KeyUses
 	RfiAlarm  *rfis.Alarm
 	Runner    *unit.Runner
@@ -144,6 +145,7 @@ func New(c Config) (*Server, error) {
 		Watcher:   &payouts.Watcher{Runner: runner, Log: c.Log},
 		Pruner:    &engine.Pruner{Runner: runner, Log: c.Log},
 		Folder:    &engine.Folder{Runner: runner, Keys: c.Keys, Log: c.Log},
+		Tallier:   &engine.Tallier{Runner: runner, Log: c.Log},
 		KeyUses:   chain.Uses,
 		RfiAlarm:  &rfis.Alarm{Runner: runner, Log: c.Log},
 		Runner:    runner,
@@ -188,6 +190,8 @@ func (s *Server) observe(pool *pgxpool.Pool) {
 		})
 	s.Metrics.Read("anton_audit_seal_lag_seconds", "How old a committed audit row without a seal can be. Alert above a minute: the sealer fails.",
 		func() float64 { return s.Sealer.Lag().Seconds() })
+	s.Metrics.Read("anton_engine_tally_lag_seconds", "How old an event can be that is not added up for the dashboards. Alert above 10 minutes: dashboards stay exact, but slow down.",
+		func() float64 { return s.Tallier.Lag().Seconds() })
 	s.Metrics.Read("anton_ready", "1 while /readyz answers 200, else 0. Alert when it stays 0.", func() float64 {
 		if s.Ready.Now().Ready() {
 			return 1

@@ -36,7 +36,7 @@ func (s *Server) register(to grpc.ServiceRegistrar, c Config, payout *payouts.Se
 	antonv1.RegisterSandboxServiceServer(to, payout)
 	antonv1.RegisterVelocityServiceServer(to, &engine.Velocity{Clock: c.Clock})
 	antonv1.RegisterRfisServiceServer(to, &rfis.Service{Keys: c.Keys})
-	antonv1.RegisterEngineServiceServer(to, &engine.Service{})
+	antonv1.RegisterEngineServiceServer(to, &engine.Service{Clock: s.Runner.Now})
 	antonv1.RegisterDocumentsServiceServer(to, document)
 	opsv1.RegisterMerchantsServiceServer(to, s.Merchants)
 	opsv1.RegisterAdjustmentsServiceServer(to, &merchants.Adjustments{Environment: c.Environment, Clock: c.Clock})
@@ -50,4 +50,5 @@ func (s *Server) register(to grpc.ServiceRegistrar, c Config, payout *payouts.Se
 	opsv1.RegisterLedgerServiceServer(to, &invariants.Service{Pool: c.Pool})
 	opsv1.RegisterScreeningServiceServer(to, &sanctions.Service{Watcher: s.Sanctions})
 	opsv1.RegisterScreeningAlertsServiceServer(to, &engine.Alerts{})
+	opsv1.RegisterEngineServiceServer(to, &engine.Operator{Clock: s.Runner.Now})
 }

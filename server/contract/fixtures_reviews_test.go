@@ -21,6 +21,10 @@ func init() {
 
 		"/anton.v1.EngineService/GetPayoutVerdict":      func(tn tenant) fields { return fields{"payout_id": tn.reviewed} },
 		"/anton.v1.EngineService/GetBeneficiaryVerdict": func(tn tenant) fields { return fields{"beneficiary_id": tn.beneficiary} },
+		"/anton.v1.EngineService/GetEngineDashboard":    func(tenant) fields { return fields{"from": "2026-02-10", "to": "2026-02-15"} },
+		"/anton.ops.v1.EngineService/GetEngineDashboard": func(tn tenant) fields {
+			return fields{"from": "2026-02-10", "to": "2026-02-15", "merchant_id": tn.Merchant}
+		},
 
 		"/anton.v1.RfisService/ListRfis": func(tn tenant) fields {
 			return fields{"entity_type": "beneficiary", "entity_id": tn.archiving, "limit": 10, "created_after": "2026-02-13T00:00:00Z"}

@@ -65,6 +65,22 @@ func TestMerchantsReadNothingThatIsStaffs(t *testing.T) {
 		}
 		look("the timeline", tn.Get(t, "/v1/payouts/"+payout+"/timeline").Raw)
 	}
+	// Dashboards too, before and after they are added up. What was planted is counted: the operator's has it.
+	for range 2 {
+		look("the dashboard", tn.Get(t, "/v1/engine/dashboard").Raw)
+		if got := s.Ops().Get(t, "/ops/v1/engine/dashboard?merchant_id="+tn.Merchant); !strings.Contains(string(got.Raw), "CANARY_peers") || !strings.Contains(string(got.Raw), "vr_CANARY") {
+			t.Errorf("nothing of it is counted: %s", got.Raw)
+		}
+		if _, err := s.Sequencer.RunOnce(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := s.Tallier.RunOnce(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if dashboard := tn.Get(t, "/v1/engine/dashboard").Data(); dashboard["alerts"] != nil || dashboard["compliance"].(map[string]any)["stopped"] != 1.0 {
+		t.Errorf("the dashboard: %v", dashboard)
+	}
 	verdict := tn.Get(t, "/v1/engine/payouts/"+hit+"/verdict").Data()
 	if verdict["outcome"] != "screening_failed" || verdict["score"] != 0.0 {
 		t.Errorf("the verdict on the listed person's payout: %v", verdict)

@@ -15,3 +15,6 @@ func (e *Engine) CheckVelocity(ctx context.Context, u *unit.Unit, merchant strin
 	}
 	return e.checkVelocity(ctx, u, merchant, judgements)
 }
+
+// TallySlice is a slice of a Tallier's work.
+var TallySlice = tallySlice

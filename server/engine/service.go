@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"google.golang.org/protobuf/types/known/timestamppb"
@@ -18,7 +19,7 @@ import (
 
 // Service is anton.v1.EngineService: verdicts as merchants may read them. What screening found, which rule of the operator's was met and
 // what other merchants have to do with it are staff's alone, so that everything shown here is named here; nothing is passed on as it is.
-type Service struct{}
+type Service struct{ Clock func() time.Time }
 
 // GetPayoutVerdict shows the last verdict on one of the caller's payouts.
 func (*Service) GetPayoutVerdict(ctx context.Context, req *antonv1.GetPayoutVerdictRequest) (*antonv1.GetPayoutVerdictResponse, error) {

@@ -100,6 +100,9 @@ var damages = map[string]string{
 	"risk_hours_are_verdicts":                 "update risk_hours set n = n + 1",
 	"risk_amounts_are_verdicts":               "update risk_amounts set n = n + 1",
 	"risk_accounts_are_payouts":               "insert into risk_account_merchants (fingerprint, merchant_id, completed) select fingerprint, merchant_id, 2 from instruments",
+	"tallies_are_transitions":                 "update engine_tallies set total = total + 1 where measure = 'outcome' and key = 'completed'",
+	"tallies_are_verdicts":                    "update engine_tallies set n = n + 1 where measure = 'wait'",
+	"tallies_end_within_the_feed":             "update engine_tally_folds set position = position + 1",
 	"payouts_in_progress_have_whom_to_pay": `update beneficiaries set deleted_at = now(); update instruments set deleted_at = now();
 		update payouts set status = 'sent', seq = seq - 1, completed_at = null where status = 'completed'`,
 }
@@ -131,6 +134,9 @@ func TestEveryInvariantNoticesDamage(t *testing.T) {
 				t.Fatal(err)
 			}
 			if _, err := s.Sequencer.RunOnce(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := s.Tallier.RunOnce(t.Context()); err != nil {
 				t.Fatal(err)
 			}
 			if breaches := check(t, s); len(breaches) > 0 {

@@ -43,6 +43,15 @@ func TestWhatIsTooOldIsRemovedAndNothingElse(t *testing.T) {
 		t.Errorf("%d events are left after 60 days", n)
 	}
 	s.Clock.Advance(31 * 24 * time.Hour)
+	if _, err := s.Deliverer.Prune(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if n := counted(t, s, "select count(*) from events where object_id = $1", old); n != 7 {
+		t.Errorf("%d events are left that the dashboards have not counted", n)
+	}
+	if _, err := s.Tallier.RunOnce(t.Context()); err != nil {
+		t.Fatal(err)
+	}
 	for range 2 { // the second time there is nothing left to do
 		if _, err := s.Deliverer.Prune(t.Context()); err != nil {
 			t.Fatal(err)

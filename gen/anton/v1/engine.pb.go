@@ -264,6 +264,95 @@ func (RiskBand_Value) EnumDescriptor() ([]byte, []int) {
 	return file_anton_v1_engine_proto_rawDescGZIP(), []int{3, 0}
 }
 
+// The outcomes.
+type DashboardOutcome_Value int32
+
+const (
+	// Never used.
+	DashboardOutcome_unspecified DashboardOutcome_Value = 0
+	// It was created.
+	DashboardOutcome_created DashboardOutcome_Value = 1
+	// The engine approved it by itself.
+	DashboardOutcome_cleared DashboardOutcome_Value = 2
+	// The engine had a person look at it.
+	DashboardOutcome_in_review DashboardOutcome_Value = 3
+	// A person approved it.
+	DashboardOutcome_released DashboardOutcome_Value = 4
+	// A velocity rule stopped it.
+	DashboardOutcome_velocity_blocked DashboardOutcome_Value = 5
+	// Compliance stopped it.
+	DashboardOutcome_screening_failed DashboardOutcome_Value = 6
+	// It was cancelled, by you or by us, or its review ended without a release.
+	DashboardOutcome_cancelled DashboardOutcome_Value = 7
+	// The money arrived.
+	DashboardOutcome_completed DashboardOutcome_Value = 8
+	// Its rail refused it.
+	DashboardOutcome_failed DashboardOutcome_Value = 9
+	// The money came back.
+	DashboardOutcome_returned DashboardOutcome_Value = 10
+	// The money came back after the payout was completed. It stays `completed`, and counts there as well.
+	DashboardOutcome_late_returned DashboardOutcome_Value = 11
+)
+
+// Enum value maps for DashboardOutcome_Value.
+var (
+	DashboardOutcome_Value_name = map[int32]string{
+		0:  "unspecified",
+		1:  "created",
+		2:  "cleared",
+		3:  "in_review",
+		4:  "released",
+		5:  "velocity_blocked",
+		6:  "screening_failed",
+		7:  "cancelled",
+		8:  "completed",
+		9:  "failed",
+		10: "returned",
+		11: "late_returned",
+	}
+	DashboardOutcome_Value_value = map[string]int32{
+		"unspecified":      0,
+		"created":          1,
+		"cleared":          2,
+		"in_review":        3,
+		"released":         4,
+		"velocity_blocked": 5,
+		"screening_failed": 6,
+		"cancelled":        7,
+		"completed":        8,
+		"failed":           9,
+		"returned":         10,
+		"late_returned":    11,
+	}
+)
+
+func (x DashboardOutcome_Value) Enum() *DashboardOutcome_Value {
+	p := new(DashboardOutcome_Value)
+	*p = x
+	return p
+}
+
+func (x DashboardOutcome_Value) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (DashboardOutcome_Value) Descriptor() protoreflect.EnumDescriptor {
+	return file_anton_v1_engine_proto_enumTypes[4].Descriptor()
+}
+
+func (DashboardOutcome_Value) Type() protoreflect.EnumType {
+	return &file_anton_v1_engine_proto_enumTypes[4]
+}
+
+func (x DashboardOutcome_Value) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use DashboardOutcome_Value.Descriptor instead.
+func (DashboardOutcome_Value) EnumDescriptor() ([]byte, []int) {
+	return file_anton_v1_engine_proto_rawDescGZIP(), []int{12, 0}
+}
+
 // What the engine came to.
 type VerdictOutcome struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -920,6 +1009,854 @@ func (x *GetBeneficiaryVerdictResponse) GetData() *BeneficiaryVerdict {
 	return nil
 }
 
+// What became of a payout, each counted on the day on which it did.
+type DashboardOutcome struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DashboardOutcome) Reset() {
+	*x = DashboardOutcome{}
+	mi := &file_anton_v1_engine_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DashboardOutcome) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DashboardOutcome) ProtoMessage() {}
+
+func (x *DashboardOutcome) ProtoReflect() protoreflect.Message {
+	mi := &file_anton_v1_engine_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DashboardOutcome.ProtoReflect.Descriptor instead.
+func (*DashboardOutcome) Descriptor() ([]byte, []int) {
+	return file_anton_v1_engine_proto_rawDescGZIP(), []int{12}
+}
+
+// How many payouts came to an outcome, and how much they add up to in one currency.
+type OutcomeVolume struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The outcome.
+	Outcome DashboardOutcome_Value `protobuf:"varint,1,opt,name=outcome,proto3,enum=anton.v1.DashboardOutcome_Value" json:"outcome,omitempty"`
+	// The currency of the balance that pays, ISO 4217.
+	Currency string `protobuf:"bytes,2,opt,name=currency,proto3" json:"currency,omitempty"`
+	// How many payouts.
+	Payouts int32 `protobuf:"varint,3,opt,name=payouts,proto3" json:"payouts,omitempty"`
+	// What they add up to, without fees.
+	Amount        string `protobuf:"bytes,4,opt,name=amount,proto3" json:"amount,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *OutcomeVolume) Reset() {
+	*x = OutcomeVolume{}
+	mi := &file_anton_v1_engine_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *OutcomeVolume) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*OutcomeVolume) ProtoMessage() {}
+
+func (x *OutcomeVolume) ProtoReflect() protoreflect.Message {
+	mi := &file_anton_v1_engine_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use OutcomeVolume.ProtoReflect.Descriptor instead.
+func (*OutcomeVolume) Descriptor() ([]byte, []int) {
+	return file_anton_v1_engine_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *OutcomeVolume) GetOutcome() DashboardOutcome_Value {
+	if x != nil {
+		return x.Outcome
+	}
+	return DashboardOutcome_unspecified
+}
+
+func (x *OutcomeVolume) GetCurrency() string {
+	if x != nil {
+		return x.Currency
+	}
+	return ""
+}
+
+func (x *OutcomeVolume) GetPayouts() int32 {
+	if x != nil {
+		return x.Payouts
+	}
+	return 0
+}
+
+func (x *OutcomeVolume) GetAmount() string {
+	if x != nil {
+		return x.Amount
+	}
+	return ""
+}
+
+// What the engine came to, over all currencies.
+type JudgementCounts struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// How many payouts were judged: the sum of the next four.
+	Payouts int32 `protobuf:"varint,1,opt,name=payouts,proto3" json:"payouts,omitempty"`
+	// How many it approved by itself.
+	Cleared int32 `protobuf:"varint,2,opt,name=cleared,proto3" json:"cleared,omitempty"`
+	// How many it had a person look at.
+	InReview int32 `protobuf:"varint,3,opt,name=in_review,json=inReview,proto3" json:"in_review,omitempty"`
+	// How many a velocity rule stopped.
+	VelocityBlocked int32 `protobuf:"varint,4,opt,name=velocity_blocked,json=velocityBlocked,proto3" json:"velocity_blocked,omitempty"`
+	// How many compliance stopped.
+	ScreeningFailed int32 `protobuf:"varint,5,opt,name=screening_failed,json=screeningFailed,proto3" json:"screening_failed,omitempty"`
+	// The share that was stopped, by velocity rules or compliance, from `0.0000` to `1.0000`; `0.0000` where nothing was judged.
+	BlockRate string `protobuf:"bytes,6,opt,name=block_rate,json=blockRate,proto3" json:"block_rate,omitempty"`
+	// The share that a person had to look at, likewise.
+	ReviewRate    string `protobuf:"bytes,7,opt,name=review_rate,json=reviewRate,proto3" json:"review_rate,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *JudgementCounts) Reset() {
+	*x = JudgementCounts{}
+	mi := &file_anton_v1_engine_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *JudgementCounts) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*JudgementCounts) ProtoMessage() {}
+
+func (x *JudgementCounts) ProtoReflect() protoreflect.Message {
+	mi := &file_anton_v1_engine_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use JudgementCounts.ProtoReflect.Descriptor instead.
+func (*JudgementCounts) Descriptor() ([]byte, []int) {
+	return file_anton_v1_engine_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *JudgementCounts) GetPayouts() int32 {
+	if x != nil {
+		return x.Payouts
+	}
+	return 0
+}
+
+func (x *JudgementCounts) GetCleared() int32 {
+	if x != nil {
+		return x.Cleared
+	}
+	return 0
+}
+
+func (x *JudgementCounts) GetInReview() int32 {
+	if x != nil {
+		return x.InReview
+	}
+	return 0
+}
+
+func (x *JudgementCounts) GetVelocityBlocked() int32 {
+	if x != nil {
+		return x.VelocityBlocked
+	}
+	return 0
+}
+
+func (x *JudgementCounts) GetScreeningFailed() int32 {
+	if x != nil {
+		return x.ScreeningFailed
+	}
+	return 0
+}
+
+func (x *JudgementCounts) GetBlockRate() string {
+	if x != nil {
+		return x.BlockRate
+	}
+	return ""
+}
+
+func (x *JudgementCounts) GetReviewRate() string {
+	if x != nil {
+		return x.ReviewRate
+	}
+	return ""
+}
+
+// How many payouts have a risk score in a range. Payouts that were stopped before they were scored are in none.
+type ScoreRange struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The lowest score of the range: a multiple of 100.
+	From int32 `protobuf:"varint,1,opt,name=from,proto3" json:"from,omitempty"`
+	// The highest score of the range: `from` + 99, or 1000 in the last one.
+	To int32 `protobuf:"varint,2,opt,name=to,proto3" json:"to,omitempty"`
+	// How many payouts.
+	Payouts       int32 `protobuf:"varint,3,opt,name=payouts,proto3" json:"payouts,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ScoreRange) Reset() {
+	*x = ScoreRange{}
+	mi := &file_anton_v1_engine_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ScoreRange) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ScoreRange) ProtoMessage() {}
+
+func (x *ScoreRange) ProtoReflect() protoreflect.Message {
+	mi := &file_anton_v1_engine_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ScoreRange.ProtoReflect.Descriptor instead.
+func (*ScoreRange) Descriptor() ([]byte, []int) {
+	return file_anton_v1_engine_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *ScoreRange) GetFrom() int32 {
+	if x != nil {
+		return x.From
+	}
+	return 0
+}
+
+func (x *ScoreRange) GetTo() int32 {
+	if x != nil {
+		return x.To
+	}
+	return 0
+}
+
+func (x *ScoreRange) GetPayouts() int32 {
+	if x != nil {
+		return x.Payouts
+	}
+	return 0
+}
+
+// How often a velocity rule was broken. A payout that breaks several rules counts in each.
+type RuleTally struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The rule; `platform_rule` stands for all limits of ours together, and counts payouts whose reason was one of them.
+	RuleId string `protobuf:"bytes,1,opt,name=rule_id,json=ruleId,proto3" json:"rule_id,omitempty"`
+	// What it is called now.
+	Name string `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
+	// How many payouts it stopped.
+	Blocked int32 `protobuf:"varint,3,opt,name=blocked,proto3" json:"blocked,omitempty"`
+	// How many payouts it had a person look at.
+	Reviewed int32 `protobuf:"varint,4,opt,name=reviewed,proto3" json:"reviewed,omitempty"`
+	// How many payouts it would have stopped while it was in shadow.
+	WouldBlock int32 `protobuf:"varint,5,opt,name=would_block,json=wouldBlock,proto3" json:"would_block,omitempty"`
+	// How many payouts it would have had a person look at while it was in shadow.
+	WouldReview   int32 `protobuf:"varint,6,opt,name=would_review,json=wouldReview,proto3" json:"would_review,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RuleTally) Reset() {
+	*x = RuleTally{}
+	mi := &file_anton_v1_engine_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RuleTally) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RuleTally) ProtoMessage() {}
+
+func (x *RuleTally) ProtoReflect() protoreflect.Message {
+	mi := &file_anton_v1_engine_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RuleTally.ProtoReflect.Descriptor instead.
+func (*RuleTally) Descriptor() ([]byte, []int) {
+	return file_anton_v1_engine_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *RuleTally) GetRuleId() string {
+	if x != nil {
+		return x.RuleId
+	}
+	return ""
+}
+
+func (x *RuleTally) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *RuleTally) GetBlocked() int32 {
+	if x != nil {
+		return x.Blocked
+	}
+	return 0
+}
+
+func (x *RuleTally) GetReviewed() int32 {
+	if x != nil {
+		return x.Reviewed
+	}
+	return 0
+}
+
+func (x *RuleTally) GetWouldBlock() int32 {
+	if x != nil {
+		return x.WouldBlock
+	}
+	return 0
+}
+
+func (x *RuleTally) GetWouldReview() int32 {
+	if x != nil {
+		return x.WouldReview
+	}
+	return 0
+}
+
+// How often a risk signal was met.
+type SignalTally struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The signal, as in verdicts.
+	Code string `protobuf:"bytes,1,opt,name=code,proto3" json:"code,omitempty"`
+	// How many payouts it was met on.
+	Payouts int32 `protobuf:"varint,2,opt,name=payouts,proto3" json:"payouts,omitempty"`
+	// The points it gave them in all; negative where it speaks for them.
+	Points        int32 `protobuf:"varint,3,opt,name=points,proto3" json:"points,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SignalTally) Reset() {
+	*x = SignalTally{}
+	mi := &file_anton_v1_engine_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SignalTally) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SignalTally) ProtoMessage() {}
+
+func (x *SignalTally) ProtoReflect() protoreflect.Message {
+	mi := &file_anton_v1_engine_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SignalTally.ProtoReflect.Descriptor instead.
+func (*SignalTally) Descriptor() ([]byte, []int) {
+	return file_anton_v1_engine_proto_rawDescGZIP(), []int{17}
+}
+
+func (x *SignalTally) GetCode() string {
+	if x != nil {
+		return x.Code
+	}
+	return ""
+}
+
+func (x *SignalTally) GetPayouts() int32 {
+	if x != nil {
+		return x.Payouts
+	}
+	return 0
+}
+
+func (x *SignalTally) GetPoints() int32 {
+	if x != nil {
+		return x.Points
+	}
+	return 0
+}
+
+// What compliance did, in numbers alone.
+type ComplianceTally struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// How many payouts compliance stopped.
+	Stopped int32 `protobuf:"varint,1,opt,name=stopped,proto3" json:"stopped,omitempty"`
+	// How many payouts were held until a person had looked at them, for whatever reason.
+	Held          int32 `protobuf:"varint,2,opt,name=held,proto3" json:"held,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ComplianceTally) Reset() {
+	*x = ComplianceTally{}
+	mi := &file_anton_v1_engine_proto_msgTypes[18]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ComplianceTally) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ComplianceTally) ProtoMessage() {}
+
+func (x *ComplianceTally) ProtoReflect() protoreflect.Message {
+	mi := &file_anton_v1_engine_proto_msgTypes[18]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ComplianceTally.ProtoReflect.Descriptor instead.
+func (*ComplianceTally) Descriptor() ([]byte, []int) {
+	return file_anton_v1_engine_proto_rawDescGZIP(), []int{18}
+}
+
+func (x *ComplianceTally) GetStopped() int32 {
+	if x != nil {
+		return x.Stopped
+	}
+	return 0
+}
+
+func (x *ComplianceTally) GetHeld() int32 {
+	if x != nil {
+		return x.Held
+	}
+	return 0
+}
+
+// How long the reviews took that ended in the period, however they ended. The quantiles are read from a histogram whose steps grow by a
+// tenth: they are within 5 % of the true ones, in whole seconds.
+type ReviewLatency struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// How many reviews ended.
+	Reviews int32 `protobuf:"varint,1,opt,name=reviews,proto3" json:"reviews,omitempty"`
+	// Half of them took no longer; absent where there are none.
+	P50Seconds *int32 `protobuf:"varint,2,opt,name=p50_seconds,json=p50Seconds,proto3,oneof" json:"p50_seconds,omitempty"`
+	// 95 of 100 took no longer; absent where there are none.
+	P95Seconds    *int32 `protobuf:"varint,3,opt,name=p95_seconds,json=p95Seconds,proto3,oneof" json:"p95_seconds,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ReviewLatency) Reset() {
+	*x = ReviewLatency{}
+	mi := &file_anton_v1_engine_proto_msgTypes[19]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ReviewLatency) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ReviewLatency) ProtoMessage() {}
+
+func (x *ReviewLatency) ProtoReflect() protoreflect.Message {
+	mi := &file_anton_v1_engine_proto_msgTypes[19]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ReviewLatency.ProtoReflect.Descriptor instead.
+func (*ReviewLatency) Descriptor() ([]byte, []int) {
+	return file_anton_v1_engine_proto_rawDescGZIP(), []int{19}
+}
+
+func (x *ReviewLatency) GetReviews() int32 {
+	if x != nil {
+		return x.Reviews
+	}
+	return 0
+}
+
+func (x *ReviewLatency) GetP50Seconds() int32 {
+	if x != nil && x.P50Seconds != nil {
+		return *x.P50Seconds
+	}
+	return 0
+}
+
+func (x *ReviewLatency) GetP95Seconds() int32 {
+	if x != nil && x.P95Seconds != nil {
+		return *x.P95Seconds
+	}
+	return 0
+}
+
+// One day of a dashboard.
+type DashboardDay struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The day in UTC, `YYYY-MM-DD`.
+	Day string `protobuf:"bytes,1,opt,name=day,proto3" json:"day,omitempty"`
+	// What became of payouts that day.
+	Volumes []*OutcomeVolume `protobuf:"bytes,2,rep,name=volumes,proto3" json:"volumes,omitempty"`
+	// What the engine came to that day.
+	Judged *JudgementCounts `protobuf:"bytes,3,opt,name=judged,proto3" json:"judged,omitempty"`
+	// The reviews that ended that day.
+	ReviewLatency *ReviewLatency `protobuf:"bytes,4,opt,name=review_latency,json=reviewLatency,proto3" json:"review_latency,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DashboardDay) Reset() {
+	*x = DashboardDay{}
+	mi := &file_anton_v1_engine_proto_msgTypes[20]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DashboardDay) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DashboardDay) ProtoMessage() {}
+
+func (x *DashboardDay) ProtoReflect() protoreflect.Message {
+	mi := &file_anton_v1_engine_proto_msgTypes[20]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DashboardDay.ProtoReflect.Descriptor instead.
+func (*DashboardDay) Descriptor() ([]byte, []int) {
+	return file_anton_v1_engine_proto_rawDescGZIP(), []int{20}
+}
+
+func (x *DashboardDay) GetDay() string {
+	if x != nil {
+		return x.Day
+	}
+	return ""
+}
+
+func (x *DashboardDay) GetVolumes() []*OutcomeVolume {
+	if x != nil {
+		return x.Volumes
+	}
+	return nil
+}
+
+func (x *DashboardDay) GetJudged() *JudgementCounts {
+	if x != nil {
+		return x.Judged
+	}
+	return nil
+}
+
+func (x *DashboardDay) GetReviewLatency() *ReviewLatency {
+	if x != nil {
+		return x.ReviewLatency
+	}
+	return nil
+}
+
+// How the engine judged payouts in a period, and what became of them.
+type EngineDashboard struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The first day of the period, in UTC, `YYYY-MM-DD`.
+	From string `protobuf:"bytes,1,opt,name=from,proto3" json:"from,omitempty"`
+	// The day after its last one.
+	To string `protobuf:"bytes,2,opt,name=to,proto3" json:"to,omitempty"`
+	// What became of payouts, by outcome and currency.
+	Volumes []*OutcomeVolume `protobuf:"bytes,3,rep,name=volumes,proto3" json:"volumes,omitempty"`
+	// What the engine came to.
+	Judged *JudgementCounts `protobuf:"bytes,4,opt,name=judged,proto3" json:"judged,omitempty"`
+	// The risk scores, lowest first. Ranges without a payout are left out.
+	Scores []*ScoreRange `protobuf:"bytes,5,rep,name=scores,proto3" json:"scores,omitempty"`
+	// The velocity rules that were broken most: the first twenty.
+	Rules []*RuleTally `protobuf:"bytes,6,rep,name=rules,proto3" json:"rules,omitempty"`
+	// The signals that were met most, of those that are drawn from your own data: the first twenty.
+	Signals []*SignalTally `protobuf:"bytes,7,rep,name=signals,proto3" json:"signals,omitempty"`
+	// What compliance did.
+	Compliance *ComplianceTally `protobuf:"bytes,8,opt,name=compliance,proto3" json:"compliance,omitempty"`
+	// How long reviews took.
+	ReviewLatency *ReviewLatency `protobuf:"bytes,9,opt,name=review_latency,json=reviewLatency,proto3" json:"review_latency,omitempty"`
+	// Day by day, the oldest first; a day on which nothing happened too.
+	Days          []*DashboardDay `protobuf:"bytes,10,rep,name=days,proto3" json:"days,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *EngineDashboard) Reset() {
+	*x = EngineDashboard{}
+	mi := &file_anton_v1_engine_proto_msgTypes[21]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *EngineDashboard) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*EngineDashboard) ProtoMessage() {}
+
+func (x *EngineDashboard) ProtoReflect() protoreflect.Message {
+	mi := &file_anton_v1_engine_proto_msgTypes[21]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use EngineDashboard.ProtoReflect.Descriptor instead.
+func (*EngineDashboard) Descriptor() ([]byte, []int) {
+	return file_anton_v1_engine_proto_rawDescGZIP(), []int{21}
+}
+
+func (x *EngineDashboard) GetFrom() string {
+	if x != nil {
+		return x.From
+	}
+	return ""
+}
+
+func (x *EngineDashboard) GetTo() string {
+	if x != nil {
+		return x.To
+	}
+	return ""
+}
+
+func (x *EngineDashboard) GetVolumes() []*OutcomeVolume {
+	if x != nil {
+		return x.Volumes
+	}
+	return nil
+}
+
+func (x *EngineDashboard) GetJudged() *JudgementCounts {
+	if x != nil {
+		return x.Judged
+	}
+	return nil
+}
+
+func (x *EngineDashboard) GetScores() []*ScoreRange {
+	if x != nil {
+		return x.Scores
+	}
+	return nil
+}
+
+func (x *EngineDashboard) GetRules() []*RuleTally {
+	if x != nil {
+		return x.Rules
+	}
+	return nil
+}
+
+func (x *EngineDashboard) GetSignals() []*SignalTally {
+	if x != nil {
+		return x.Signals
+	}
+	return nil
+}
+
+func (x *EngineDashboard) GetCompliance() *ComplianceTally {
+	if x != nil {
+		return x.Compliance
+	}
+	return nil
+}
+
+func (x *EngineDashboard) GetReviewLatency() *ReviewLatency {
+	if x != nil {
+		return x.ReviewLatency
+	}
+	return nil
+}
+
+func (x *EngineDashboard) GetDays() []*DashboardDay {
+	if x != nil {
+		return x.Days
+	}
+	return nil
+}
+
+type GetEngineDashboardRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The first day, in UTC, `YYYY-MM-DD`. 30 days before `to` when absent.
+	From string `protobuf:"bytes,1,opt,name=from,proto3" json:"from,omitempty"`
+	// The day after the last one; after `from`, and by 366 days at most. Tomorrow when absent, so that today is the last day.
+	To            string `protobuf:"bytes,2,opt,name=to,proto3" json:"to,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetEngineDashboardRequest) Reset() {
+	*x = GetEngineDashboardRequest{}
+	mi := &file_anton_v1_engine_proto_msgTypes[22]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetEngineDashboardRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetEngineDashboardRequest) ProtoMessage() {}
+
+func (x *GetEngineDashboardRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_anton_v1_engine_proto_msgTypes[22]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetEngineDashboardRequest.ProtoReflect.Descriptor instead.
+func (*GetEngineDashboardRequest) Descriptor() ([]byte, []int) {
+	return file_anton_v1_engine_proto_rawDescGZIP(), []int{22}
+}
+
+func (x *GetEngineDashboardRequest) GetFrom() string {
+	if x != nil {
+		return x.From
+	}
+	return ""
+}
+
+func (x *GetEngineDashboardRequest) GetTo() string {
+	if x != nil {
+		return x.To
+	}
+	return ""
+}
+
+type GetEngineDashboardResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The dashboard.
+	Data          *EngineDashboard `protobuf:"bytes,1,opt,name=data,proto3" json:"data,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetEngineDashboardResponse) Reset() {
+	*x = GetEngineDashboardResponse{}
+	mi := &file_anton_v1_engine_proto_msgTypes[23]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetEngineDashboardResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetEngineDashboardResponse) ProtoMessage() {}
+
+func (x *GetEngineDashboardResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_anton_v1_engine_proto_msgTypes[23]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetEngineDashboardResponse.ProtoReflect.Descriptor instead.
+func (*GetEngineDashboardResponse) Descriptor() ([]byte, []int) {
+	return file_anton_v1_engine_proto_rawDescGZIP(), []int{23}
+}
+
+func (x *GetEngineDashboardResponse) GetData() *EngineDashboard {
+	if x != nil {
+		return x.Data
+	}
+	return nil
+}
+
 var File_anton_v1_engine_proto protoreflect.FileDescriptor
 
 const file_anton_v1_engine_proto_rawDesc = "" +
@@ -991,14 +1928,106 @@ const file_anton_v1_engine_proto_rawDesc = "" +
 	"\x1cGetBeneficiaryVerdictRequest\x120\n" +
 	"\x0ebeneficiary_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\rbeneficiaryId\"Q\n" +
 	"\x1dGetBeneficiaryVerdictResponse\x120\n" +
-	"\x04data\x18\x01 \x01(\v2\x1c.anton.v1.BeneficiaryVerdictR\x04data2\xf1\b\n" +
+	"\x04data\x18\x01 \x01(\v2\x1c.anton.v1.BeneficiaryVerdictR\x04data\"\xdb\x01\n" +
+	"\x10DashboardOutcome\"\xc6\x01\n" +
+	"\x05Value\x12\x0f\n" +
+	"\vunspecified\x10\x00\x12\v\n" +
+	"\acreated\x10\x01\x12\v\n" +
+	"\acleared\x10\x02\x12\r\n" +
+	"\tin_review\x10\x03\x12\f\n" +
+	"\breleased\x10\x04\x12\x14\n" +
+	"\x10velocity_blocked\x10\x05\x12\x14\n" +
+	"\x10screening_failed\x10\x06\x12\r\n" +
+	"\tcancelled\x10\a\x12\r\n" +
+	"\tcompleted\x10\b\x12\n" +
+	"\n" +
+	"\x06failed\x10\t\x12\f\n" +
+	"\breturned\x10\n" +
+	"\x12\x11\n" +
+	"\rlate_returned\x10\v\"\xb4\x01\n" +
+	"\rOutcomeVolume\x12:\n" +
+	"\aoutcome\x18\x01 \x01(\x0e2 .anton.v1.DashboardOutcome.ValueR\aoutcome\x12#\n" +
+	"\bcurrency\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x18\x03R\bcurrency\x12!\n" +
+	"\apayouts\x18\x03 \x01(\x05B\a\xbaH\x04\x1a\x02(\x00R\apayouts\x12\x1f\n" +
+	"\x06amount\x18\x04 \x01(\tB\a\xbaH\x04r\x02\x18(R\x06amount\"\xb7\x02\n" +
+	"\x0fJudgementCounts\x12!\n" +
+	"\apayouts\x18\x01 \x01(\x05B\a\xbaH\x04\x1a\x02(\x00R\apayouts\x12!\n" +
+	"\acleared\x18\x02 \x01(\x05B\a\xbaH\x04\x1a\x02(\x00R\acleared\x12$\n" +
+	"\tin_review\x18\x03 \x01(\x05B\a\xbaH\x04\x1a\x02(\x00R\binReview\x122\n" +
+	"\x10velocity_blocked\x18\x04 \x01(\x05B\a\xbaH\x04\x1a\x02(\x00R\x0fvelocityBlocked\x122\n" +
+	"\x10screening_failed\x18\x05 \x01(\x05B\a\xbaH\x04\x1a\x02(\x00R\x0fscreeningFailed\x12&\n" +
+	"\n" +
+	"block_rate\x18\x06 \x01(\tB\a\xbaH\x04r\x02\x18\x06R\tblockRate\x12(\n" +
+	"\vreview_rate\x18\a \x01(\tB\a\xbaH\x04r\x02\x18\x06R\n" +
+	"reviewRate\"k\n" +
+	"\n" +
+	"ScoreRange\x12\x1e\n" +
+	"\x04from\x18\x01 \x01(\x05B\n" +
+	"\xbaH\a\x1a\x05\x18\xe8\a(\x00R\x04from\x12\x1a\n" +
+	"\x02to\x18\x02 \x01(\x05B\n" +
+	"\xbaH\a\x1a\x05\x18\xe8\a(\x00R\x02to\x12!\n" +
+	"\apayouts\x18\x03 \x01(\x05B\a\xbaH\x04\x1a\x02(\x00R\apayouts\"\xe8\x01\n" +
+	"\tRuleTally\x12 \n" +
+	"\arule_id\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x18@R\x06ruleId\x12\x1b\n" +
+	"\x04name\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x18dR\x04name\x12!\n" +
+	"\ablocked\x18\x03 \x01(\x05B\a\xbaH\x04\x1a\x02(\x00R\ablocked\x12#\n" +
+	"\breviewed\x18\x04 \x01(\x05B\a\xbaH\x04\x1a\x02(\x00R\breviewed\x12(\n" +
+	"\vwould_block\x18\x05 \x01(\x05B\a\xbaH\x04\x1a\x02(\x00R\n" +
+	"wouldBlock\x12*\n" +
+	"\fwould_review\x18\x06 \x01(\x05B\a\xbaH\x04\x1a\x02(\x00R\vwouldReview\"e\n" +
+	"\vSignalTally\x12\x1b\n" +
+	"\x04code\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x18@R\x04code\x12!\n" +
+	"\apayouts\x18\x02 \x01(\x05B\a\xbaH\x04\x1a\x02(\x00R\apayouts\x12\x16\n" +
+	"\x06points\x18\x03 \x01(\x05R\x06points\"Q\n" +
+	"\x0fComplianceTally\x12!\n" +
+	"\astopped\x18\x01 \x01(\x05B\a\xbaH\x04\x1a\x02(\x00R\astopped\x12\x1b\n" +
+	"\x04held\x18\x02 \x01(\x05B\a\xbaH\x04\x1a\x02(\x00R\x04held\"\xb0\x01\n" +
+	"\rReviewLatency\x12!\n" +
+	"\areviews\x18\x01 \x01(\x05B\a\xbaH\x04\x1a\x02(\x00R\areviews\x12-\n" +
+	"\vp50_seconds\x18\x02 \x01(\x05B\a\xbaH\x04\x1a\x02(\x00H\x00R\n" +
+	"p50Seconds\x88\x01\x01\x12-\n" +
+	"\vp95_seconds\x18\x03 \x01(\x05B\a\xbaH\x04\x1a\x02(\x00H\x01R\n" +
+	"p95Seconds\x88\x01\x01B\x0e\n" +
+	"\f_p50_secondsB\x0e\n" +
+	"\f_p95_seconds\"\xda\x01\n" +
+	"\fDashboardDay\x12\x19\n" +
+	"\x03day\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x18\n" +
+	"R\x03day\x12<\n" +
+	"\avolumes\x18\x02 \x03(\v2\x17.anton.v1.OutcomeVolumeB\t\xbaH\x06\x92\x01\x03\x10\xd0\x0fR\avolumes\x121\n" +
+	"\x06judged\x18\x03 \x01(\v2\x19.anton.v1.JudgementCountsR\x06judged\x12>\n" +
+	"\x0ereview_latency\x18\x04 \x01(\v2\x17.anton.v1.ReviewLatencyR\rreviewLatency\"\x92\x04\n" +
+	"\x0fEngineDashboard\x12\x1b\n" +
+	"\x04from\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x18\n" +
+	"R\x04from\x12\x17\n" +
+	"\x02to\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x18\n" +
+	"R\x02to\x12<\n" +
+	"\avolumes\x18\x03 \x03(\v2\x17.anton.v1.OutcomeVolumeB\t\xbaH\x06\x92\x01\x03\x10\xd0\x0fR\avolumes\x121\n" +
+	"\x06judged\x18\x04 \x01(\v2\x19.anton.v1.JudgementCountsR\x06judged\x126\n" +
+	"\x06scores\x18\x05 \x03(\v2\x14.anton.v1.ScoreRangeB\b\xbaH\x05\x92\x01\x02\x10\n" +
+	"R\x06scores\x123\n" +
+	"\x05rules\x18\x06 \x03(\v2\x13.anton.v1.RuleTallyB\b\xbaH\x05\x92\x01\x02\x10\x14R\x05rules\x129\n" +
+	"\asignals\x18\a \x03(\v2\x15.anton.v1.SignalTallyB\b\xbaH\x05\x92\x01\x02\x10\x14R\asignals\x129\n" +
+	"\n" +
+	"compliance\x18\b \x01(\v2\x19.anton.v1.ComplianceTallyR\n" +
+	"compliance\x12>\n" +
+	"\x0ereview_latency\x18\t \x01(\v2\x17.anton.v1.ReviewLatencyR\rreviewLatency\x125\n" +
+	"\x04days\x18\n" +
+	" \x03(\v2\x16.anton.v1.DashboardDayB\t\xbaH\x06\x92\x01\x03\x10\xee\x02R\x04days\"\xc9\x01\n" +
+	"\x19GetEngineDashboardRequest\x12W\n" +
+	"\x04from\x18\x01 \x01(\tBC\xbaH#r!2\x1f^([0-9]{4}-[0-9]{2}-[0-9]{2})?$\xfa\xbb\x18\x19a date such as 2026-02-14R\x04from\x12S\n" +
+	"\x02to\x18\x02 \x01(\tBC\xbaH#r!2\x1f^([0-9]{4}-[0-9]{2}-[0-9]{2})?$\xfa\xbb\x18\x19a date such as 2026-02-14R\x02to\"K\n" +
+	"\x1aGetEngineDashboardResponse\x12-\n" +
+	"\x04data\x18\x01 \x01(\v2\x19.anton.v1.EngineDashboardR\x04data2\xc8\x15\n" +
 	"\rEngineService\x12\xf5\x05\n" +
 	"\x10GetPayoutVerdict\x12!.anton.v1.GetPayoutVerdictRequest\x1a\".anton.v1.GetPayoutVerdictResponse\"\x99\x05\xa2\xbb\x18\r\n" +
 	"\vengine:read\xaa\xbb\x18\xd2\x04\n" +
 	"({\"payout_id\":\"pay_cng3q8s6ek9kc5qg1h2g\"}\x12\xa5\x04{\"data\":{\"id\":\"ver_cng3q8s6ek9kc5qg1h80\",\"payout_id\":\"pay_cng3q8s6ek9kc5qg1h2g\",\"outcome\":\"cleared\",\"score\":150,\"band\":\"low\",\"stages\":[{\"stage\":\"screening\",\"outcome\":\"passed\",\"reasons\":[]},{\"stage\":\"velocity\",\"outcome\":\"passed\",\"reasons\":[]},{\"stage\":\"risk\",\"outcome\":\"passed\",\"reasons\":[{\"code\":\"first_payout_to_beneficiary\",\"message\":\"No payout to this beneficiary was completed before.\",\"points\":100},{\"code\":\"new_beneficiary\",\"message\":\"The beneficiary was created 3s ago.\",\"points\":50}]}],\"model\":\"2026-11\",\"created_at\":\"2026-02-14T10:00:00Z\"}}\x82\xd3\xe4\x93\x02(\x12&/v1/engine/payouts/{payout_id}/verdict\x90\x02\x01\x12\xe7\x02\n" +
 	"\x15GetBeneficiaryVerdict\x12&.anton.v1.GetBeneficiaryVerdictRequest\x1a'.anton.v1.GetBeneficiaryVerdictResponse\"\xfc\x01\xa2\xbb\x18\r\n" +
 	"\vengine:read\xaa\xbb\x18\xaa\x01\n" +
-	"-{\"beneficiary_id\":\"ben_cng3q8s6ek9kc5qg1h1g\"}\x12y{\"data\":{\"beneficiary_id\":\"ben_cng3q8s6ek9kc5qg1h1g\",\"cleared\":3,\"reviewed\":1,\"velocity_blocked\":0,\"screening_failed\":0}}\x82\xd3\xe4\x93\x023\x121/v1/engine/beneficiaries/{beneficiary_id}/verdict\x90\x02\x01B5Z3github.com/antonpayments/anton/gen/anton/v1;antonv1b\x06proto3"
+	"-{\"beneficiary_id\":\"ben_cng3q8s6ek9kc5qg1h1g\"}\x12y{\"data\":{\"beneficiary_id\":\"ben_cng3q8s6ek9kc5qg1h1g\",\"cleared\":3,\"reviewed\":1,\"velocity_blocked\":0,\"screening_failed\":0}}\x82\xd3\xe4\x93\x023\x121/v1/engine/beneficiaries/{beneficiary_id}/verdict\x90\x02\x01\x12\xd4\f\n" +
+	"\x12GetEngineDashboard\x12#.anton.v1.GetEngineDashboardRequest\x1a$.anton.v1.GetEngineDashboardResponse\"\xf2\v\xa2\xbb\x18\r\n" +
+	"\vengine:read\xaa\xbb\x18\xbd\v\n" +
+	"'{\"from\":\"2026-02-14\",\"to\":\"2026-02-15\"}\x12\x91\v{\"data\":{\"from\":\"2026-02-14\",\"to\":\"2026-02-15\",\"volumes\":[{\"outcome\":\"created\",\"currency\":\"USD\",\"payouts\":50,\"amount\":\"125000.00\"},{\"outcome\":\"cleared\",\"currency\":\"USD\",\"payouts\":46,\"amount\":\"113000.00\"},{\"outcome\":\"in_review\",\"currency\":\"USD\",\"payouts\":2,\"amount\":\"9000.00\"},{\"outcome\":\"released\",\"currency\":\"USD\",\"payouts\":2,\"amount\":\"9000.00\"},{\"outcome\":\"velocity_blocked\",\"currency\":\"USD\",\"payouts\":1,\"amount\":\"2500.00\"},{\"outcome\":\"screening_failed\",\"currency\":\"USD\",\"payouts\":1,\"amount\":\"500.00\"},{\"outcome\":\"completed\",\"currency\":\"USD\",\"payouts\":48,\"amount\":\"122000.00\"}],\"judged\":{\"payouts\":50,\"cleared\":46,\"in_review\":2,\"velocity_blocked\":1,\"screening_failed\":1,\"block_rate\":\"0.0400\",\"review_rate\":\"0.0400\"},\"scores\":[{\"from\":100,\"to\":199,\"payouts\":46},{\"from\":600,\"to\":699,\"payouts\":2}],\"rules\":[{\"rule_id\":\"vr_cng3q8s6ek9kc5qg1h70\",\"name\":\"USD a day\",\"blocked\":1,\"reviewed\":0,\"would_block\":0,\"would_review\":3}],\"signals\":[{\"code\":\"first_payout_to_beneficiary\",\"payouts\":21,\"points\":2100}],\"compliance\":{\"stopped\":1,\"held\":2},\"review_latency\":{\"reviews\":2,\"p50_seconds\":240,\"p95_seconds\":570},\"days\":[{\"day\":\"2026-02-14\",\"volumes\":[{\"outcome\":\"created\",\"currency\":\"USD\",\"payouts\":50,\"amount\":\"125000.00\"}],\"judged\":{\"payouts\":50,\"cleared\":46,\"in_review\":2,\"velocity_blocked\":1,\"screening_failed\":1,\"block_rate\":\"0.0400\",\"review_rate\":\"0.0400\"},\"review_latency\":{\"reviews\":2,\"p50_seconds\":240,\"p95_seconds\":570}}]}}\x82\xd3\xe4\x93\x02\x16\x12\x14/v1/engine/dashboard\x90\x02\x01B5Z3github.com/antonpayments/anton/gen/anton/v1;antonv1b\x06proto3"
 
 var (
 	file_anton_v1_engine_proto_rawDescOnce sync.Once
@@ -1012,47 +2041,75 @@ func file_anton_v1_engine_proto_rawDescGZIP() []byte {
 	return file_anton_v1_engine_proto_rawDescData
 }
 
-var file_anton_v1_engine_proto_enumTypes = make([]protoimpl.EnumInfo, 4)
-var file_anton_v1_engine_proto_msgTypes = make([]protoimpl.MessageInfo, 12)
+var file_anton_v1_engine_proto_enumTypes = make([]protoimpl.EnumInfo, 5)
+var file_anton_v1_engine_proto_msgTypes = make([]protoimpl.MessageInfo, 24)
 var file_anton_v1_engine_proto_goTypes = []any{
 	(VerdictOutcome_Value)(0),             // 0: anton.v1.VerdictOutcome.Value
 	(EngineStage_Value)(0),                // 1: anton.v1.EngineStage.Value
 	(StageOutcome_Value)(0),               // 2: anton.v1.StageOutcome.Value
 	(RiskBand_Value)(0),                   // 3: anton.v1.RiskBand.Value
-	(*VerdictOutcome)(nil),                // 4: anton.v1.VerdictOutcome
-	(*EngineStage)(nil),                   // 5: anton.v1.EngineStage
-	(*StageOutcome)(nil),                  // 6: anton.v1.StageOutcome
-	(*RiskBand)(nil),                      // 7: anton.v1.RiskBand
-	(*VerdictReason)(nil),                 // 8: anton.v1.VerdictReason
-	(*VerdictStage)(nil),                  // 9: anton.v1.VerdictStage
-	(*PayoutVerdict)(nil),                 // 10: anton.v1.PayoutVerdict
-	(*BeneficiaryVerdict)(nil),            // 11: anton.v1.BeneficiaryVerdict
-	(*GetPayoutVerdictRequest)(nil),       // 12: anton.v1.GetPayoutVerdictRequest
-	(*GetPayoutVerdictResponse)(nil),      // 13: anton.v1.GetPayoutVerdictResponse
-	(*GetBeneficiaryVerdictRequest)(nil),  // 14: anton.v1.GetBeneficiaryVerdictRequest
-	(*GetBeneficiaryVerdictResponse)(nil), // 15: anton.v1.GetBeneficiaryVerdictResponse
-	(*timestamppb.Timestamp)(nil),         // 16: google.protobuf.Timestamp
+	(DashboardOutcome_Value)(0),           // 4: anton.v1.DashboardOutcome.Value
+	(*VerdictOutcome)(nil),                // 5: anton.v1.VerdictOutcome
+	(*EngineStage)(nil),                   // 6: anton.v1.EngineStage
+	(*StageOutcome)(nil),                  // 7: anton.v1.StageOutcome
+	(*RiskBand)(nil),                      // 8: anton.v1.RiskBand
+	(*VerdictReason)(nil),                 // 9: anton.v1.VerdictReason
+	(*VerdictStage)(nil),                  // 10: anton.v1.VerdictStage
+	(*PayoutVerdict)(nil),                 // 11: anton.v1.PayoutVerdict
+	(*BeneficiaryVerdict)(nil),            // 12: anton.v1.BeneficiaryVerdict
+	(*GetPayoutVerdictRequest)(nil),       // 13: anton.v1.GetPayoutVerdictRequest
+	(*GetPayoutVerdictResponse)(nil),      // 14: anton.v1.GetPayoutVerdictResponse
+	(*GetBeneficiaryVerdictRequest)(nil),  // 15: anton.v1.GetBeneficiaryVerdictRequest
+	(*GetBeneficiaryVerdictResponse)(nil), // 16: anton.v1.GetBeneficiaryVerdictResponse
+	(*DashboardOutcome)(nil),              // 17: anton.v1.DashboardOutcome
+	(*OutcomeVolume)(nil),                 // 18: anton.v1.OutcomeVolume
+	(*JudgementCounts)(nil),               // 19: anton.v1.JudgementCounts
+	(*ScoreRange)(nil),                    // 20: anton.v1.ScoreRange
+	(*RuleTally)(nil),                     // 21: anton.v1.RuleTally
+	(*SignalTally)(nil),                   // 22: anton.v1.SignalTally
+	(*ComplianceTally)(nil),               // 23: anton.v1.ComplianceTally
+	(*ReviewLatency)(nil),                 // 24: anton.v1.ReviewLatency
+	(*DashboardDay)(nil),                  // 25: anton.v1.DashboardDay
+	(*EngineDashboard)(nil),               // 26: anton.v1.EngineDashboard
+	(*GetEngineDashboardRequest)(nil),     // 27: anton.v1.GetEngineDashboardRequest
+	(*GetEngineDashboardResponse)(nil),    // 28: anton.v1.GetEngineDashboardResponse
+	(*timestamppb.Timestamp)(nil),         // 29: google.protobuf.Timestamp
 }
 var file_anton_v1_engine_proto_depIdxs = []int32{
 	1,  // 0: anton.v1.VerdictStage.stage:type_name -> anton.v1.EngineStage.Value
 	2,  // 1: anton.v1.VerdictStage.outcome:type_name -> anton.v1.StageOutcome.Value
-	8,  // 2: anton.v1.VerdictStage.reasons:type_name -> anton.v1.VerdictReason
+	9,  // 2: anton.v1.VerdictStage.reasons:type_name -> anton.v1.VerdictReason
 	0,  // 3: anton.v1.PayoutVerdict.outcome:type_name -> anton.v1.VerdictOutcome.Value
 	3,  // 4: anton.v1.PayoutVerdict.band:type_name -> anton.v1.RiskBand.Value
-	9,  // 5: anton.v1.PayoutVerdict.stages:type_name -> anton.v1.VerdictStage
-	16, // 6: anton.v1.PayoutVerdict.created_at:type_name -> google.protobuf.Timestamp
-	10, // 7: anton.v1.BeneficiaryVerdict.last:type_name -> anton.v1.PayoutVerdict
-	10, // 8: anton.v1.GetPayoutVerdictResponse.data:type_name -> anton.v1.PayoutVerdict
-	11, // 9: anton.v1.GetBeneficiaryVerdictResponse.data:type_name -> anton.v1.BeneficiaryVerdict
-	12, // 10: anton.v1.EngineService.GetPayoutVerdict:input_type -> anton.v1.GetPayoutVerdictRequest
-	14, // 11: anton.v1.EngineService.GetBeneficiaryVerdict:input_type -> anton.v1.GetBeneficiaryVerdictRequest
-	13, // 12: anton.v1.EngineService.GetPayoutVerdict:output_type -> anton.v1.GetPayoutVerdictResponse
-	15, // 13: anton.v1.EngineService.GetBeneficiaryVerdict:output_type -> anton.v1.GetBeneficiaryVerdictResponse
-	12, // [12:14] is the sub-list for method output_type
-	10, // [10:12] is the sub-list for method input_type
-	10, // [10:10] is the sub-list for extension type_name
-	10, // [10:10] is the sub-list for extension extendee
-	0,  // [0:10] is the sub-list for field type_name
+	10, // 5: anton.v1.PayoutVerdict.stages:type_name -> anton.v1.VerdictStage
+	29, // 6: anton.v1.PayoutVerdict.created_at:type_name -> google.protobuf.Timestamp
+	11, // 7: anton.v1.BeneficiaryVerdict.last:type_name -> anton.v1.PayoutVerdict
+	11, // 8: anton.v1.GetPayoutVerdictResponse.data:type_name -> anton.v1.PayoutVerdict
+	12, // 9: anton.v1.GetBeneficiaryVerdictResponse.data:type_name -> anton.v1.BeneficiaryVerdict
+	4,  // 10: anton.v1.OutcomeVolume.outcome:type_name -> anton.v1.DashboardOutcome.Value
+	18, // 11: anton.v1.DashboardDay.volumes:type_name -> anton.v1.OutcomeVolume
+	19, // 12: anton.v1.DashboardDay.judged:type_name -> anton.v1.JudgementCounts
+	24, // 13: anton.v1.DashboardDay.review_latency:type_name -> anton.v1.ReviewLatency
+	18, // 14: anton.v1.EngineDashboard.volumes:type_name -> anton.v1.OutcomeVolume
+	19, // 15: anton.v1.EngineDashboard.judged:type_name -> anton.v1.JudgementCounts
+	20, // 16: anton.v1.EngineDashboard.scores:type_name -> anton.v1.ScoreRange
+	21, // 17: anton.v1.EngineDashboard.rules:type_name -> anton.v1.RuleTally
+	22, // 18: anton.v1.EngineDashboard.signals:type_name -> anton.v1.SignalTally
+	23, // 19: anton.v1.EngineDashboard.compliance:type_name -> anton.v1.ComplianceTally
+	24, // 20: anton.v1.EngineDashboard.review_latency:type_name -> anton.v1.ReviewLatency
+	25, // 21: anton.v1.EngineDashboard.days:type_name -> anton.v1.DashboardDay
+	26, // 22: anton.v1.GetEngineDashboardResponse.data:type_name -> anton.v1.EngineDashboard
+	13, // 23: anton.v1.EngineService.GetPayoutVerdict:input_type -> anton.v1.GetPayoutVerdictRequest
+	15, // 24: anton.v1.EngineService.GetBeneficiaryVerdict:input_type -> anton.v1.GetBeneficiaryVerdictRequest
+	27, // 25: anton.v1.EngineService.GetEngineDashboard:input_type -> anton.v1.GetEngineDashboardRequest
+	14, // 26: anton.v1.EngineService.GetPayoutVerdict:output_type -> anton.v1.GetPayoutVerdictResponse
+	16, // 27: anton.v1.EngineService.GetBeneficiaryVerdict:output_type -> anton.v1.GetBeneficiaryVerdictResponse
+	28, // 28: anton.v1.EngineService.GetEngineDashboard:output_type -> anton.v1.GetEngineDashboardResponse
+	26, // [26:29] is the sub-list for method output_type
+	23, // [23:26] is the sub-list for method input_type
+	23, // [23:23] is the sub-list for extension type_name
+	23, // [23:23] is the sub-list for extension extendee
+	0,  // [0:23] is the sub-list for field type_name
 }
 
 func init() { file_anton_v1_engine_proto_init() }
@@ -1062,13 +2119,14 @@ func file_anton_v1_engine_proto_init() {
 	}
 	file_anton_v1_options_proto_init()
 	file_anton_v1_engine_proto_msgTypes[7].OneofWrappers = []any{}
+	file_anton_v1_engine_proto_msgTypes[19].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_anton_v1_engine_proto_rawDesc), len(file_anton_v1_engine_proto_rawDesc)),
-			NumEnums:      4,
-			NumMessages:   12,
+			NumEnums:      5,
+			NumMessages:   24,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

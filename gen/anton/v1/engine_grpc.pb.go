@@ -21,6 +21,7 @@ const _ = grpc.SupportPackageIsVersion9
 const (
 	EngineService_GetPayoutVerdict_FullMethodName      = "/anton.v1.EngineService/GetPayoutVerdict"
 	EngineService_GetBeneficiaryVerdict_FullMethodName = "/anton.v1.EngineService/GetBeneficiaryVerdict"
+	EngineService_GetEngineDashboard_FullMethodName    = "/anton.v1.EngineService/GetEngineDashboard"
 )
 
 // EngineServiceClient is the client API for EngineService service.
@@ -35,6 +36,12 @@ type EngineServiceClient interface {
 	GetPayoutVerdict(ctx context.Context, in *GetPayoutVerdictRequest, opts ...grpc.CallOption) (*GetPayoutVerdictResponse, error)
 	// Shows what the engine thought of the last thousand payouts to a beneficiary, and of the last one in full.
 	GetBeneficiaryVerdict(ctx context.Context, in *GetBeneficiaryVerdictRequest, opts ...grpc.CallOption) (*GetBeneficiaryVerdictResponse, error)
+	// Shows how the engine judged your payouts in a period, and what became of them, in sum and by day.
+	//
+	// Everything is counted on the day, in UTC, on which it happened: a payout that was created on the 1st, judged on the 2nd and returned
+	// on the 5th is `created` on the 1st, counts in rates, scores, signals and rules on the 2nd, and is `returned` on the 5th. Amounts are what
+	// payouts take from your balance, without fees, in that balance's currency. The numbers are exact when they are read.
+	GetEngineDashboard(ctx context.Context, in *GetEngineDashboardRequest, opts ...grpc.CallOption) (*GetEngineDashboardResponse, error)
 }
 
 type engineServiceClient struct {
@@ -65,6 +72,16 @@ func (c *engineServiceClient) GetBeneficiaryVerdict(ctx context.Context, in *Get
 	return out, nil
 }
 
+func (c *engineServiceClient) GetEngineDashboard(ctx context.Context, in *GetEngineDashboardRequest, opts ...grpc.CallOption) (*GetEngineDashboardResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(GetEngineDashboardResponse)
+	err := c.cc.Invoke(ctx, EngineService_GetEngineDashboard_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // EngineServiceServer is the server API for EngineService service.
 // All implementations should embed UnimplementedEngineServiceServer
 // for forward compatibility.
@@ -77,6 +94,12 @@ type EngineServiceServer interface {
 	GetPayoutVerdict(context.Context, *GetPayoutVerdictRequest) (*GetPayoutVerdictResponse, error)
 	// Shows what the engine thought of the last thousand payouts to a beneficiary, and of the last one in full.
 	GetBeneficiaryVerdict(context.Context, *GetBeneficiaryVerdictRequest) (*GetBeneficiaryVerdictResponse, error)
+	// Shows how the engine judged your payouts in a period, and what became of them, in sum and by day.
+	//
+	// Everything is counted on the day, in UTC, on which it happened: a payout that was created on the 1st, judged on the 2nd and returned
+	// on the 5th is `created` on the 1st, counts in rates, scores, signals and rules on the 2nd, and is `returned` on the 5th. Amounts are what
+	// payouts take from your balance, without fees, in that balance's currency. The numbers are exact when they are read.
+	GetEngineDashboard(context.Context, *GetEngineDashboardRequest) (*GetEngineDashboardResponse, error)
 }
 
 // UnimplementedEngineServiceServer should be embedded to have
@@ -91,6 +114,9 @@ func (UnimplementedEngineServiceServer) GetPayoutVerdict(context.Context, *GetPa
 }
 func (UnimplementedEngineServiceServer) GetBeneficiaryVerdict(context.Context, *GetBeneficiaryVerdictRequest) (*GetBeneficiaryVerdictResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method GetBeneficiaryVerdict not implemented")
+}
+func (UnimplementedEngineServiceServer) GetEngineDashboard(context.Context, *GetEngineDashboardRequest) (*GetEngineDashboardResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method GetEngineDashboard not implemented")
 }
 func (UnimplementedEngineServiceServer) testEmbeddedByValue() {}
 
@@ -148,6 +174,24 @@ func _EngineService_GetBeneficiaryVerdict_Handler(srv interface{}, ctx context.C
 	return interceptor(ctx, in, info, handler)
 }
 
+func _EngineService_GetEngineDashboard_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(GetEngineDashboardRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(EngineServiceServer).GetEngineDashboard(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: EngineService_GetEngineDashboard_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(EngineServiceServer).GetEngineDashboard(ctx, req.(*GetEngineDashboardRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // EngineService_ServiceDesc is the grpc.ServiceDesc for EngineService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -162,6 +206,10 @@ var EngineService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "GetBeneficiaryVerdict",
 			Handler:    _EngineService_GetBeneficiaryVerdict_Handler,
+		},
+		{
+			MethodName: "GetEngineDashboard",
+			Handler:    _EngineService_GetEngineDashboard_Handler,
 		},
 	},
 	Streams:  []grpc.StreamDesc{},
