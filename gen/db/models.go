@@ -279,6 +279,65 @@ func AllDocumentScanValues() []DocumentScan {
 	}
 }
 
+type EngineMeasure string
+
+const (
+	EngineMeasureOutcome  EngineMeasure = "outcome"
+	EngineMeasureWait     EngineMeasure = "wait"
+	EngineMeasureScore    EngineMeasure = "score"
+	EngineMeasureSignal   EngineMeasure = "signal"
+	EngineMeasureRule     EngineMeasure = "rule"
+	EngineMeasurePlatform EngineMeasure = "platform"
+	EngineMeasureAlert    EngineMeasure = "alert"
+)
+
+func (e *EngineMeasure) Scan(src interface{}) error {
+	switch s := src.(type) {
+	case []byte:
+		*e = EngineMeasure(s)
+	case string:
+		*e = EngineMeasure(s)
+	default:
+		return fmt.Errorf("unsupported scan type for EngineMeasure: %T", src)
+	}
+	return nil
+}
+
+type NullEngineMeasure struct {
+	EngineMeasure EngineMeasure
+	Valid         bool // Valid is true if EngineMeasure is not NULL
+}
+
+// Scan implements the Scanner interface.
+func (ns *NullEngineMeasure) Scan(value interface{}) error {
+	if value == nil {
+		ns.EngineMeasure, ns.Valid = "", false
+		return nil
+	}
+	ns.Valid = true
+	return ns.EngineMeasure.Scan(value)
+}
+
+// Value implements the driver Valuer interface.
+func (ns NullEngineMeasure) Value() (driver.Value, error) {
+	if !ns.Valid {
+		return nil, nil
+	}
+	return string(ns.EngineMeasure), nil
+}
+
+func AllEngineMeasureValues() []EngineMeasure {
+	return []EngineMeasure{
+		EngineMeasureOutcome,
+		EngineMeasureWait,
+		EngineMeasureScore,
+		EngineMeasureSignal,
+		EngineMeasureRule,
+		EngineMeasurePlatform,
+		EngineMeasureAlert,
+	}
+}
+
 type FeeBearer string
 
 const (
@@ -1913,6 +1972,26 @@ type DocumentUsage struct {
 	MerchantID string
 	Documents  int32
 	Bytes      int64
+}
+
+type EngineTally struct {
+	MerchantID string
+	Day        time.Time
+	Measure    EngineMeasure
+	Key        string
+	Detail     string
+	N          int64
+	Total      apd.Decimal
+}
+
+type EngineTallyFold struct {
+	MerchantID string
+	Position   int64
+}
+
+type EngineTallyHorizon struct {
+	OnlyRow bool
+	Settled int64
 }
 
 type Event struct {
