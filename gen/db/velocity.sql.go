@@ -108,7 +108,7 @@ func (q *Queries) VelocityBookList(ctx context.Context, after string, rowLimit i
 }
 
 const velocityBookLock = `-- name: VelocityBookLock :one
-select b.revision, b.rules, b.series, o.revision as operator_revision
+select b.revision, b.rules, b.series, b.settled, b.past, o.revision as operator_revision
 from velocity_books b, velocity_books o
 where b.merchant_id = $1 and o.merchant_id = ''
 for update of b
@@ -118,6 +118,8 @@ type VelocityBookLockRow struct {
 	Revision         int64
 	Rules            int32
 	Series           map[string]time.Time
+	Settled          time.Time
+	Past             int64
 	OperatorRevision int64
 }
 
@@ -129,6 +131,8 @@ func (q *Queries) VelocityBookLock(ctx context.Context, merchantID string) (Velo
 		&i.Revision,
 		&i.Rules,
 		&i.Series,
+		&i.Settled,
+		&i.Past,
 		&i.OperatorRevision,
 	)
 	return i, err
@@ -144,12 +148,32 @@ func (q *Queries) VelocityBookOpen(ctx context.Context, merchantID string) error
 	return err
 }
 
+const velocityBookPast = `-- name: VelocityBookPast :exec
+update velocity_books set past = past + 1 where merchant_id = $1
+`
+
+// Something settled changes: what is remembered of it anywhere is old.
+func (q *Queries) VelocityBookPast(ctx context.Context, merchantID string) error {
+	_, err := q.db.Exec(ctx, velocityBookPast, merchantID)
+	return err
+}
+
 const velocityBookSeries = `-- name: VelocityBookSeries :exec
 update velocity_books set series = $1 where merchant_id = $2
 `
 
 func (q *Queries) VelocityBookSeries(ctx context.Context, series map[string]time.Time, merchantID string) error {
 	_, err := q.db.Exec(ctx, velocityBookSeries, series, merchantID)
+	return err
+}
+
+const velocityBookSettle = `-- name: VelocityBookSettle :exec
+update velocity_books set settled = $1 where merchant_id = $2 and settled < $1
+`
+
+// Buckets that ended by the moment are settled from now on.
+func (q *Queries) VelocityBookSettle(ctx context.Context, settled time.Time, merchantID string) error {
+	_, err := q.db.Exec(ctx, velocityBookSettle, settled, merchantID)
 	return err
 }
 
@@ -436,6 +460,9 @@ with released as (
            case when first_to_beneficiary then -1 else 0 end as news from released
     union all
     select at, beneficiary_id, beneficiary_type, account, country, method, currency, 0, 0, 1 from heirs
+), turned as (
+    update velocity_books b set past = b.past + 1
+    where b.merchant_id = $1 and exists (select from changed c where c.at < b.settled)
 ), shares as (
     select s.scope, velocity_key(s.scope, c.beneficiary_id, c.account, c.country, c.method) as key, t.step, velocity_bucket(t.step, c.at) as starts_at,
            c.currency, c.country, c.method, c.beneficiary_type, sum(c.payouts) as payouts, sum(c.amount) as amount, sum(c.news) as news
@@ -460,7 +487,8 @@ type VelocityReleaseParams struct {
 }
 
 // What the payouts counted is taken out of the buckets it was counted in. Where one of them was the first to its beneficiary, the oldest
-// of those that still count is the first from now on. Buckets that are not kept, or not complete, are left alone.
+// of those that still count is the first from now on. Buckets that are not kept, or not complete, are left alone. Where settled ones
+// change, the book says so.
 func (q *Queries) VelocityRelease(ctx context.Context, arg VelocityReleaseParams) error {
 	_, err := q.db.Exec(ctx, velocityRelease, arg.MerchantID, arg.ReleasedAt, arg.PayoutIds)
 	return err
@@ -851,16 +879,19 @@ func (q *Queries) VelocityUsagePrune(ctx context.Context, arg VelocityUsagePrune
 }
 
 const velocityUsed = `-- name: VelocityUsed :many
-select w.number::integer as number, u.currency, u.country, u.method, u.beneficiary_type,
-       sum(u.payouts)::bigint as payouts, sum(u.amount)::numeric as amount, sum(u.new_beneficiaries)::bigint as new_beneficiaries
+select w.number::integer as number, p.currency, p.country, p.method, p.beneficiary_type, p.payouts, p.amount, p.new_beneficiaries
 from (
     select unnest($1::integer[]) as number, unnest($2::text[])::velocity_scope as scope, unnest($3::text[]) as key,
            unnest($4::integer[]) as step, unnest($5::timestamptz[]) as starts, unnest($6::timestamptz[]) as ends
 ) w
-join velocity_usage u on u.merchant_id = $7 and u.scope = w.scope and u.key = w.key and u.step = w.step
-     and u.starts_at >= w.starts and u.starts_at < w.ends
-where u.payouts > 0
-group by w.number, u.currency, u.country, u.method, u.beneficiary_type
+cross join lateral (
+    select u.currency, u.country, u.method, u.beneficiary_type,
+           sum(u.payouts)::bigint as payouts, sum(u.amount)::numeric as amount, sum(u.new_beneficiaries)::bigint as new_beneficiaries
+    from velocity_usage u
+    where u.merchant_id = $7 and u.scope = w.scope and u.key = w.key and u.step = w.step
+      and u.starts_at >= w.starts and u.starts_at < w.ends and u.payouts > 0
+    group by u.currency, u.country, u.method, u.beneficiary_type
+) p
 `
 
 type VelocityUsedParams struct {
@@ -884,7 +915,8 @@ type VelocityUsedRow struct {
 	NewBeneficiaries int64
 }
 
-// What windows have used, by what filters look at. A window is given as one range of buckets or several, under one number.
+// What some parts have used, by what filters look at. A part is the buckets of one length of one subject that begin in a time; it is
+// given by its number.
 func (q *Queries) VelocityUsed(ctx context.Context, arg VelocityUsedParams) ([]VelocityUsedRow, error) {
 	rows, err := q.db.Query(ctx, velocityUsed,
 		arg.Numbers,

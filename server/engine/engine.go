@@ -55,8 +55,9 @@ type Engine struct {
 	Metrics *observe.Metrics
 	Tracer  *observe.Tracer
 
-	rules rulebook
-	book  atomic.Pointer[book]
+	rules   rulebook
+	settled settledSums
+	book    atomic.Pointer[book]
 }
 
 // a judgement is a verdict on its way, with everything that is stored of it.

@@ -23,91 +23,88 @@ type Sum struct {
 	Amount                    apd.Decimal
 }
 
-// A Rulebook is rules that are asked together, with what they ask about: each window of each scope once.
-type Rulebook struct {
-	Rules []*Rule
-	asks  []ask
+// A Part is buckets of one length of one subject. What several windows have in common is one part, and read once.
+type Part struct {
+	Scope Scope
+	Key   string
+	Range
 }
 
-type ask struct {
-	scope  Scope
-	window *Window
-}
+// Settled says whether all of the part's buckets ended by the moment.
+func (p Part) Settled(by time.Time) bool { return p.Until <= by.Unix() }
 
-// NewRulebook puts rules together. The rules are the book's from then on.
-func NewRulebook(rules []*Rule) *Rulebook {
-	type name struct {
-		scope  Scope
-		window Window
-	}
-	b := &Rulebook{Rules: rules}
-	places := map[name]int{}
-	for _, r := range rules {
-		if r.Window == nil {
-			continue
-		}
-		n := name{r.Scope, r.Window.name()}
-		place, ok := places[n]
-		if !ok {
-			place = len(b.asks)
-			places[n] = place
-			b.asks = append(b.asks, ask{r.Scope, r.Window})
-		}
-		r.ask = place
-	}
-	return b
-}
-
-// OnlyBlocks gives the rules in force that can stop a payout: what is asked again when a person releases one.
-func (b *Rulebook) OnlyBlocks() *Rulebook {
-	rules := slices.DeleteFunc(slices.Clone(b.Rules), func(r *Rule) bool { return r.Action != Block || r.Mode != Enforce })
-	return &Rulebook{rules, b.asks}
+// A KindSum is what payouts of one kind add up to.
+type KindSum struct {
+	Kind Kind
+	Sum  Sum
 }
 
 // Used is what the windows of rules have used at one moment, for the subjects of some payouts.
 type Used struct {
-	asks   []ask
-	starts []int64 // of each ask
+	book   *Rulebook
+	starts []int64 // of each of the book's windows
 	spans  map[Span]*tally
+	parts  map[Part][]*tally
 }
 
 // A tally is what one window of one subject has used, by kinds of payouts: few, so that looking through them is quick.
-type tally []kindSum
+type tally []KindSum
 
-type kindSum struct {
-	kind Kind
-	sum  Sum
-}
-
-// NewUsed is nothing used yet: the caller puts there what is, for each of the Spans.
+// NewUsed is nothing used yet: the caller puts there what is, for each of the Parts.
 func NewUsed(book *Rulebook, payouts []Payout, now time.Time) *Used {
-	u := &Used{asks: book.asks, spans: map[Span]*tally{}}
-	starts := map[Window]int64{}
+	u := &Used{book: book, spans: map[Span]*tally{}}
+	for _, w := range book.windows {
+		u.starts = append(u.starts, w.Start(now).Unix())
+	}
 	for _, a := range book.asks {
-		since, ok := starts[a.window.name()]
-		if !ok {
-			since = a.window.Start(now).Unix()
-			starts[a.window.name()] = since
-		}
-		u.starts = append(u.starts, since)
 		for i := range payouts {
-			u.spans[Span{a.scope, payouts[i].key(a.scope), since}] = &tally{}
+			span := Span{a.scope, payouts[i].key(a.scope), u.starts[a.window]}
+			if u.spans[span] == nil {
+				u.spans[span] = &tally{}
+			}
 		}
 	}
 	return u
 }
 
-// Spans are what the rules ask about.
-func (u *Used) Spans() []Span { return slices.Collect(maps.Keys(u.spans)) }
+// Parts are the buckets that the rules ask about. Each is either Settled by the moment, or what may still grow.
+func (u *Used) Parts(settled time.Time) []Part {
+	u.parts = make(map[Part][]*tally, 4*len(u.spans))
+	for span, t := range u.spans {
+		for _, r := range Ranges(span.Since) {
+			border := floor(settled.Unix(), r.Step)
+			if r.From < border && border < r.Until {
+				past := Part{span.Scope, span.Key, Range{r.Step, r.From, border}}
+				u.parts[past] = append(u.parts[past], t)
+				r.From = border
+			}
+			part := Part{span.Scope, span.Key, r}
+			u.parts[part] = append(u.parts[part], t)
+		}
+	}
+	return slices.Collect(maps.Keys(u.parts))
+}
 
-// Put says what a span has used of a kind.
-func (u *Used) Put(s Span, k Kind, sum Sum) { *u.spans[s] = append(*u.spans[s], kindSum{k, sum}) }
+// Put says what a part has used.
+func (u *Used) Put(part Part, sums ...KindSum) error {
+	for _, t := range u.parts[part] {
+		for i := range sums {
+			s, more := t.of(sums[i].Kind), &sums[i].Sum
+			s.Payouts += more.Payouts
+			s.NewBeneficiaries += more.NewBeneficiaries
+			if _, err := exact.Add(&s.Amount, &s.Amount, &more.Amount); err != nil {
+				return fmt.Errorf("add up a window: %w", err)
+			}
+		}
+	}
+	return nil
+}
 
 // tallies are what each ask has used for the payout's subjects.
 func (u *Used) tallies(p *Payout) []*tally {
-	all := make([]*tally, len(u.asks))
-	for i, a := range u.asks {
-		all[i] = u.spans[Span{a.scope, p.key(a.scope), u.starts[i]}]
+	all := make([]*tally, len(u.book.asks))
+	for i, a := range u.book.asks {
+		all[i] = u.spans[Span{a.scope, p.key(a.scope), u.starts[a.window]}]
 	}
 	return all
 }
@@ -117,7 +114,7 @@ func (r *Rule) used(t *tally, rates Rates) (apd.Decimal, error) {
 	var total apd.Decimal
 	var count int64
 	for i := range *t {
-		kind, sum := &(*t)[i].kind, &(*t)[i].sum
+		kind, sum := &(*t)[i].Kind, &(*t)[i].Sum
 		if !r.looksAt(kind) {
 			continue
 		}
@@ -166,10 +163,10 @@ func (u *Used) add(p *Payout) error {
 // of is the sum of a kind.
 func (t *tally) of(k Kind) *Sum {
 	for i := range *t {
-		if (*t)[i].kind == k {
-			return &(*t)[i].sum
+		if (*t)[i].Kind == k {
+			return &(*t)[i].Sum
 		}
 	}
-	*t = append(*t, kindSum{kind: k})
-	return &(*t)[len(*t)-1].sum
+	*t = append(*t, KindSum{Kind: k})
+	return &(*t)[len(*t)-1].Sum
 }

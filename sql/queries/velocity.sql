@@ -1,6 +1,6 @@
 -- name: VelocityBookLock :one
 -- The merchant's book, locked: whoever evaluates, gives back or changes rules waits here. With it the revision of the operator's rules.
-select b.revision, b.rules, b.series, o.revision as operator_revision
+select b.revision, b.rules, b.series, b.settled, b.past, o.revision as operator_revision
 from velocity_books b, velocity_books o
 where b.merchant_id = @merchant_id and o.merchant_id = ''
 for update of b;
@@ -15,6 +15,14 @@ update velocity_books set revision = revision + 1, rules = rules + @added where 
 
 -- name: VelocityBookSeries :exec
 update velocity_books set series = @series where merchant_id = @merchant_id;
+
+-- name: VelocityBookSettle :exec
+-- Buckets that ended by the moment are settled from now on.
+update velocity_books set settled = @settled where merchant_id = @merchant_id and settled < @settled;
+
+-- name: VelocityBookPast :exec
+-- Something settled changes: what is remembered of it anywhere is old.
+update velocity_books set past = past + 1 where merchant_id = @merchant_id;
 
 -- name: VelocityBookList :many
 select merchant_id from velocity_books where merchant_id > @after::text order by merchant_id limit @row_limit;
@@ -85,17 +93,21 @@ join instruments i on i.merchant_id = p.merchant_id and i.id = p.instrument_id
 where p.merchant_id = @merchant_id and p.id = any(@payout_ids::text[]);
 
 -- name: VelocityUsed :many
--- What windows have used, by what filters look at. A window is given as one range of buckets or several, under one number.
-select w.number::integer as number, u.currency, u.country, u.method, u.beneficiary_type,
-       sum(u.payouts)::bigint as payouts, sum(u.amount)::numeric as amount, sum(u.new_beneficiaries)::bigint as new_beneficiaries
+-- What some parts have used, by what filters look at. A part is the buckets of one length of one subject that begin in a time; it is
+-- given by its number.
+select w.number::integer as number, p.currency, p.country, p.method, p.beneficiary_type, p.payouts, p.amount, p.new_beneficiaries
 from (
     select unnest(@numbers::integer[]) as number, unnest(@scopes::text[])::velocity_scope as scope, unnest(@keys::text[]) as key,
            unnest(@steps::integer[]) as step, unnest(@froms::timestamptz[]) as starts, unnest(@untils::timestamptz[]) as ends
 ) w
-join velocity_usage u on u.merchant_id = @merchant_id and u.scope = w.scope and u.key = w.key and u.step = w.step
-     and u.starts_at >= w.starts and u.starts_at < w.ends
-where u.payouts > 0
-group by w.number, u.currency, u.country, u.method, u.beneficiary_type;
+cross join lateral (
+    select u.currency, u.country, u.method, u.beneficiary_type,
+           sum(u.payouts)::bigint as payouts, sum(u.amount)::numeric as amount, sum(u.new_beneficiaries)::bigint as new_beneficiaries
+    from velocity_usage u
+    where u.merchant_id = @merchant_id and u.scope = w.scope and u.key = w.key and u.step = w.step
+      and u.starts_at >= w.starts and u.starts_at < w.ends and u.payouts > 0
+    group by u.currency, u.country, u.method, u.beneficiary_type
+) p;
 
 -- name: VelocityCheckInsert :exec
 insert into velocity_checks (merchant_id, at, place, payout_id, passed, first_to_beneficiary, was_new, amount, currency,
@@ -148,7 +160,8 @@ select from velocity_books where merchant_id = @merchant_id for update;
 
 -- name: VelocityRelease :exec
 -- What the payouts counted is taken out of the buckets it was counted in. Where one of them was the first to its beneficiary, the oldest
--- of those that still count is the first from now on. Buckets that are not kept, or not complete, are left alone.
+-- of those that still count is the first from now on. Buckets that are not kept, or not complete, are left alone. Where settled ones
+-- change, the book says so.
 with released as (
     update velocity_checks set released_at = @released_at
     where merchant_id = @merchant_id and payout_id = any(@payout_ids::text[]) and passed and released_at is null
@@ -170,6 +183,9 @@ with released as (
            case when first_to_beneficiary then -1 else 0 end as news from released
     union all
     select at, beneficiary_id, beneficiary_type, account, country, method, currency, 0, 0, 1 from heirs
+), turned as (
+    update velocity_books b set past = b.past + 1
+    where b.merchant_id = @merchant_id and exists (select from changed c where c.at < b.settled)
 ), shares as (
     select s.scope, velocity_key(s.scope, c.beneficiary_id, c.account, c.country, c.method) as key, t.step, velocity_bucket(t.step, c.at) as starts_at,
            c.currency, c.country, c.method, c.beneficiary_type, sum(c.payouts) as payouts, sum(c.amount) as amount, sum(c.news) as news
