@@ -764,33 +764,44 @@ func (q *Queries) VelocityRulesInForce(ctx context.Context, merchantID string) (
 
 const velocityUsageAdd = `-- name: VelocityUsageAdd :exec
 insert into velocity_usage as u (merchant_id, scope, key, step, starts_at, currency, country, method, beneficiary_type, payouts, amount, new_beneficiaries)
-select c.merchant_id, s.scope, velocity_key(s.scope, c.beneficiary_id, c.account, c.country, c.method), s.step, velocity_bucket(s.step, c.at),
-       c.currency, c.country, c.method, c.beneficiary_type, count(*), sum(c.amount), count(*) filter (where c.first_to_beneficiary)
-from velocity_checks c
-cross join (select unnest($1::text[])::velocity_scope as scope, unnest($2::integer[]) as step) s
-where c.merchant_id = $3 and c.at = $4 and c.payout_id = any($5::text[]) and c.passed and c.released_at is null
-group by 1, 2, 3, 4, 5, 6, 7, 8, 9
+select $1, unnest($2::text[])::velocity_scope, unnest($3::text[]), unnest($4::integer[]), unnest($5::timestamptz[]),
+       unnest($6::text[]), unnest($7::text[]), unnest($8::text[])::payment_method,
+       unnest($9::text[])::party_type, unnest($10::bigint[]), unnest($11::numeric[]), unnest($12::bigint[])
 on conflict (merchant_id, scope, key, step, starts_at, currency, country, method, beneficiary_type) do update
 set payouts = u.payouts + excluded.payouts, amount = u.amount + excluded.amount,
     new_beneficiaries = u.new_beneficiaries + excluded.new_beneficiaries
 `
 
 type VelocityUsageAddParams struct {
-	Scopes     []string
-	Steps      []int32
-	MerchantID string
-	At         time.Time
-	PayoutIds  []string
+	MerchantID       string
+	Scopes           []string
+	Keys             []string
+	Steps            []int32
+	Starts           []time.Time
+	Currencies       []string
+	Countries        []string
+	Methods          []string
+	BeneficiaryTypes []string
+	Payouts          []int64
+	Amounts          []apd.Decimal
+	NewBeneficiaries []int64
 }
 
-// Adds the checks of a moment that passed to the buckets of the series given.
+// Adds to buckets what the checks of this moment count. No bucket comes twice.
 func (q *Queries) VelocityUsageAdd(ctx context.Context, arg VelocityUsageAddParams) error {
 	_, err := q.db.Exec(ctx, velocityUsageAdd,
-		arg.Scopes,
-		arg.Steps,
 		arg.MerchantID,
-		arg.At,
-		arg.PayoutIds,
+		arg.Scopes,
+		arg.Keys,
+		arg.Steps,
+		arg.Starts,
+		arg.Currencies,
+		arg.Countries,
+		arg.Methods,
+		arg.BeneficiaryTypes,
+		arg.Payouts,
+		arg.Amounts,
+		arg.NewBeneficiaries,
 	)
 	return err
 }
@@ -879,19 +890,14 @@ func (q *Queries) VelocityUsagePrune(ctx context.Context, arg VelocityUsagePrune
 }
 
 const velocityUsed = `-- name: VelocityUsed :many
-select w.number::integer as number, p.currency, p.country, p.method, p.beneficiary_type, p.payouts, p.amount, p.new_beneficiaries
+select w.number::integer as number, u.starts_at, u.currency, u.country, u.method, u.beneficiary_type, u.payouts, u.amount, u.new_beneficiaries
 from (
     select unnest($1::integer[]) as number, unnest($2::text[])::velocity_scope as scope, unnest($3::text[]) as key,
            unnest($4::integer[]) as step, unnest($5::timestamptz[]) as starts, unnest($6::timestamptz[]) as ends
 ) w
-cross join lateral (
-    select u.currency, u.country, u.method, u.beneficiary_type,
-           sum(u.payouts)::bigint as payouts, sum(u.amount)::numeric as amount, sum(u.new_beneficiaries)::bigint as new_beneficiaries
-    from velocity_usage u
-    where u.merchant_id = $7 and u.scope = w.scope and u.key = w.key and u.step = w.step
-      and u.starts_at >= w.starts and u.starts_at < w.ends and u.payouts > 0
-    group by u.currency, u.country, u.method, u.beneficiary_type
-) p
+join velocity_usage u on u.merchant_id = $7 and u.scope = w.scope and u.key = w.key and u.step = w.step
+     and u.starts_at >= w.starts and u.starts_at < w.ends
+where u.payouts > 0
 `
 
 type VelocityUsedParams struct {
@@ -906,6 +912,7 @@ type VelocityUsedParams struct {
 
 type VelocityUsedRow struct {
 	Number           int32
+	StartsAt         time.Time
 	Currency         string
 	Country          string
 	Method           PaymentMethod
@@ -915,8 +922,8 @@ type VelocityUsedRow struct {
 	NewBeneficiaries int64
 }
 
-// What some parts have used, by what filters look at. A part is the buckets of one length of one subject that begin in a time; it is
-// given by its number.
+// The buckets of some parts. A part is the buckets of one length of one subject that begin in a time; it is given by its number. They are
+// added up by whoever asks: to sort and group so few rows costs more than to send them.
 func (q *Queries) VelocityUsed(ctx context.Context, arg VelocityUsedParams) ([]VelocityUsedRow, error) {
 	rows, err := q.db.Query(ctx, velocityUsed,
 		arg.Numbers,
@@ -936,6 +943,7 @@ func (q *Queries) VelocityUsed(ctx context.Context, arg VelocityUsedParams) ([]V
 		var i VelocityUsedRow
 		if err := rows.Scan(
 			&i.Number,
+			&i.StartsAt,
 			&i.Currency,
 			&i.Country,
 			&i.Method,

@@ -83,6 +83,9 @@ func (e *Engine) Evaluate(ctx context.Context, u *unit.Unit, merchant string, pa
 			judgements[i].forced = e.Force(p.Amount.Text('f'))
 		}
 	}
+	if err := u.Ahead(nil).EnginePlansOnce(ctx); err != nil {
+		return nil, err
+	}
 	for _, s := range []stage{{"screening", e.screen}, {"velocity", e.checkVelocity}, {"risk", e.scoreRisk}} {
 		if err := e.run(ctx, s, u, merchant, judgements); err != nil {
 			return nil, err

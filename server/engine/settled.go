@@ -18,7 +18,7 @@ import (
 // Nothing is lost with the memory, and servers need not agree on it.
 type settledSums struct {
 	once   sync.Once
-	byPart *lru.Cache[settledPart, []velocity.KindSum]
+	byPart *lru.Cache[settledPart, velocity.Totals]
 }
 
 type settledPart struct {
@@ -28,8 +28,9 @@ type settledPart struct {
 }
 
 const (
-	// sumsRemembered bounds the memory to some fifteen megabytes. A rolling window of one subject has four sums at the most.
-	sumsRemembered = 50_000
+	// partsRemembered bounds the memory to some thirty megabytes. A window of one subject has four parts at the most, most of them of few
+	// buckets.
+	partsRemembered = 20_000
 	// settledAfter is how long a bucket waits until it is settled: servers' clocks may differ by that much without any of them changing
 	// the past. The moment moves on once in a while, not with every payout, because each move writes the book.
 	settledAfter = 15 * time.Minute
@@ -38,12 +39,12 @@ const (
 
 // read fills what the windows have used: settled parts from memory, everything else from the buckets.
 func (s *settledSums) read(ctx context.Context, u *unit.Unit, merchant string, book db.VelocityBookLockRow, used *velocity.Used) error {
-	s.once.Do(func() { s.byPart, _ = lru.New[settledPart, []velocity.KindSum](sumsRemembered) }) // fails for a size below one
+	s.once.Do(func() { s.byPart, _ = lru.New[settledPart, velocity.Totals](partsRemembered) }) // fails for a size below one
 	var missing []velocity.Part
 	for _, part := range used.Parts(book.Settled) {
 		if part.Settled(book.Settled) {
-			if sums, ok := s.byPart.Get(settledPart{merchant, book.Past, part}); ok {
-				if err := used.Put(part, sums...); err != nil {
+			if totals, ok := s.byPart.Get(settledPart{merchant, book.Past, part}); ok {
+				if err := used.Put(part, totals); err != nil {
 					return err
 				}
 				continue
@@ -59,7 +60,7 @@ func (s *settledSums) read(ctx context.Context, u *unit.Unit, merchant string, b
 		return err
 	}
 	for i, part := range missing {
-		if err := used.Put(part, found[i]...); err != nil {
+		if err := used.Put(part, found[i]); err != nil {
 			return err
 		}
 	}
@@ -75,7 +76,7 @@ func (s *settledSums) read(ctx context.Context, u *unit.Unit, merchant string, b
 }
 
 // readParts gives what each of the parts has used.
-func readParts(ctx context.Context, u *unit.Unit, merchant string, parts []velocity.Part) ([][]velocity.KindSum, error) {
+func readParts(ctx context.Context, u *unit.Unit, merchant string, parts []velocity.Part) ([]velocity.Totals, error) {
 	params := db.VelocityUsedParams{MerchantID: merchant}
 	for i, part := range parts {
 		params.Numbers = append(params.Numbers, int32(i))
@@ -89,12 +90,18 @@ func readParts(ctx context.Context, u *unit.Unit, merchant string, parts []veloc
 	if err != nil {
 		return nil, fmt.Errorf("read what is used: %w", err)
 	}
-	found := make([][]velocity.KindSum, len(parts))
+	buckets := make([][]velocity.Bucket, len(parts))
 	for _, row := range rows {
-		found[row.Number] = append(found[row.Number], velocity.KindSum{
+		buckets[row.Number] = append(buckets[row.Number], velocity.Bucket{From: row.StartsAt.Unix(), KindSum: velocity.KindSum{
 			Kind: velocity.Kind{Currency: row.Currency, Country: row.Country, Method: string(row.Method), BeneficiaryType: string(row.BeneficiaryType)},
 			Sum:  velocity.Sum{Payouts: row.Payouts, NewBeneficiaries: row.NewBeneficiaries, Amount: row.Amount},
-		})
+		}})
+	}
+	found := make([]velocity.Totals, len(parts))
+	for i := range buckets {
+		if found[i], err = velocity.AddUp(buckets[i]); err != nil {
+			return nil, err
+		}
 	}
 	return found, nil
 }

@@ -197,9 +197,9 @@ func ratesOf(ctx context.Context, q *db.Queries, currencies []string, at time.Ti
 // record queues the checks, what counts of them, and the rules that were broken. place is the first payout's place in the moment.
 func (l *look) record(ctx context.Context, u *unit.Unit, merchant string, decisions []velocity.Decision, place int) error {
 	checks := db.VelocityCheckInsertParams{MerchantID: merchant, At: u.Now}
-	add := db.VelocityUsageAddParams{MerchantID: merchant, At: u.Now}
+	var counted []*velocity.Payout
 	for i, d := range decisions {
-		p, passed := l.payouts[i], !d.Blocked()
+		p, passed := &l.payouts[i], !d.Blocked()
 		checks.Places = append(checks.Places, int16(place+i))
 		checks.PayoutIds = append(checks.PayoutIds, p.ID)
 		checks.Passed = append(checks.Passed, passed)
@@ -213,7 +213,7 @@ func (l *look) record(ctx context.Context, u *unit.Unit, merchant string, decisi
 		checks.Countries = append(checks.Countries, p.Kind.Country)
 		checks.Methods = append(checks.Methods, p.Kind.Method)
 		if passed {
-			add.PayoutIds = append(add.PayoutIds, p.ID)
+			counted = append(counted, p)
 		}
 	}
 	if err := u.Queue(unit.Rows).VelocityCheckInsert(ctx, checks); err != nil {
@@ -222,18 +222,40 @@ func (l *look) record(ctx context.Context, u *unit.Unit, merchant string, decisi
 	if err := recordHits(ctx, u, merchant, decisions); err != nil {
 		return err
 	}
-	for name := range l.series {
-		series := seriesNamed(name)
-		add.Scopes = append(add.Scopes, string(series.Scope))
-		add.Steps = append(add.Steps, series.Step)
-	}
-	if len(add.PayoutIds) == 0 || len(add.Scopes) == 0 {
+	if len(counted) == 0 || len(l.series) == 0 {
 		return nil
 	}
-	if err := u.Queue(unit.Rows).VelocityUsageAdd(ctx, add); err != nil {
+	if err := l.count(ctx, u, merchant, counted); err != nil {
 		return err
 	}
 	return settle(ctx, u, merchant, l.settled)
+}
+
+// count queues what the payouts add to the buckets that are kept.
+func (l *look) count(ctx context.Context, u *unit.Unit, merchant string, payouts []*velocity.Payout) error {
+	var series []velocity.Series
+	for name := range l.series {
+		series = append(series, seriesNamed(name))
+	}
+	counts, err := velocity.Counts(payouts, series, u.Now)
+	if err != nil {
+		return err
+	}
+	add := db.VelocityUsageAddParams{MerchantID: merchant}
+	for _, c := range counts {
+		add.Scopes = append(add.Scopes, string(c.Scope))
+		add.Keys = append(add.Keys, c.Key)
+		add.Steps = append(add.Steps, c.Step)
+		add.Starts = append(add.Starts, time.Unix(c.From, 0))
+		add.Currencies = append(add.Currencies, c.Kind.Currency)
+		add.Countries = append(add.Countries, c.Kind.Country)
+		add.Methods = append(add.Methods, c.Kind.Method)
+		add.BeneficiaryTypes = append(add.BeneficiaryTypes, c.Kind.BeneficiaryType)
+		add.Payouts = append(add.Payouts, c.Sum.Payouts)
+		add.Amounts = append(add.Amounts, c.Sum.Amount)
+		add.NewBeneficiaries = append(add.NewBeneficiaries, c.Sum.NewBeneficiaries)
+	}
+	return u.Queue(unit.Rows).VelocityUsageAdd(ctx, add)
 }
 
 // recordHits counts which rules were broken, and which would have been.

@@ -244,7 +244,9 @@ func (m *meter) used() time.Duration {
 
 func (m *meter) report(b *testing.B, name string) {
 	slices.Sort(m.times)
-	of := func(share float64) float64 { return float64(m.times[int(share*float64(len(m.times)-1))].Microseconds()) }
+	of := func(share float64) float64 {
+		return float64(m.times[int(share*float64(len(m.times)-1))].Microseconds())
+	}
 	b.ReportMetric(of(0.5), "µs-"+name+"-p50")
 	b.ReportMetric(of(0.99), "µs-"+name+"-p99")
 	b.ReportMetric(of(0), "µs-"+name+"-least")

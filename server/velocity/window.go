@@ -2,6 +2,7 @@ package velocity
 
 import (
 	"fmt"
+	"slices"
 	"sort"
 	"time"
 	_ "time/tzdata" // zones are the same on every machine
@@ -51,6 +52,9 @@ const (
 )
 
 var steps = [...]int32{second, minute, quarter, day}
+
+// longer is the next longer bucket; there is none after a day.
+func longer(step int32) int32 { return steps[slices.Index(steps[:], step)+1] }
 
 // resolution is how finely a rolling window is measured: to the second up to a day, to the minute beyond. It begins at most that much too
 // early, so it never lets more than the cap pass in any true window.

@@ -93,21 +93,16 @@ join instruments i on i.merchant_id = p.merchant_id and i.id = p.instrument_id
 where p.merchant_id = @merchant_id and p.id = any(@payout_ids::text[]);
 
 -- name: VelocityUsed :many
--- What some parts have used, by what filters look at. A part is the buckets of one length of one subject that begin in a time; it is
--- given by its number.
-select w.number::integer as number, p.currency, p.country, p.method, p.beneficiary_type, p.payouts, p.amount, p.new_beneficiaries
+-- The buckets of some parts. A part is the buckets of one length of one subject that begin in a time; it is given by its number. They are
+-- added up by whoever asks: to sort and group so few rows costs more than to send them.
+select w.number::integer as number, u.starts_at, u.currency, u.country, u.method, u.beneficiary_type, u.payouts, u.amount, u.new_beneficiaries
 from (
     select unnest(@numbers::integer[]) as number, unnest(@scopes::text[])::velocity_scope as scope, unnest(@keys::text[]) as key,
            unnest(@steps::integer[]) as step, unnest(@froms::timestamptz[]) as starts, unnest(@untils::timestamptz[]) as ends
 ) w
-cross join lateral (
-    select u.currency, u.country, u.method, u.beneficiary_type,
-           sum(u.payouts)::bigint as payouts, sum(u.amount)::numeric as amount, sum(u.new_beneficiaries)::bigint as new_beneficiaries
-    from velocity_usage u
-    where u.merchant_id = @merchant_id and u.scope = w.scope and u.key = w.key and u.step = w.step
-      and u.starts_at >= w.starts and u.starts_at < w.ends and u.payouts > 0
-    group by u.currency, u.country, u.method, u.beneficiary_type
-) p;
+join velocity_usage u on u.merchant_id = @merchant_id and u.scope = w.scope and u.key = w.key and u.step = w.step
+     and u.starts_at >= w.starts and u.starts_at < w.ends
+where u.payouts > 0;
 
 -- name: VelocityCheckInsert :exec
 insert into velocity_checks (merchant_id, at, place, payout_id, passed, first_to_beneficiary, was_new, amount, currency,
@@ -118,14 +113,11 @@ select @merchant_id, @at, unnest(@places::smallint[]), unnest(@payout_ids::text[
        unnest(@methods::text[])::payment_method;
 
 -- name: VelocityUsageAdd :exec
--- Adds the checks of a moment that passed to the buckets of the series given.
+-- Adds to buckets what the checks of this moment count. No bucket comes twice.
 insert into velocity_usage as u (merchant_id, scope, key, step, starts_at, currency, country, method, beneficiary_type, payouts, amount, new_beneficiaries)
-select c.merchant_id, s.scope, velocity_key(s.scope, c.beneficiary_id, c.account, c.country, c.method), s.step, velocity_bucket(s.step, c.at),
-       c.currency, c.country, c.method, c.beneficiary_type, count(*), sum(c.amount), count(*) filter (where c.first_to_beneficiary)
-from velocity_checks c
-cross join (select unnest(@scopes::text[])::velocity_scope as scope, unnest(@steps::integer[]) as step) s
-where c.merchant_id = @merchant_id and c.at = @at and c.payout_id = any(@payout_ids::text[]) and c.passed and c.released_at is null
-group by 1, 2, 3, 4, 5, 6, 7, 8, 9
+select @merchant_id, unnest(@scopes::text[])::velocity_scope, unnest(@keys::text[]), unnest(@steps::integer[]), unnest(@starts::timestamptz[]),
+       unnest(@currencies::text[]), unnest(@countries::text[]), unnest(@methods::text[])::payment_method,
+       unnest(@beneficiary_types::text[])::party_type, unnest(@payouts::bigint[]), unnest(@amounts::numeric[]), unnest(@new_beneficiaries::bigint[])
 on conflict (merchant_id, scope, key, step, starts_at, currency, country, method, beneficiary_type) do update
 set payouts = u.payouts + excluded.payouts, amount = u.amount + excluded.amount,
     new_beneficiaries = u.new_beneficiaries + excluded.new_beneficiaries;
