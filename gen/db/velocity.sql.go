@@ -149,7 +149,7 @@ func (q *Queries) VelocityBookOpen(ctx context.Context, merchantID string) error
 }
 
 const velocityBookPast = `-- name: VelocityBookPast :exec
-update velocity_books set past = past + 1 where merchant_id = $1
+update velocity_books set past = (random() * 9e18)::bigint where merchant_id = $1
 `
 
 // Something settled changes: what is remembered of it anywhere is old.
@@ -461,7 +461,7 @@ with released as (
     union all
     select at, beneficiary_id, beneficiary_type, account, country, method, currency, 0, 0, 1 from heirs
 ), turned as (
-    update velocity_books b set past = b.past + 1
+    update velocity_books b set past = (random() * 9e18)::bigint
     where b.merchant_id = $1 and exists (select from changed c where c.at < b.settled)
 ), shares as (
     select s.scope, velocity_key(s.scope, c.beneficiary_id, c.account, c.country, c.method) as key, t.step, velocity_bucket(t.step, c.at) as starts_at,

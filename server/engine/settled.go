@@ -14,7 +14,8 @@ import (
 )
 
 // settledSums remember what settled buckets add up to, because a window is mostly past and the past seldom changes. The merchant's book,
-// which is locked while we look, says how often it did: what was remembered under another number is not looked at, and falls out in time.
+// which is locked while we look, has a number that is another one since: what was remembered under the old one is not looked at, and falls out
+// in time.
 // Nothing is lost with the memory, and servers need not agree on it.
 type settledSums struct {
 	once   sync.Once

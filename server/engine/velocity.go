@@ -138,7 +138,9 @@ func (e *Engine) lookAt(ctx context.Context, u *unit.Unit, merchant string, payo
 		if err := u.Read().VelocityBookPast(ctx, merchant); err != nil {
 			return nil, fmt.Errorf("say that the past changed: %w", err)
 		}
-		book.Past++
+		if book, err = lockBook(ctx, u, merchant); err != nil {
+			return nil, err
+		}
 	}
 	if l.payouts, err = velocityPayouts(ctx, u, merchant, payouts); err != nil {
 		return nil, err

@@ -5,10 +5,11 @@
 
 alter table velocity_books
     -- Buckets that ended by then are settled. They may still change: a payout is given back, a series is added up anew, a server whose
-    -- clock is far behind counts. Whoever changes one raises `past` in the same transaction, under the book's lock.
+    -- clock is far behind counts. Whoever changes one draws `past` anew in the same transaction, under the book's lock. It is drawn and not
+    -- counted, because a database that fell back to an earlier moment would count to the same number again.
     add column settled timestamptz not null default 'epoch'
         constraint settled_begins_a_quarter check (mod(extract(epoch from settled)::bigint, 900) = 0),
-    add column past bigint not null default 0;
+    add column past bigint not null default (random() * 9e18)::bigint;
 
 -- Reviews that ended before reviews were recorded (0009 took over those that had not): who ended them is in their transition.
 insert into payout_reviews (merchant_id, payout_id, reason, created_by, entered_at, ended_at)

@@ -22,7 +22,7 @@ update velocity_books set settled = @settled where merchant_id = @merchant_id an
 
 -- name: VelocityBookPast :exec
 -- Something settled changes: what is remembered of it anywhere is old.
-update velocity_books set past = past + 1 where merchant_id = @merchant_id;
+update velocity_books set past = (random() * 9e18)::bigint where merchant_id = @merchant_id;
 
 -- name: VelocityBookList :many
 select merchant_id from velocity_books where merchant_id > @after::text order by merchant_id limit @row_limit;
@@ -176,7 +176,7 @@ with released as (
     union all
     select at, beneficiary_id, beneficiary_type, account, country, method, currency, 0, 0, 1 from heirs
 ), turned as (
-    update velocity_books b set past = b.past + 1
+    update velocity_books b set past = (random() * 9e18)::bigint
     where b.merchant_id = @merchant_id and exists (select from changed c where c.at < b.settled)
 ), shares as (
     select s.scope, velocity_key(s.scope, c.beneficiary_id, c.account, c.country, c.method) as key, t.step, velocity_bucket(t.step, c.at) as starts_at,
