@@ -24,6 +24,7 @@ type engineReplayCommand struct {
 	From     time.Time `help:"First day of the payouts that --model is tried on, in UTC; 30 days ago when absent." format:"2006-01-02" placeholder:"DATE"`
 	To       time.Time `help:"Day after the last one, in UTC; now when absent." format:"2006-01-02" placeholder:"DATE"`
 	Merchant string    `help:"Only payouts of this merchant, mer_…." placeholder:"ID"`
+	Most     int64     `help:"How many payouts are looked at, merchant by merchant, the oldest of each first; a million when absent." default:"1000000" placeholder:"N"`
 	Show     int       `help:"How many of the payouts that would fare otherwise are listed; 50 when absent." default:"50" placeholder:"N"`
 }
 
@@ -31,6 +32,9 @@ type engineReplayCommand struct {
 func (c *engineReplayCommand) Run(ctx context.Context) error {
 	if (c.Payout == "") == (c.Model == "") {
 		return errors.New("say what to replay: --payout pay_…, or --model with a file or a version")
+	}
+	if c.Most < 1 || c.Show < 0 {
+		return errors.New("--most must be one or more, and --show not below zero")
 	}
 	var model *risk.Model
 	if c.Model != "" {
@@ -51,7 +55,7 @@ func (c *engineReplayCommand) Run(ctx context.Context) error {
 		}
 		return printRecomputed(os.Stdout, c.Payout, verdicts)
 	}
-	replay := engine.Replay{Pool: pool, Model: model, From: c.From, To: c.To}
+	replay := engine.Replay{Pool: pool, Model: model, From: c.From, To: c.To, Most: c.Most}
 	if replay.To.IsZero() {
 		replay.To = time.Now()
 	}
@@ -135,17 +139,26 @@ func (c *engineReplayCommand) try(ctx context.Context, replay *engine.Replay) er
 	return nil
 }
 
+// outcomes are in the order in which they are told.
+var outcomes = []engine.Outcome{engine.Clear, engine.Review, engine.VelocityBlock, engine.ScreeningHit}
+
 func printTried(out io.Writer, replay *engine.Replay, tried engine.Tried, changes []engine.Change, more int) error {
 	fmt.Fprintf(out, "Model %s on %d verdicts from %s to %s. Nothing was changed.\n", replay.Model.Version, tried.Verdicts,
 		replay.From.UTC().Format(time.RFC3339), replay.To.UTC().Format(time.RFC3339))
 	if tried.Skipped > 0 {
 		fmt.Fprintf(out, "%d of them were made before their facts were kept, and were left out.\n", tried.Skipped)
 	}
+	if tried.Left > 0 {
+		fmt.Fprintf(out, "%d more were not looked at; --most or a shorter period says which are.\n", tried.Left)
+	}
 	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(table, "\nOUTCOME\tWAS\tWOULD BE\tDIFFERENCE")
-	for _, outcome := range []engine.Outcome{engine.Clear, engine.Review, engine.VelocityBlock, engine.ScreeningHit} {
-		was, becomes := tried.Was[outcome], tried.Becomes[outcome]
-		fmt.Fprintf(table, "%s\t%d\t%d\t%+d\n", outcome, was, becomes, becomes-was)
+	fmt.Fprintln(table, "\nWAS\tWOULD BE\tPAYOUTS")
+	for _, was := range outcomes {
+		for _, becomes := range outcomes {
+			if n := tried.Moves[engine.Move{Was: was, Becomes: becomes}]; n > 0 {
+				fmt.Fprintf(table, "%s\t%s\t%d\n", was, becomes, n)
+			}
+		}
 	}
 	if len(changes) > 0 {
 		fmt.Fprintln(table, "\nPAYOUT\tMERCHANT\tWAS\tSCORE\tWOULD BE\tSCORE")

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -40,6 +41,12 @@ func TestReplay(t *testing.T) {
 	if !strings.Contains(out, "Model draft on 2 verdicts") || !strings.Contains(out, payout) || strings.Contains(out, forced) {
 		t.Errorf("tried a draft: %s", out)
 	}
+	if !regexp.MustCompile(`(?m)^clear +review +1$`).MatchString(out) || !regexp.MustCompile(`(?m)^review +review +1$`).MatchString(out) {
+		t.Errorf("what goes where: %s", out)
+	}
+	if out := mustRun(t, env, "engine", "replay", "--model", draft, "--from", "2026-02-01", "--to", "2026-03-01", "--most", "1"); !strings.Contains(out, "on 1 verdicts") || !strings.Contains(out, "1 more were not looked at") {
+		t.Errorf("tried on one payout at most: %s", out)
+	}
 	if out := mustRun(t, env, "engine", "replay", "--model", draft, "--from", "2026-03-01", "--to", "2026-03-02"); !strings.Contains(out, "on 0 verdicts") {
 		t.Errorf("tried on another month: %s", out)
 	}
@@ -47,7 +54,7 @@ func TestReplay(t *testing.T) {
 		t.Errorf("the model in use changes something: %s", out)
 	}
 
-	for _, wrong := range [][]string{{}, {"--payout", payout, "--model", draft}, {"--model", "1999-01"}, {"--payout", "pay_none"}} {
+	for _, wrong := range [][]string{{}, {"--payout", payout, "--model", draft}, {"--model", "1999-01"}, {"--payout", "pay_none"}, {"--model", draft, "--most", "0"}} {
 		if _, told, err := anton(t, env, append([]string{"engine", "replay"}, wrong...)...); err == nil || strings.Contains(told, "goroutine") {
 			t.Errorf("%v: %v: %s", wrong, err, told)
 		}

@@ -68,6 +68,17 @@ func (q *Queries) EngineParties(ctx context.Context, merchantID string, payoutId
 	return items, nil
 }
 
+const enginePlansOnce = `-- name: EnginePlansOnce :exec
+select set_config('plan_cache_mode', 'force_generic_plan', true)
+`
+
+// All that an evaluation asks is found by keys, so that one plan fits every call. Left alone PostgreSQL makes a new one for each of some
+// queries, because it takes an array of one key for cheaper than an array of unknown length, and planning costs more than running them.
+func (q *Queries) EnginePlansOnce(ctx context.Context) error {
+	_, err := q.db.Exec(ctx, enginePlansOnce)
+	return err
+}
+
 const verdictInsert = `-- name: VerdictInsert :exec
 insert into verdicts (merchant_id, id, payout_id, outcome, score, stages, inputs, created_at)
 values ($1, $2, $3, $4, $5, $6, $7, $8)

@@ -2450,6 +2450,8 @@ type VelocityBook struct {
 	Revision   int64
 	Rules      int32
 	Series     map[string]time.Time
+	Settled    time.Time
+	Past       int64
 }
 
 type VelocityCheck struct {

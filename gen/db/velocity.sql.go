@@ -108,7 +108,7 @@ func (q *Queries) VelocityBookList(ctx context.Context, after string, rowLimit i
 }
 
 const velocityBookLock = `-- name: VelocityBookLock :one
-select b.revision, b.rules, b.series, o.revision as operator_revision
+select b.revision, b.rules, b.series, b.settled, b.past, o.revision as operator_revision
 from velocity_books b, velocity_books o
 where b.merchant_id = $1 and o.merchant_id = ''
 for update of b
@@ -118,6 +118,8 @@ type VelocityBookLockRow struct {
 	Revision         int64
 	Rules            int32
 	Series           map[string]time.Time
+	Settled          time.Time
+	Past             int64
 	OperatorRevision int64
 }
 
@@ -129,6 +131,8 @@ func (q *Queries) VelocityBookLock(ctx context.Context, merchantID string) (Velo
 		&i.Revision,
 		&i.Rules,
 		&i.Series,
+		&i.Settled,
+		&i.Past,
 		&i.OperatorRevision,
 	)
 	return i, err
@@ -144,12 +148,32 @@ func (q *Queries) VelocityBookOpen(ctx context.Context, merchantID string) error
 	return err
 }
 
+const velocityBookPast = `-- name: VelocityBookPast :exec
+update velocity_books set past = (random() * 9e18)::bigint where merchant_id = $1
+`
+
+// Something settled changes: what is remembered of it anywhere is old.
+func (q *Queries) VelocityBookPast(ctx context.Context, merchantID string) error {
+	_, err := q.db.Exec(ctx, velocityBookPast, merchantID)
+	return err
+}
+
 const velocityBookSeries = `-- name: VelocityBookSeries :exec
 update velocity_books set series = $1 where merchant_id = $2
 `
 
 func (q *Queries) VelocityBookSeries(ctx context.Context, series map[string]time.Time, merchantID string) error {
 	_, err := q.db.Exec(ctx, velocityBookSeries, series, merchantID)
+	return err
+}
+
+const velocityBookSettle = `-- name: VelocityBookSettle :exec
+update velocity_books set settled = $1 where merchant_id = $2 and settled < $1
+`
+
+// Buckets that ended by the moment are settled from now on.
+func (q *Queries) VelocityBookSettle(ctx context.Context, settled time.Time, merchantID string) error {
+	_, err := q.db.Exec(ctx, velocityBookSettle, settled, merchantID)
 	return err
 }
 
@@ -436,6 +460,9 @@ with released as (
            case when first_to_beneficiary then -1 else 0 end as news from released
     union all
     select at, beneficiary_id, beneficiary_type, account, country, method, currency, 0, 0, 1 from heirs
+), turned as (
+    update velocity_books b set past = (random() * 9e18)::bigint
+    where b.merchant_id = $1 and exists (select from changed c where c.at < b.settled)
 ), shares as (
     select s.scope, velocity_key(s.scope, c.beneficiary_id, c.account, c.country, c.method) as key, t.step, velocity_bucket(t.step, c.at) as starts_at,
            c.currency, c.country, c.method, c.beneficiary_type, sum(c.payouts) as payouts, sum(c.amount) as amount, sum(c.news) as news
@@ -460,7 +487,8 @@ type VelocityReleaseParams struct {
 }
 
 // What the payouts counted is taken out of the buckets it was counted in. Where one of them was the first to its beneficiary, the oldest
-// of those that still count is the first from now on. Buckets that are not kept, or not complete, are left alone.
+// of those that still count is the first from now on. Buckets that are not kept, or not complete, are left alone. Where settled ones
+// change, the book says so.
 func (q *Queries) VelocityRelease(ctx context.Context, arg VelocityReleaseParams) error {
 	_, err := q.db.Exec(ctx, velocityRelease, arg.MerchantID, arg.ReleasedAt, arg.PayoutIds)
 	return err
@@ -736,33 +764,44 @@ func (q *Queries) VelocityRulesInForce(ctx context.Context, merchantID string) (
 
 const velocityUsageAdd = `-- name: VelocityUsageAdd :exec
 insert into velocity_usage as u (merchant_id, scope, key, step, starts_at, currency, country, method, beneficiary_type, payouts, amount, new_beneficiaries)
-select c.merchant_id, s.scope, velocity_key(s.scope, c.beneficiary_id, c.account, c.country, c.method), s.step, velocity_bucket(s.step, c.at),
-       c.currency, c.country, c.method, c.beneficiary_type, count(*), sum(c.amount), count(*) filter (where c.first_to_beneficiary)
-from velocity_checks c
-cross join (select unnest($1::text[])::velocity_scope as scope, unnest($2::integer[]) as step) s
-where c.merchant_id = $3 and c.at = $4 and c.payout_id = any($5::text[]) and c.passed and c.released_at is null
-group by 1, 2, 3, 4, 5, 6, 7, 8, 9
+select $1, unnest($2::text[])::velocity_scope, unnest($3::text[]), unnest($4::integer[]), unnest($5::timestamptz[]),
+       unnest($6::text[]), unnest($7::text[]), unnest($8::text[])::payment_method,
+       unnest($9::text[])::party_type, unnest($10::bigint[]), unnest($11::numeric[]), unnest($12::bigint[])
 on conflict (merchant_id, scope, key, step, starts_at, currency, country, method, beneficiary_type) do update
 set payouts = u.payouts + excluded.payouts, amount = u.amount + excluded.amount,
     new_beneficiaries = u.new_beneficiaries + excluded.new_beneficiaries
 `
 
 type VelocityUsageAddParams struct {
-	Scopes     []string
-	Steps      []int32
-	MerchantID string
-	At         time.Time
-	PayoutIds  []string
+	MerchantID       string
+	Scopes           []string
+	Keys             []string
+	Steps            []int32
+	Starts           []time.Time
+	Currencies       []string
+	Countries        []string
+	Methods          []string
+	BeneficiaryTypes []string
+	Payouts          []int64
+	Amounts          []apd.Decimal
+	NewBeneficiaries []int64
 }
 
-// Adds the checks of a moment that passed to the buckets of the series given.
+// Adds to buckets what the checks of this moment count. No bucket comes twice.
 func (q *Queries) VelocityUsageAdd(ctx context.Context, arg VelocityUsageAddParams) error {
 	_, err := q.db.Exec(ctx, velocityUsageAdd,
-		arg.Scopes,
-		arg.Steps,
 		arg.MerchantID,
-		arg.At,
-		arg.PayoutIds,
+		arg.Scopes,
+		arg.Keys,
+		arg.Steps,
+		arg.Starts,
+		arg.Currencies,
+		arg.Countries,
+		arg.Methods,
+		arg.BeneficiaryTypes,
+		arg.Payouts,
+		arg.Amounts,
+		arg.NewBeneficiaries,
 	)
 	return err
 }
@@ -851,8 +890,7 @@ func (q *Queries) VelocityUsagePrune(ctx context.Context, arg VelocityUsagePrune
 }
 
 const velocityUsed = `-- name: VelocityUsed :many
-select w.number::integer as number, u.currency, u.country, u.method, u.beneficiary_type,
-       sum(u.payouts)::bigint as payouts, sum(u.amount)::numeric as amount, sum(u.new_beneficiaries)::bigint as new_beneficiaries
+select w.number::integer as number, u.starts_at, u.currency, u.country, u.method, u.beneficiary_type, u.payouts, u.amount, u.new_beneficiaries
 from (
     select unnest($1::integer[]) as number, unnest($2::text[])::velocity_scope as scope, unnest($3::text[]) as key,
            unnest($4::integer[]) as step, unnest($5::timestamptz[]) as starts, unnest($6::timestamptz[]) as ends
@@ -860,7 +898,6 @@ from (
 join velocity_usage u on u.merchant_id = $7 and u.scope = w.scope and u.key = w.key and u.step = w.step
      and u.starts_at >= w.starts and u.starts_at < w.ends
 where u.payouts > 0
-group by w.number, u.currency, u.country, u.method, u.beneficiary_type
 `
 
 type VelocityUsedParams struct {
@@ -875,6 +912,7 @@ type VelocityUsedParams struct {
 
 type VelocityUsedRow struct {
 	Number           int32
+	StartsAt         time.Time
 	Currency         string
 	Country          string
 	Method           PaymentMethod
@@ -884,7 +922,8 @@ type VelocityUsedRow struct {
 	NewBeneficiaries int64
 }
 
-// What windows have used, by what filters look at. A window is given as one range of buckets or several, under one number.
+// The buckets of some parts. A part is the buckets of one length of one subject that begin in a time; it is given by its number. They are
+// added up by whoever asks: to sort and group so few rows costs more than to send them.
 func (q *Queries) VelocityUsed(ctx context.Context, arg VelocityUsedParams) ([]VelocityUsedRow, error) {
 	rows, err := q.db.Query(ctx, velocityUsed,
 		arg.Numbers,
@@ -904,6 +943,7 @@ func (q *Queries) VelocityUsed(ctx context.Context, arg VelocityUsedParams) ([]V
 		var i VelocityUsedRow
 		if err := rows.Scan(
 			&i.Number,
+			&i.StartsAt,
 			&i.Currency,
 			&i.Country,
 			&i.Method,

@@ -85,7 +85,7 @@ func BenchmarkDashboard(b *testing.B) {
 	var first *testserver.Client
 	for range 10 {
 		m := entitled(b, s)
-		addRules(b, s, m.Merchant, 40)
+		addRules(b, s, m.Merchant, 1, 40)
 		merchants, first = append(merchants, m.Merchant), m
 	}
 	addHistory(b, s, merchants, payouts, unplaced)

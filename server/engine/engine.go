@@ -55,8 +55,9 @@ type Engine struct {
 	Metrics *observe.Metrics
 	Tracer  *observe.Tracer
 
-	rules rulebook
-	book  atomic.Pointer[book]
+	rules   rulebook
+	settled settledSums
+	book    atomic.Pointer[book]
 }
 
 // a judgement is a verdict on its way, with everything that is stored of it.
@@ -81,6 +82,9 @@ func (e *Engine) Evaluate(ctx context.Context, u *unit.Unit, merchant string, pa
 		if e.Force != nil {
 			judgements[i].forced = e.Force(p.Amount.Text('f'))
 		}
+	}
+	if err := u.Ahead(nil).EnginePlansOnce(ctx); err != nil {
+		return nil, err
 	}
 	for _, s := range []stage{{"screening", e.screen}, {"velocity", e.checkVelocity}, {"risk", e.scoreRisk}} {
 		if err := e.run(ctx, s, u, merchant, judgements); err != nil {

@@ -13,6 +13,9 @@ func (e *Engine) CheckVelocity(ctx context.Context, u *unit.Unit, merchant strin
 	for i, p := range payouts {
 		judgements[i].payout = p
 	}
+	if err := u.Ahead(nil).EnginePlansOnce(ctx); err != nil {
+		return err
+	}
 	return e.checkVelocity(ctx, u, merchant, judgements)
 }
 

@@ -83,6 +83,7 @@ type Replay struct {
 	Model    *risk.Model
 	From, To time.Time
 	Merchant *string              // nil for all merchants
+	Most     int64                // verdicts that are looked at; the rest is left
 	Progress func(done, of int64) // may be nil
 	Changed  func(Change)         // is told every payout that would fare otherwise
 }
@@ -94,24 +95,30 @@ type Change struct {
 	WasScore, Score  int
 }
 
-// Tried is what a replay found. Skipped are verdicts from before facts were kept.
+// A Move is from where a payout went to where the model would have sent it.
+type Move struct{ Was, Becomes Outcome }
+
+// Tried is what a replay found: how many payouts make each move, and those that stay. Skipped are verdicts from before facts were kept, Left
+// those beyond the most that were to be looked at.
 type Tried struct {
-	Verdicts, Skipped int64
-	Was, Becomes      map[Outcome]int64
+	Verdicts, Skipped, Left int64
+	Moves                   map[Move]int64
 }
 
 const replayAtOnce = 1000
 
 // Run goes through the verdicts. When ctx ends it stops with what it found so far and ctx's error.
 func (r *Replay) Run(ctx context.Context) (Tried, error) {
-	tried := Tried{Was: map[Outcome]int64{}, Becomes: map[Outcome]int64{}}
+	tried := Tried{Moves: map[Move]int64{}}
 	q := db.New(r.Pool)
 	total, err := q.RiskVerdictCount(ctx, db.RiskVerdictCountParams{MerchantID: r.Merchant, Since: r.From, Until: r.To})
 	if err != nil {
 		return tried, fmt.Errorf("count the verdicts: %w", err)
 	}
-	next := db.RiskVerdictsParams{MerchantID: r.Merchant, Since: r.From, Until: r.To, RowLimit: replayAtOnce}
+	total, tried.Left = min(total, r.Most), max(0, total-r.Most)
+	next := db.RiskVerdictsParams{MerchantID: r.Merchant, Since: r.From, Until: r.To}
 	for {
+		next.RowLimit = int32(min(replayAtOnce, r.Most-tried.Verdicts))
 		rows, err := q.RiskVerdicts(ctx, next)
 		if err != nil {
 			return tried, errors.Join(ctx.Err(), fmt.Errorf("read the verdicts: %w", err))
@@ -125,7 +132,7 @@ func (r *Replay) Run(ctx context.Context) (Tried, error) {
 		if r.Progress != nil {
 			r.Progress(tried.Verdicts, max(total, tried.Verdicts))
 		}
-		if len(rows) < replayAtOnce {
+		if len(rows) < replayAtOnce || tried.Verdicts == r.Most {
 			return tried, nil
 		}
 	}
@@ -149,8 +156,7 @@ func (r *Replay) try(row db.RiskVerdictsRow, tried *Tried) error {
 	case was == Review && p.onlyRisk() && !result.Review():
 		becomes = Clear
 	}
-	tried.Was[was]++
-	tried.Becomes[becomes]++
+	tried.Moves[Move{was, becomes}]++
 	if was != becomes {
 		r.Changed(Change{row.MerchantID, row.PayoutID, was, becomes, p.stages.Risk.Score, result.Score})
 	}

@@ -61,7 +61,7 @@ func (t *Tallier) Run(ctx context.Context) {
 // RunOnce adds up all events that have a place now, and returns how many places it went on.
 func (t *Tallier) RunOnce(ctx context.Context) (int64, error) {
 	start, q, total := time.Now(), db.New(t.Runner.Pool), int64(0)
-	if err := settle(ctx, q); err != nil {
+	if err := noteHorizon(ctx, q); err != nil {
 		return 0, err
 	}
 	for after := ""; ; {
@@ -83,8 +83,8 @@ func (t *Tallier) RunOnce(ctx context.Context) (int64, error) {
 	}
 }
 
-// settle notes from which transaction on a dashboard must look for events that have no place yet.
-func settle(ctx context.Context, q *db.Queries) error {
+// noteHorizon notes from which transaction on a dashboard must look for events that have no place yet.
+func noteHorizon(ctx context.Context, q *db.Queries) error {
 	horizon, err := q.EventHorizon(ctx)
 	if err != nil {
 		return fmt.Errorf("look which transactions are running: %w", err)

@@ -19,6 +19,7 @@ import (
 // or gives back anything of this merchant.
 type look struct {
 	revision revision
+	settled  time.Time
 	rules    *velocity.Rulebook
 	series   map[string]time.Time
 	rates    velocity.Rates
@@ -125,18 +126,27 @@ func (e *Engine) lookAt(ctx context.Context, u *unit.Unit, merchant string, payo
 	if err != nil {
 		return nil, err
 	}
-	l := &look{revision: revision{book.Revision, book.OperatorRevision}}
+	l := &look{revision: revision{book.Revision, book.OperatorRevision}, settled: book.Settled}
 	if l.rules, err = e.rules.inForce(ctx, u, merchant, l.revision); err != nil {
 		return nil, err
 	}
-	if l.series, err = keepSeries(ctx, u, merchant, book.Series, velocity.Needed(l.rules, u.Now)); err != nil {
+	var filled bool
+	if l.series, filled, err = keepSeries(ctx, u, merchant, book.Series, velocity.Needed(l.rules, u.Now)); err != nil {
 		return nil, err
+	}
+	if filled {
+		if err := u.Read().VelocityBookPast(ctx, merchant); err != nil {
+			return nil, fmt.Errorf("say that the past changed: %w", err)
+		}
+		if book, err = lockBook(ctx, u, merchant); err != nil {
+			return nil, err
+		}
 	}
 	if l.payouts, err = velocityPayouts(ctx, u, merchant, payouts); err != nil {
 		return nil, err
 	}
 	l.used = velocity.NewUsed(l.rules, l.payouts, u.Now)
-	if err := readUsed(ctx, u, merchant, l.used); err != nil {
+	if err := e.settled.read(ctx, u, merchant, book, l.used); err != nil {
 		return nil, err
 	}
 	currencies := velocity.Foreign(l.rules, l.used, l.payouts)
@@ -173,35 +183,6 @@ func velocityPayouts(ctx context.Context, u *unit.Unit, merchant string, payouts
 	return all, nil
 }
 
-// readUsed fills what the spans have used from the buckets that make them up.
-func readUsed(ctx context.Context, u *unit.Unit, merchant string, used *velocity.Used) error {
-	spans := used.Spans()
-	params := db.VelocityUsedParams{MerchantID: merchant}
-	for i, span := range spans {
-		for _, r := range velocity.Ranges(span.Since) {
-			params.Numbers = append(params.Numbers, int32(i))
-			params.Scopes = append(params.Scopes, string(span.Scope))
-			params.Keys = append(params.Keys, span.Key)
-			params.Steps = append(params.Steps, r.Step)
-			params.Froms = append(params.Froms, time.Unix(r.From, 0))
-			params.Untils = append(params.Untils, time.Unix(r.Until, 0))
-		}
-	}
-	if len(spans) == 0 {
-		return nil
-	}
-	rows, err := u.Read().VelocityUsed(ctx, params)
-	if err != nil {
-		return fmt.Errorf("read what is used: %w", err)
-	}
-	for _, row := range rows {
-		used.Put(spans[row.Number],
-			velocity.Kind{Currency: row.Currency, Country: row.Country, Method: string(row.Method), BeneficiaryType: string(row.BeneficiaryType)},
-			velocity.Sum{Payouts: row.Payouts, NewBeneficiaries: row.NewBeneficiaries, Amount: row.Amount})
-	}
-	return nil
-}
-
 // ratesOf reads the newest mid rates between the currencies.
 func ratesOf(ctx context.Context, q *db.Queries, currencies []string, at time.Time) (velocity.Rates, error) {
 	rows, err := q.ReferenceRates(ctx, db.ReferenceRatesParams{Currencies: currencies, Until: at, Since: at})
@@ -218,9 +199,9 @@ func ratesOf(ctx context.Context, q *db.Queries, currencies []string, at time.Ti
 // record queues the checks, what counts of them, and the rules that were broken. place is the first payout's place in the moment.
 func (l *look) record(ctx context.Context, u *unit.Unit, merchant string, decisions []velocity.Decision, place int) error {
 	checks := db.VelocityCheckInsertParams{MerchantID: merchant, At: u.Now}
-	add := db.VelocityUsageAddParams{MerchantID: merchant, At: u.Now}
+	var counted []*velocity.Payout
 	for i, d := range decisions {
-		p, passed := l.payouts[i], !d.Blocked()
+		p, passed := &l.payouts[i], !d.Blocked()
 		checks.Places = append(checks.Places, int16(place+i))
 		checks.PayoutIds = append(checks.PayoutIds, p.ID)
 		checks.Passed = append(checks.Passed, passed)
@@ -234,7 +215,7 @@ func (l *look) record(ctx context.Context, u *unit.Unit, merchant string, decisi
 		checks.Countries = append(checks.Countries, p.Kind.Country)
 		checks.Methods = append(checks.Methods, p.Kind.Method)
 		if passed {
-			add.PayoutIds = append(add.PayoutIds, p.ID)
+			counted = append(counted, p)
 		}
 	}
 	if err := u.Queue(unit.Rows).VelocityCheckInsert(ctx, checks); err != nil {
@@ -243,13 +224,38 @@ func (l *look) record(ctx context.Context, u *unit.Unit, merchant string, decisi
 	if err := recordHits(ctx, u, merchant, decisions); err != nil {
 		return err
 	}
-	for name := range l.series {
-		series := seriesNamed(name)
-		add.Scopes = append(add.Scopes, string(series.Scope))
-		add.Steps = append(add.Steps, series.Step)
-	}
-	if len(add.PayoutIds) == 0 || len(add.Scopes) == 0 {
+	if len(counted) == 0 || len(l.series) == 0 {
 		return nil
+	}
+	if err := l.count(ctx, u, merchant, counted); err != nil {
+		return err
+	}
+	return settle(ctx, u, merchant, l.settled)
+}
+
+// count queues what the payouts add to the buckets that are kept.
+func (l *look) count(ctx context.Context, u *unit.Unit, merchant string, payouts []*velocity.Payout) error {
+	var series []velocity.Series
+	for name := range l.series {
+		series = append(series, seriesNamed(name))
+	}
+	counts, err := velocity.Counts(payouts, series, u.Now)
+	if err != nil {
+		return err
+	}
+	add := db.VelocityUsageAddParams{MerchantID: merchant}
+	for _, c := range counts {
+		add.Scopes = append(add.Scopes, string(c.Scope))
+		add.Keys = append(add.Keys, c.Key)
+		add.Steps = append(add.Steps, c.Step)
+		add.Starts = append(add.Starts, time.Unix(c.From, 0))
+		add.Currencies = append(add.Currencies, c.Kind.Currency)
+		add.Countries = append(add.Countries, c.Kind.Country)
+		add.Methods = append(add.Methods, c.Kind.Method)
+		add.BeneficiaryTypes = append(add.BeneficiaryTypes, c.Kind.BeneficiaryType)
+		add.Payouts = append(add.Payouts, c.Sum.Payouts)
+		add.Amounts = append(add.Amounts, c.Sum.Amount)
+		add.NewBeneficiaries = append(add.NewBeneficiaries, c.Sum.NewBeneficiaries)
 	}
 	return u.Queue(unit.Rows).VelocityUsageAdd(ctx, add)
 }
@@ -283,9 +289,12 @@ func recordHits(ctx context.Context, u *unit.Unit, merchant string, decisions []
 }
 
 // keepSeries sees to it that the buckets which the rules ask about are there: a series that is new, or that must reach further back, is
-// added up from the checks. What no rule asks about any more is left off. It gives what is kept from now on.
-func keepSeries(ctx context.Context, u *unit.Unit, merchant string, kept map[string]time.Time, needed map[velocity.Series]time.Time) (map[string]time.Time, error) {
-	next, changed := map[string]time.Time{}, false
+// added up from the checks. What no rule asks about any more is left off. It gives what is kept from now on, and whether anything was
+// added up.
+func keepSeries(
+	ctx context.Context, u *unit.Unit, merchant string, kept map[string]time.Time, needed map[velocity.Series]time.Time,
+) (next map[string]time.Time, filled bool, err error) {
+	next = map[string]time.Time{}
 	for series, since := range needed {
 		name := seriesName(series)
 		was, ok := kept[name]
@@ -297,14 +306,14 @@ func keepSeries(ctx context.Context, u *unit.Unit, merchant string, kept map[str
 			was = endOfTime
 		}
 		if err := fillSeries(ctx, u, merchant, series, since, was); err != nil {
-			return nil, err
+			return nil, false, err
 		}
-		next[name], changed = since, true
+		next[name], filled = since, true
 	}
-	if changed || len(next) != len(kept) {
-		return next, u.Queue(unit.Rows).VelocityBookSeries(ctx, next, merchant)
+	if filled || len(next) != len(kept) {
+		err = u.Queue(unit.Rows).VelocityBookSeries(ctx, next, merchant)
 	}
-	return next, nil
+	return next, filled, err
 }
 
 // endOfTime is after everything.

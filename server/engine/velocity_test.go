@@ -440,7 +440,7 @@ func TestAThousandRulesAreTheMost(t *testing.T) {
 	t.Parallel()
 	s := testserver.New(t)
 	m := entitled(t, s)
-	addRules(t, s, m.Merchant, 1000)
+	addRules(t, s, m.Merchant, 1, 1000)
 	got := m.Post(t, "/v1/velocity/rules", "", `{"name":"One more","type":"count_per_window","window":{"type":"calendar_day"},"threshold":"1"}`)
 	if got.Status != http.StatusConflict || got.Code() != "state_conflict" {
 		t.Errorf("%d %s", got.Status, got.Raw)

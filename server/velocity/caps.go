@@ -11,16 +11,9 @@ func (b *Rulebook) CapJustAbove(p *Payout) (float64, error) {
 		return 0, err
 	}
 	largest := 0.0
-	for _, r := range b.Rules {
-		if r.Type != MaxAmount || !r.Enabled || r.Mode != Enforce || r.Currency != p.Kind.Currency || !r.looksAt(&p.Kind) {
-			continue
-		}
-		limit, err := r.Threshold.Float64()
-		if err != nil {
-			return 0, err
-		}
-		if amount <= limit && amount > closeBelow*limit {
-			largest = max(largest, limit)
+	for _, c := range b.caps {
+		if amount <= c.at && amount > closeBelow*c.at && c.rule.Currency == p.Kind.Currency && c.rule.looksAt(&p.Kind) {
+			largest = max(largest, c.at)
 		}
 	}
 	return largest, nil

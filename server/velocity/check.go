@@ -51,7 +51,7 @@ func (r *Rule) Problems() []apierr.Field {
 	if r.Type == NewBeneficiaries && r.Scope == ByBeneficiary {
 		refuse("scope", "must not be beneficiary: one beneficiary is new once")
 	}
-	if (r.Type == BlockedCountry || r.Type == AllowedCountries) && len(r.Filter.Countries) == 0 {
+	if r.aboutCountries() && len(r.Filter.Countries) == 0 {
 		refuse("filter.countries", "is required for a rule of the type %s: at least one country", r.Type)
 	}
 	for i, c := range r.Filter.Countries {

@@ -13,47 +13,61 @@ import (
 // exact adds up and converts with more digits than any sum of money has.
 var exact = apd.BaseContext.WithPrecision(60)
 
-// judge gives the hit when the payout breaks the rule; nil when it does not, or when the rule does not look at it.
-func (r *Rule) judge(p *Payout, t *tally, rates Rates, now time.Time) (*Hit, error) {
-	if !r.looksAt(&p.Kind) {
-		return nil, nil
+// A weight is what a payout adds to what a rule counts, what its window has used without it, and both together. It is the same for all
+// rules of one type, window, filter and currency.
+type weight struct {
+	adds, before, sum apd.Decimal
+	err               error
+	known             bool
+}
+
+// weigh finds the payout's weight. The tallies are those of the rulebook's asks.
+func (r *Rule) weigh(p *Payout, tallies []*tally, rates Rates) weight {
+	w := weight{known: true}
+	if r.Threshold == nil {
+		return w
 	}
-	switch r.Type {
-	case BlockedCountry, AllowedCountries:
+	w.adds, w.err = r.measure(p, rates)
+	if w.err == nil && r.Window != nil {
+		w.before, w.err = r.used(tallies[r.ask], rates)
+	}
+	if w.err != nil {
+		return w
+	}
+	if _, err := exact.Add(&w.sum, &w.before, &w.adds); err != nil {
+		w.err = fmt.Errorf("add up %s: %w", r.ID, err)
+	}
+	return w
+}
+
+// judge gives the hit when the payout, which the rule looks at, breaks it; nil when it does not.
+func (r *Rule) judge(p *Payout, w *weight, now time.Time) (*Hit, error) {
+	switch {
+	case r.aboutCountries():
 		if slices.Contains(r.Filter.Countries, p.Kind.Country) == (r.Type == BlockedCountry) {
 			return r.hit(), nil
 		}
 		return nil, nil
-	case NewBeneficiaries:
-		if !p.New {
-			return nil, nil // it adds nothing to the window
+	case r.Type == NewBeneficiaries && !p.New:
+		return nil, nil // it adds nothing to the window
+	}
+	if w.err != nil {
+		missing, ok := errors.AsType[NoRateError](w.err)
+		if !ok {
+			return nil, w.err
 		}
-	}
-	adds, err := r.measure(p, rates)
-	var before apd.Decimal
-	if err == nil && r.Window != nil {
-		before, err = r.used(t, rates)
-	}
-	if missing, ok := errors.AsType[NoRateError](err); ok {
 		h := r.hit()
 		h.Effect, h.NoRate = Review, missing.Currency
 		return h, nil
 	}
-	if err != nil {
-		return nil, err
-	}
-	var sum apd.Decimal
-	if _, err := exact.Add(&sum, &before, &adds); err != nil {
-		return nil, fmt.Errorf("add up %s: %w", r.ID, err)
-	}
-	if sum.Cmp(r.Threshold) <= 0 {
+	if w.sum.Cmp(r.Threshold) <= 0 {
 		return nil, nil
 	}
 	h := r.hit()
-	h.Adds = plain(&adds)
+	h.Adds = plain(&w.adds)
 	if r.Window != nil {
-		h.Used = plain(&before)
-		if adds.Cmp(r.Threshold) <= 0 { // else it fits into no window, however empty
+		h.Used = plain(&w.before)
+		if w.adds.Cmp(r.Threshold) <= 0 { // else it fits into no window, however empty
 			resets := r.Window.Resets(now)
 			h.ResetsAt = &resets
 		}
@@ -75,10 +89,12 @@ func (r *Rule) hit() *Hit {
 // looksAt says whether the kind is in each of the filter's lists.
 func (r *Rule) looksAt(k *Kind) bool {
 	f := &r.Filter
-	aboutCountries := r.Type == BlockedCountry || r.Type == AllowedCountries
-	return (aboutCountries || has(f.Countries, k.Country)) && has(f.Methods, k.Method) && has(f.Currencies, k.Currency) &&
+	return (r.aboutCountries() || has(f.Countries, k.Country)) && has(f.Methods, k.Method) && has(f.Currencies, k.Currency) &&
 		has(f.BeneficiaryTypes, k.BeneficiaryType)
 }
+
+// aboutCountries says that the countries of the rule's filter are its own subject.
+func (r *Rule) aboutCountries() bool { return r.Type == BlockedCountry || r.Type == AllowedCountries }
 
 func has(list []string, word string) bool { return len(list) == 0 || slices.Contains(list, word) }
 

@@ -43,19 +43,22 @@ func (r Rates) Convert(amount apd.Decimal, from, to string) (apd.Decimal, error)
 // Foreign are the currencies that a rate is needed between: those of rules about amounts, and those of payouts and of what is used that such
 // a rule looks at. There are none where every rule counts in the payouts' own currency.
 func Foreign(book *Rulebook, used *Used, payouts []Payout) []string {
+	if len(book.foreign) == 0 {
+		return nil
+	}
 	kinds := map[Kind]bool{}
 	for i := range payouts {
 		kinds[payouts[i].Kind] = true
 	}
 	for _, sums := range used.spans {
 		for i := range *sums {
-			kinds[(*sums)[i].kind] = true
+			kinds[(*sums)[i].Kind] = true
 		}
 	}
 	currencies := map[string]bool{}
-	for _, r := range book.Rules {
+	for _, r := range book.foreign {
 		for kind := range kinds {
-			if r.Currency != "" && kind.Currency != r.Currency && r.looksAt(&kind) {
+			if kind.Currency != r.Currency && r.looksAt(&kind) {
 				currencies[kind.Currency], currencies[r.Currency] = true, true
 			}
 		}

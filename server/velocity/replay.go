@@ -39,7 +39,7 @@ type Replay struct {
 
 // NewReplay begins a replay. The rates are ordered by their time.
 func NewReplay(draft Rule, rates []Rate) *Replay {
-	draft.Mode = Enforce
+	draft.Mode, draft.ask = Enforce, 0 // alone, its window is the first
 	return &Replay{draft: draft, rates: Rates{}, upcoming: rates, first: newCourse(&draft), knockOn: newCourse(&draft)}
 }
 
@@ -126,13 +126,18 @@ func (c *course) ask(check Check, since int64, rates Rates) (*Hit, error) {
 	}
 	p := check.Payout
 	p.New = c.isNew(check)
-	if c.draft.Window == nil {
-		return c.draft.judge(&p, nil, rates, check.At)
+	if !c.draft.looksAt(&p.Kind) {
+		return nil, nil
 	}
-	if err := c.forget(since); err != nil {
-		return nil, err
+	var used []*tally
+	if c.draft.Window != nil {
+		if err := c.forget(since); err != nil {
+			return nil, err
+		}
+		used = []*tally{c.tally(&p)}
 	}
-	return c.draft.judge(&p, c.tally(&p), rates, check.At)
+	w := c.draft.weigh(&p, used, rates)
+	return c.draft.judge(&p, &w, check.At)
 }
 
 // tally is what the window of the payout's subject has used.

@@ -1,9 +1,11 @@
 package velocity
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
+	"sort"
 	"time"
 
 	"github.com/cockroachdb/apd/v3"
@@ -23,91 +25,173 @@ type Sum struct {
 	Amount                    apd.Decimal
 }
 
-// A Rulebook is rules that are asked together, with what they ask about: each window of each scope once.
-type Rulebook struct {
-	Rules []*Rule
-	asks  []ask
+// A Part is buckets of one length of one subject, from the beginning of the longer bucket that they are in. What several windows have in
+// common is one part, and a rolling window asks for the same part as long as it begins in the same longer bucket.
+type Part struct {
+	Scope Scope
+	Key   string
+	Range
 }
 
-type ask struct {
-	scope  Scope
-	window *Window
-}
+// Settled says whether all of the part's buckets ended by the moment.
+func (p Part) Settled(by time.Time) bool { return p.Until <= by.Unix() }
 
-// NewRulebook puts rules together. The rules are the book's from then on.
-func NewRulebook(rules []*Rule) *Rulebook {
-	type name struct {
-		scope  Scope
-		window Window
-	}
-	b := &Rulebook{Rules: rules}
-	places := map[name]int{}
-	for _, r := range rules {
-		if r.Window == nil {
-			continue
-		}
-		n := name{r.Scope, r.Window.name()}
-		place, ok := places[n]
-		if !ok {
-			place = len(b.asks)
-			places[n] = place
-			b.asks = append(b.asks, ask{r.Scope, r.Window})
-		}
-		r.ask = place
-	}
-	return b
-}
-
-// OnlyBlocks gives the rules in force that can stop a payout: what is asked again when a person releases one.
-func (b *Rulebook) OnlyBlocks() *Rulebook {
-	rules := slices.DeleteFunc(slices.Clone(b.Rules), func(r *Rule) bool { return r.Action != Block || r.Mode != Enforce })
-	return &Rulebook{rules, b.asks}
+// A KindSum is what payouts of one kind add up to.
+type KindSum struct {
+	Kind Kind
+	Sum  Sum
 }
 
 // Used is what the windows of rules have used at one moment, for the subjects of some payouts.
 type Used struct {
-	asks   []ask
-	starts []int64 // of each ask
+	book   *Rulebook
+	starts []int64 // of each of the book's windows
 	spans  map[Span]*tally
+	parts  map[Part][]share
+}
+
+// A share is what a window has of a part: its buckets from a moment on.
+type share struct {
+	of   *tally
+	from int64
 }
 
 // A tally is what one window of one subject has used, by kinds of payouts: few, so that looking through them is quick.
-type tally []kindSum
+type tally []KindSum
 
-type kindSum struct {
-	kind Kind
-	sum  Sum
-}
-
-// NewUsed is nothing used yet: the caller puts there what is, for each of the Spans.
+// NewUsed is nothing used yet: the caller puts there what is, for each of the Parts.
 func NewUsed(book *Rulebook, payouts []Payout, now time.Time) *Used {
-	u := &Used{asks: book.asks, spans: map[Span]*tally{}}
-	starts := map[Window]int64{}
+	u := &Used{book: book, spans: map[Span]*tally{}}
+	for _, w := range book.windows {
+		u.starts = append(u.starts, w.Start(now).Unix())
+	}
 	for _, a := range book.asks {
-		since, ok := starts[a.window.name()]
-		if !ok {
-			since = a.window.Start(now).Unix()
-			starts[a.window.name()] = since
-		}
-		u.starts = append(u.starts, since)
 		for i := range payouts {
-			u.spans[Span{a.scope, payouts[i].key(a.scope), since}] = &tally{}
+			span := Span{a.scope, payouts[i].key(a.scope), u.starts[a.window]}
+			if u.spans[span] == nil {
+				u.spans[span] = &tally{}
+			}
 		}
 	}
 	return u
 }
 
-// Spans are what the rules ask about.
-func (u *Used) Spans() []Span { return slices.Collect(maps.Keys(u.spans)) }
+// Parts are the buckets that the rules ask about. Each is either Settled by the moment, or what may still grow.
+func (u *Used) Parts(settled time.Time) []Part {
+	firstDays := u.firstDays()
+	u.parts = make(map[Part][]share, 4*len(u.spans))
+	for span, t := range u.spans {
+		for _, r := range Ranges(span.Since) {
+			whole := Part{span.Scope, span.Key, r}
+			if r.Step == day {
+				whole.From = firstDays[span.Scope]
+			} else {
+				whole.From = floor(r.From, longer(r.Step))
+			}
+			past, open := whole, whole
+			border := floor(settled.Unix(), r.Step)
+			if r.From < border {
+				past.Until = min(r.Until, border)
+				u.parts[past] = append(u.parts[past], share{t, r.From})
+			}
+			if border < r.Until {
+				open.From = max(whole.From, border)
+				u.parts[open] = append(u.parts[open], share{t, r.From})
+			}
+		}
+	}
+	return slices.Collect(maps.Keys(u.parts))
+}
 
-// Put says what a span has used of a kind.
-func (u *Used) Put(s Span, k Kind, sum Sum) { *u.spans[s] = append(*u.spans[s], kindSum{k, sum}) }
+// firstDays are the first whole days that any window of a scope has: its windows share the days that they have in common.
+func (u *Used) firstDays() map[Scope]int64 {
+	first := map[Scope]int64{}
+	for _, a := range u.book.asks {
+		from := floor(u.starts[a.window]+day-1, day)
+		if known, ok := first[a.scope]; !ok || from < known {
+			first[a.scope] = from
+		}
+	}
+	return first
+}
+
+// Put says what a part has used.
+func (u *Used) Put(part Part, totals Totals) error {
+	for _, share := range u.parts[part] {
+		for i := range totals {
+			more := totals[i].since(share.from)
+			if more == nil {
+				continue
+			}
+			if err := share.of.of(totals[i].kind).add(more); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (s *Sum) add(more *Sum) error {
+	s.Payouts += more.Payouts
+	s.NewBeneficiaries += more.NewBeneficiaries
+	if _, err := exact.Add(&s.Amount, &s.Amount, &more.Amount); err != nil {
+		return fmt.Errorf("add up a window: %w", err)
+	}
+	return nil
+}
+
+// A Bucket is what payouts of one kind add up to in one bucket.
+type Bucket struct {
+	From int64 // unix seconds
+	KindSum
+}
+
+// Totals are a part's buckets by kinds, each added up with all that are newer, so that what a window has of the part is found and not
+// added up.
+type Totals []kindTotals
+
+type kindTotals struct {
+	kind  Kind
+	froms []int64 // newest first
+	sums  []Sum
+}
+
+// AddUp makes the totals of a part's buckets, which it puts in order.
+func AddUp(buckets []Bucket) (Totals, error) {
+	slices.SortFunc(buckets, func(a, b Bucket) int { return cmp.Compare(b.From, a.From) })
+	var all Totals
+	for i := range buckets {
+		b := &buckets[i]
+		place := slices.IndexFunc(all, func(t kindTotals) bool { return t.kind == b.Kind })
+		if place < 0 {
+			place = len(all)
+			all = append(all, kindTotals{kind: b.Kind})
+		}
+		t, sum := &all[place], b.Sum
+		if n := len(t.sums); n > 0 {
+			if err := sum.add(&t.sums[n-1]); err != nil {
+				return nil, err
+			}
+		}
+		t.froms, t.sums = append(t.froms, b.From), append(t.sums, sum)
+	}
+	return all, nil
+}
+
+// since is what the buckets that begin at the moment or later add up to; nil where there are none.
+func (t *kindTotals) since(from int64) *Sum {
+	n := sort.Search(len(t.froms), func(i int) bool { return t.froms[i] < from })
+	if n == 0 {
+		return nil
+	}
+	return &t.sums[n-1]
+}
 
 // tallies are what each ask has used for the payout's subjects.
 func (u *Used) tallies(p *Payout) []*tally {
-	all := make([]*tally, len(u.asks))
-	for i, a := range u.asks {
-		all[i] = u.spans[Span{a.scope, p.key(a.scope), u.starts[i]}]
+	all := make([]*tally, len(u.book.asks))
+	for i, a := range u.book.asks {
+		all[i] = u.spans[Span{a.scope, p.key(a.scope), u.starts[a.window]}]
 	}
 	return all
 }
@@ -117,7 +201,7 @@ func (r *Rule) used(t *tally, rates Rates) (apd.Decimal, error) {
 	var total apd.Decimal
 	var count int64
 	for i := range *t {
-		kind, sum := &(*t)[i].kind, &(*t)[i].sum
+		kind, sum := &(*t)[i].Kind, &(*t)[i].Sum
 		if !r.looksAt(kind) {
 			continue
 		}
@@ -151,25 +235,61 @@ func (u *Used) add(p *Payout) error {
 		if p.key(span.Scope) != span.Key {
 			continue
 		}
-		sum := t.of(p.Kind)
-		sum.Payouts++
-		if p.New {
-			sum.NewBeneficiaries++
-		}
-		if _, err := exact.Add(&sum.Amount, &sum.Amount, &p.Amount); err != nil {
-			return fmt.Errorf("count %s: %w", p.ID, err)
+		if err := t.of(p.Kind).add(p.counts()); err != nil {
+			return err
 		}
 	}
 	return nil
 }
 
+// counts is what the payout counts when it passes.
+func (p *Payout) counts() *Sum {
+	s := &Sum{Payouts: 1, Amount: p.Amount}
+	if p.New {
+		s.NewBeneficiaries = 1
+	}
+	return s
+}
+
+// A Count is what payouts add to one bucket.
+type Count struct {
+	Scope Scope
+	Key   string
+	Step  int32
+	Bucket
+}
+
+// Counts are what payouts that passed at a moment add to the buckets of some series, each bucket once.
+func Counts(payouts []*Payout, all []Series, now time.Time) ([]Count, error) {
+	type name struct {
+		series Series
+		key    string
+		kind   Kind
+	}
+	places := places[name]{}
+	var counts []Count
+	for _, p := range payouts {
+		for _, s := range all {
+			key := p.key(s.Scope)
+			place, isNew := places.of(name{s, key, p.Kind})
+			if isNew {
+				counts = append(counts, Count{s.Scope, key, s.Step, Bucket{floor(now.Unix(), s.Step), KindSum{Kind: p.Kind}}})
+			}
+			if err := counts[place].Sum.add(p.counts()); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return counts, nil
+}
+
 // of is the sum of a kind.
 func (t *tally) of(k Kind) *Sum {
 	for i := range *t {
-		if (*t)[i].kind == k {
-			return &(*t)[i].sum
+		if (*t)[i].Kind == k {
+			return &(*t)[i].Sum
 		}
 	}
-	*t = append(*t, kindSum{kind: k})
-	return &(*t)[len(*t)-1].sum
+	*t = append(*t, KindSum{Kind: k})
+	return &(*t)[len(*t)-1].Sum
 }

@@ -65,7 +65,8 @@ type Rule struct {
 	Priority    int32
 	Enabled     bool
 
-	ask int // which of its rulebook's asks is its window
+	// The places of its window, its filter and its sum in its rulebook; the window's is -1 where there is none.
+	ask, filter, question int
 }
 
 // A Filter says which payouts a rule looks at: those that are in each of its lists. An empty list has every payout. The countries of a
@@ -166,16 +167,21 @@ func blocks(h Hit) bool { return h.Effect == Block }
 func Evaluate(book *Rulebook, used *Used, rates Rates, payouts []Payout, now time.Time) ([]Decision, error) {
 	decisions := make([]Decision, len(payouts))
 	newly := map[string]bool{} // beneficiaries that a payout before in this slice was the first to
+	weights := make([]weight, book.questions)
 	for i := range payouts {
 		p := &payouts[i]
 		p.New = p.New && !newly[p.Beneficiary]
-		tallies := used.tallies(p)
+		tallies, looks := used.tallies(p), book.looks(&p.Kind)
+		clear(weights)
 		for _, rule := range book.Rules {
-			var t *tally
-			if rule.Window != nil {
-				t = tallies[rule.ask]
+			if !looks[rule.filter] {
+				continue
 			}
-			hit, err := rule.judge(p, t, rates, now)
+			w := &weights[rule.question]
+			if !w.known {
+				*w = rule.weigh(p, tallies, rates)
+			}
+			hit, err := rule.judge(p, w, now)
 			switch {
 			case err != nil:
 				return nil, err

@@ -2,7 +2,7 @@ package velocity
 
 import (
 	"fmt"
-	"math"
+	"slices"
 	"sort"
 	"time"
 	_ "time/tzdata" // zones are the same on every machine
@@ -53,6 +53,9 @@ const (
 
 var steps = [...]int32{second, minute, quarter, day}
 
+// longer is the next longer bucket; there is none after a day.
+func longer(step int32) int32 { return steps[slices.Index(steps[:], step)+1] }
+
 // resolution is how finely a rolling window is measured: to the second up to a day, to the minute beyond. It begins at most that much too
 // early, so it never lets more than the cap pass in any true window.
 func (w *Window) resolution() int32 {
@@ -94,7 +97,13 @@ func (w *Window) Resets(now time.Time) time.Time {
 // there are two.
 func begins(loc *time.Location, y int, m time.Month, d int) time.Time {
 	date := time.Date(y, m, d, 0, 0, 0, 0, time.UTC) // the date as a number: days past the end of a month are in the next one
-	from := date.Add(-15 * time.Hour)                // the first place on earth to see it
+	midnight := date.In(loc)
+	_, offset := midnight.Zone()
+	midnight = midnight.Add(-time.Duration(offset) * time.Second)
+	if sameOffset(midnight, offset, -day/2) && sameOffset(midnight, offset, 0) {
+		return midnight.UTC() // the clocks were not touched since noon: there is one midnight
+	}
+	from := date.Add(-15 * time.Hour) // the first place on earth to see it
 	seconds := sort.Search(30*3600, func(s int) bool {
 		ly, lm, ld := from.Add(time.Duration(s) * time.Second).In(loc).Date()
 		return !time.Date(ly, lm, ld, 0, 0, 0, 0, time.UTC).Before(date)
@@ -102,8 +111,15 @@ func begins(loc *time.Location, y int, m time.Month, d int) time.Time {
 	return from.Add(time.Duration(seconds) * time.Second)
 }
 
+// sameOffset says whether the zone is off UTC by so many seconds, some seconds after the moment.
+func sameOffset(at time.Time, offset, seconds int) bool {
+	_, is := at.Add(time.Duration(seconds) * time.Second).Zone()
+	return is == offset
+}
+
 func floor(unix int64, step int32) int64 {
-	return int64(math.Floor(float64(unix)/float64(step))) * int64(step)
+	s := int64(step)
+	return unix - ((unix%s)+s)%s
 }
 
 // farFuture is a second in the year 9999.
@@ -136,22 +152,6 @@ func Ranges(since int64) []Range {
 type Series struct {
 	Scope Scope
 	Step  int32
-}
-
-// Needed are the series that the rules ask for, each with the moment from which on it must be complete.
-func Needed(book *Rulebook, now time.Time) map[Series]time.Time {
-	all := map[Series]time.Time{}
-	for _, a := range book.asks {
-		start := a.window.Start(now)
-		for _, step := range a.window.steps(start) {
-			since := time.Unix(floor(start.Unix(), step), 0).UTC()
-			s := Series{a.scope, step}
-			if known, ok := all[s]; !ok || since.Before(known) {
-				all[s] = since
-			}
-		}
-	}
-	return all
 }
 
 // steps are the lengths of buckets that the window is read from, at any moment of its life.

@@ -1,3 +1,8 @@
+-- name: EnginePlansOnce :exec
+-- All that an evaluation asks is found by keys, so that one plan fits every call. Left alone PostgreSQL makes a new one for each of some
+-- queries, because it takes an array of one key for cheaper than an array of unknown length, and planning costs more than running them.
+select set_config('plan_cache_mode', 'force_generic_plan', true);
+
 -- name: EngineParties :many
 -- Whom the payouts concern, for screening.
 select p.id as payout_id, m.name as merchant_name, m.country as merchant_country,

@@ -1,6 +1,6 @@
 -- name: VelocityBookLock :one
 -- The merchant's book, locked: whoever evaluates, gives back or changes rules waits here. With it the revision of the operator's rules.
-select b.revision, b.rules, b.series, o.revision as operator_revision
+select b.revision, b.rules, b.series, b.settled, b.past, o.revision as operator_revision
 from velocity_books b, velocity_books o
 where b.merchant_id = @merchant_id and o.merchant_id = ''
 for update of b;
@@ -15,6 +15,14 @@ update velocity_books set revision = revision + 1, rules = rules + @added where 
 
 -- name: VelocityBookSeries :exec
 update velocity_books set series = @series where merchant_id = @merchant_id;
+
+-- name: VelocityBookSettle :exec
+-- Buckets that ended by the moment are settled from now on.
+update velocity_books set settled = @settled where merchant_id = @merchant_id and settled < @settled;
+
+-- name: VelocityBookPast :exec
+-- Something settled changes: what is remembered of it anywhere is old.
+update velocity_books set past = (random() * 9e18)::bigint where merchant_id = @merchant_id;
 
 -- name: VelocityBookList :many
 select merchant_id from velocity_books where merchant_id > @after::text order by merchant_id limit @row_limit;
@@ -85,17 +93,16 @@ join instruments i on i.merchant_id = p.merchant_id and i.id = p.instrument_id
 where p.merchant_id = @merchant_id and p.id = any(@payout_ids::text[]);
 
 -- name: VelocityUsed :many
--- What windows have used, by what filters look at. A window is given as one range of buckets or several, under one number.
-select w.number::integer as number, u.currency, u.country, u.method, u.beneficiary_type,
-       sum(u.payouts)::bigint as payouts, sum(u.amount)::numeric as amount, sum(u.new_beneficiaries)::bigint as new_beneficiaries
+-- The buckets of some parts. A part is the buckets of one length of one subject that begin in a time; it is given by its number. They are
+-- added up by whoever asks: to sort and group so few rows costs more than to send them.
+select w.number::integer as number, u.starts_at, u.currency, u.country, u.method, u.beneficiary_type, u.payouts, u.amount, u.new_beneficiaries
 from (
     select unnest(@numbers::integer[]) as number, unnest(@scopes::text[])::velocity_scope as scope, unnest(@keys::text[]) as key,
            unnest(@steps::integer[]) as step, unnest(@froms::timestamptz[]) as starts, unnest(@untils::timestamptz[]) as ends
 ) w
 join velocity_usage u on u.merchant_id = @merchant_id and u.scope = w.scope and u.key = w.key and u.step = w.step
      and u.starts_at >= w.starts and u.starts_at < w.ends
-where u.payouts > 0
-group by w.number, u.currency, u.country, u.method, u.beneficiary_type;
+where u.payouts > 0;
 
 -- name: VelocityCheckInsert :exec
 insert into velocity_checks (merchant_id, at, place, payout_id, passed, first_to_beneficiary, was_new, amount, currency,
@@ -106,14 +113,11 @@ select @merchant_id, @at, unnest(@places::smallint[]), unnest(@payout_ids::text[
        unnest(@methods::text[])::payment_method;
 
 -- name: VelocityUsageAdd :exec
--- Adds the checks of a moment that passed to the buckets of the series given.
+-- Adds to buckets what the checks of this moment count. No bucket comes twice.
 insert into velocity_usage as u (merchant_id, scope, key, step, starts_at, currency, country, method, beneficiary_type, payouts, amount, new_beneficiaries)
-select c.merchant_id, s.scope, velocity_key(s.scope, c.beneficiary_id, c.account, c.country, c.method), s.step, velocity_bucket(s.step, c.at),
-       c.currency, c.country, c.method, c.beneficiary_type, count(*), sum(c.amount), count(*) filter (where c.first_to_beneficiary)
-from velocity_checks c
-cross join (select unnest(@scopes::text[])::velocity_scope as scope, unnest(@steps::integer[]) as step) s
-where c.merchant_id = @merchant_id and c.at = @at and c.payout_id = any(@payout_ids::text[]) and c.passed and c.released_at is null
-group by 1, 2, 3, 4, 5, 6, 7, 8, 9
+select @merchant_id, unnest(@scopes::text[])::velocity_scope, unnest(@keys::text[]), unnest(@steps::integer[]), unnest(@starts::timestamptz[]),
+       unnest(@currencies::text[]), unnest(@countries::text[]), unnest(@methods::text[])::payment_method,
+       unnest(@beneficiary_types::text[])::party_type, unnest(@payouts::bigint[]), unnest(@amounts::numeric[]), unnest(@new_beneficiaries::bigint[])
 on conflict (merchant_id, scope, key, step, starts_at, currency, country, method, beneficiary_type) do update
 set payouts = u.payouts + excluded.payouts, amount = u.amount + excluded.amount,
     new_beneficiaries = u.new_beneficiaries + excluded.new_beneficiaries;
@@ -148,7 +152,8 @@ select from velocity_books where merchant_id = @merchant_id for update;
 
 -- name: VelocityRelease :exec
 -- What the payouts counted is taken out of the buckets it was counted in. Where one of them was the first to its beneficiary, the oldest
--- of those that still count is the first from now on. Buckets that are not kept, or not complete, are left alone.
+-- of those that still count is the first from now on. Buckets that are not kept, or not complete, are left alone. Where settled ones
+-- change, the book says so.
 with released as (
     update velocity_checks set released_at = @released_at
     where merchant_id = @merchant_id and payout_id = any(@payout_ids::text[]) and passed and released_at is null
@@ -170,6 +175,9 @@ with released as (
            case when first_to_beneficiary then -1 else 0 end as news from released
     union all
     select at, beneficiary_id, beneficiary_type, account, country, method, currency, 0, 0, 1 from heirs
+), turned as (
+    update velocity_books b set past = (random() * 9e18)::bigint
+    where b.merchant_id = @merchant_id and exists (select from changed c where c.at < b.settled)
 ), shares as (
     select s.scope, velocity_key(s.scope, c.beneficiary_id, c.account, c.country, c.method) as key, t.step, velocity_bucket(t.step, c.at) as starts_at,
            c.currency, c.country, c.method, c.beneficiary_type, sum(c.payouts) as payouts, sum(c.amount) as amount, sum(c.news) as news
