@@ -34,6 +34,7 @@ import (
 	"github.com/antonpayments/anton/server/payouts"
 	"github.com/antonpayments/anton/server/rails"
 	"github.com/antonpayments/anton/server/rails/sandbox"
+	"github.com/antonpayments/anton/server/rescreen"
 	"github.com/antonpayments/anton/server/rfis"
 	"github.com/antonpayments/anton/server/risk"
 	"github.com/antonpayments/anton/server/sanctions"
@@ -71,6 +72,8 @@ type Config struct {
 	Resolver *net.Resolver
 	// RiskModel is what payouts are scored by; the newest when it is nil.
 	RiskModel *risk.Model
+	// Release is how many people it takes to release a party from a listed entry, "one" or "two"; one in test and two in live when empty.
+	Release string
 }
 
 // A Server is all parts, ready to be given their listeners.
@@ -86,6 +89,8 @@ type Server struct {
 	Watcher   *payouts.Watcher
 	Pruner    *engine.Pruner
 	Folder    *engine.Folder
+	Rescreen  *rescreen.Rescreener
+	SelfTest  *rescreen.SelfTester
 	KeyUses   *interceptors.KeyUses
 	RfiAlarm  *rfis.Alarm
 	Runner    *unit.Runner
@@ -144,6 +149,8 @@ func New(c Config) (*Server, error) {
 		Watcher:   &payouts.Watcher{Runner: runner, Log: c.Log},
 		Pruner:    &engine.Pruner{Runner: runner, Log: c.Log},
 		Folder:    &engine.Folder{Runner: runner, Keys: c.Keys, Log: c.Log},
+		Rescreen:  &rescreen.Rescreener{Runner: runner, Engine: judge, Log: c.Log},
+		SelfTest:  &rescreen.SelfTester{Runner: runner, Engine: judge, Log: c.Log},
 		KeyUses:   chain.Uses,
 		RfiAlarm:  &rfis.Alarm{Runner: runner, Log: c.Log},
 		Runner:    runner,
