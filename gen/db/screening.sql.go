@@ -46,8 +46,8 @@ join verdicts v on v.merchant_id = p.merchant_id and v.payout_id = p.id and v.id
 join beneficiaries b on b.merchant_id = p.merchant_id and b.id = p.beneficiary_id
 where p.merchant_id = $1 and p.id = any($2::text[])
   and (v.lists <> $3::text or v.beneficiary_sequence is distinct from b.event_sequence
-       or exists (select from screening_reviewed_pairs r
-                  where r.merchant_id = p.merchant_id and greatest(r.reviewed_at, r.approved_at, r.revoked_at) >= v.created_at))
+       or v.created_at <= (select max(greatest(r.reviewed_at, r.approved_at, r.revoked_at)) from screening_reviewed_pairs r
+                           where r.merchant_id = $1))
 `
 
 type PayoutsToScreenAgainParams struct {

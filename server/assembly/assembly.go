@@ -149,8 +149,6 @@ func New(c Config) (*Server, error) {
 		Watcher:   &payouts.Watcher{Runner: runner, Log: c.Log},
 		Pruner:    &engine.Pruner{Runner: runner, Log: c.Log},
 		Folder:    &engine.Folder{Runner: runner, Keys: c.Keys, Log: c.Log},
-		Rescreen:  &rescreen.Rescreener{Runner: runner, Engine: judge, Log: c.Log},
-		SelfTest:  &rescreen.SelfTester{Runner: runner, Engine: judge, Log: c.Log},
 		KeyUses:   chain.Uses,
 		RfiAlarm:  &rfis.Alarm{Runner: runner, Log: c.Log},
 		Runner:    runner,
@@ -162,6 +160,7 @@ func New(c Config) (*Server, error) {
 		health:    health.NewServer(),
 		hub:       hub,
 	}
+	s.Rescreen, s.SelfTest = rescreen.New(runner, judge, c.Log)
 	s.observe(c.Pool)
 	conn := gateway.NewConn(chain.Unary())
 	documentService.Create = antonv1.NewDocumentsServiceClient(conn).CreateDocument

@@ -31,6 +31,11 @@ type Rescreener struct {
 	SliceSize int
 }
 
+// New makes what watches whom merchants pay.
+func New(runner *unit.Runner, judge *engine.Engine, log *slog.Logger) (*Rescreener, *SelfTester) {
+	return &Rescreener{Runner: runner, Engine: judge, Log: log}, &SelfTester{Runner: runner, Engine: judge, Log: log}
+}
+
 const (
 	lookEvery = 5 * time.Second
 	// leaseFor is how long a server has a run for itself; every slice renews it.

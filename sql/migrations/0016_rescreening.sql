@@ -129,6 +129,7 @@ alter table screening_alerts
         references beneficiary_blocks (merchant_id, beneficiary_id, id);
 create unique index entry_alerts_once_for_a_beneficiary on screening_alerts (merchant_id, beneficiary_id, party_hash, authority, entry_id, entry_hash)
     where payout_id is null;
+create index screening_alerts_of_beneficiaries on screening_alerts (merchant_id, beneficiary_id);
 create index screening_alerts_of_rescreens on screening_alerts (rescreen_id) where rescreen_id is not null;
 
 -- ------------------------------------------------------------------------------------------------------------------ second screenings
