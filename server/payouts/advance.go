@@ -68,7 +68,7 @@ func (s *Service) playRail(ctx context.Context, tx *unit.Unit, p *db.Payout, out
 			return err
 		}
 		if stopped[p.ID] {
-			return s.Worker.mover.move(ctx, tx, p.MerchantID, byRail, stop(p)...)
+			return s.Worker.mover.move(ctx, tx, p.MerchantID, byEngine, stop(p)...)
 		}
 	}
 	status := rails.Status{Known: true, Reference: sandbox.Reference(p.ID)}

@@ -15,16 +15,24 @@ func (w *Worker) claim(ctx context.Context, u *unit.Unit, merchant string, payou
 		return err
 	}
 	ask := u.Now.Add(askAfter)
-	var steps []step
+	var leaving, staying []step
 	for i := range payouts {
 		p := &payouts[i]
-		if !stopped[p.ID] {
-			steps = append(steps, step{payout: p, to: db.PayoutStatusProcessing, due: &ask})
-			continue
+		if stopped[p.ID] {
+			staying = append(staying, stop(p)...)
+		} else {
+			leaving = append(leaving, step{payout: p, to: db.PayoutStatusProcessing, due: &ask})
 		}
-		steps = append(steps, stop(p)...)
 	}
-	return w.mover.move(ctx, u, merchant, byRail, steps...)
+	if len(staying) > 0 {
+		if err := w.mover.move(ctx, u, merchant, byEngine, staying...); err != nil {
+			return err
+		}
+	}
+	if len(leaving) == 0 {
+		return nil
+	}
+	return w.mover.move(ctx, u, merchant, byRail, leaving...)
 }
 
 // stop is the way of an approved payout that must not leave any more: it was on its way, and failed.
