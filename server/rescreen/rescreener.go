@@ -64,20 +64,18 @@ func (r *Rescreener) Run(ctx context.Context) {
 
 // RunOnce works every run that waits for this server, to its end, and returns how many slices it did.
 func (r *Rescreener) RunOnce(ctx context.Context) (int, error) {
-	total := 0
-	var failed error
-	for {
+	for total := 0; ; {
 		n, more, err := r.round(ctx)
 		total += n
-		failed = errors.Join(failed, err)
 		if !more || err != nil || ctx.Err() != nil {
-			return total, errors.Join(failed, r.watch(ctx))
+			return total, errors.Join(err, r.watch(ctx))
 		}
 	}
 }
 
-// round works the oldest run of each authority. more says that one was finished, so that the next of its authority may follow.
-func (r *Rescreener) round(ctx context.Context) (slices int, more bool, err error) {
+// round works the oldest run of each authority, each for itself: one that fails keeps its lease, and so is tried again when that ends. more
+// says that one was finished, so that the next of its authority may follow.
+func (r *Rescreener) round(ctx context.Context) (slices int, more bool, failed error) {
 	q := db.New(r.Runner.Pool)
 	waiting, err := q.RescreensWaiting(ctx)
 	if err != nil {
@@ -96,13 +94,13 @@ func (r *Rescreener) round(ctx context.Context) (slices int, more bool, err erro
 		if err != nil {
 			return slices, more, fmt.Errorf("claim the run %s: %w", row.ID, err)
 		}
-		n, finished, err := r.work(ctx, run)
-		if slices += n; err != nil {
-			return slices, more, fmt.Errorf("run %s: %w", run.ID, err)
+		n, finished, workErr := r.work(ctx, run)
+		slices, more = slices+n, more || finished
+		if workErr != nil {
+			failed = errors.Join(failed, fmt.Errorf("run %s: %w", run.ID, workErr))
 		}
-		more = more || finished
 	}
-	return slices, more, nil
+	return slices, more, failed
 }
 
 // work does a run's slices from where it is to its end.
