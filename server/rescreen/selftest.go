@@ -54,7 +54,7 @@ func (s *SelfTester) Run(ctx context.Context) {
 // RunOnce does the night's test unless it is done or another server does it; later is how long after the beginning of the night's test
 // this server begins. A night that nobody tested is made up for by day.
 func (s *SelfTester) RunOnce(ctx context.Context, later time.Duration) (tested bool, err error) {
-	if s.Engine.Lists.Usable() != nil {
+	if usable := s.Engine.Lists.Usable() == nil; !usable {
 		return false, nil // which is an alarm of its own: there is nothing to test
 	}
 	q, now := db.New(s.Runner.Pool), s.Runner.Now()
