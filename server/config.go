@@ -39,6 +39,7 @@ type settings struct {
 	ScreeningMaxAge  time.Duration `name:"screening-max-age" help:"How long after its last refresh a sanctions list may be screened with; payouts wait after that." default:"168h" env:"ANTON_SCREENING_MAX_AGE" placeholder:"DURATION"`
 	ScreeningRefresh string        `name:"screening-refresh" help:"How often the server asks the authorities for newer lists, such as 24h or 6h, or off; 24h in live and off in test when absent." default:"" env:"ANTON_SCREENING_REFRESH" placeholder:"DURATION"`
 	ScreeningSources []string      `name:"screening-source" sep:"none" help:"AUTHORITY=URL or AUTHORITY=PATH instead of the address at which the authority publishes; may be repeated. In the environment the sources have semicolons between them." placeholder:"SOURCE"`
+	ScreeningRelease string        `name:"screening-release" help:"How many people it takes to release a party from a listed entry: one or two; two in live and one in test when absent." enum:",one,two" default:"" env:"ANTON_SCREENING_RELEASE" placeholder:"PEOPLE"`
 	LogFormat        string        `help:"text for people, json for machines; text on a terminal when absent." enum:",text,json" default:"" env:"ANTON_LOG_FORMAT"`
 	LogLevel         string        `help:"Least level that is logged." enum:"debug,info,warn,error" default:"info" env:"ANTON_LOG_LEVEL"`
 	ReviewWithin     time.Duration `help:"How long a payout may wait for a reviewer before it is cancelled; 168h when absent." default:"168h" env:"ANTON_REVIEW_WITHIN" placeholder:"DURATION"`

@@ -19,7 +19,7 @@ var ranks = [][]string{
 	{"assembly"},
 	{"gateway", "docs"},
 	{"interceptors"},
-	{"payouts"},
+	{"payouts", "rescreen"},
 	{"accounts", "balances", "beneficiaries", "documents", "merchants", "engine", "reference", "rfis", "webhooks"},
 	{"rails/sandbox"},
 	{"ledger", "screening", "sanctions", "velocity", "risk", "rails", "keysets"},

@@ -81,7 +81,7 @@ func serve(ctx context.Context, s *settings, out io.Writer, ready func(*sandboxF
 		Lists: screening.required, ListMaxAge: s.ScreeningMaxAge, ListRefresh: screening.refresh, ListSources: screening.sources,
 		Tracer:       tracer,
 		ReviewWithin: s.ReviewWithin, Scanner: s.Clamd,
-		RiskModel: s.riskModel(),
+		RiskModel: s.riskModel(), Release: s.ScreeningRelease,
 	})
 	if err != nil {
 		return err
@@ -153,6 +153,7 @@ func serveOn(ctx context.Context, server *assembly.Server, on ports, log *slog.L
 	for _, work := range []func(context.Context){
 		server.Worker.Run, server.Balances.Run, server.Sequencer.Run, server.Deliverer.Run, server.Sealer.Run, server.Checker.Run,
 		server.KeyUses.Run, server.Watcher.Run, server.Ready.Run, server.Sanctions.Run, server.Pruner.Run, server.Folder.Run, server.Tallier.Run, server.RfiAlarm.Run,
+		server.Rescreen.Run, server.SelfTest.Run,
 	} {
 		working.Go(func() { work(workerCtx) })
 	}

@@ -31,7 +31,7 @@ func (q *Queries) BeneficiaryDelete(ctx context.Context, arg BeneficiaryDeletePa
 }
 
 const beneficiaryGet = `-- name: BeneficiaryGet :one
-select merchant_id, id, type, first_name, middle_name, last_name, company_name, country, currency, status, external_ref, default_instrument_id, private_data, fingerprint, allow_duplicate, metadata, event_sequence, created_at, updated_at, deleted_at, renamed_at from beneficiaries where merchant_id = $1 and id = $2 and deleted_at is null
+select merchant_id, id, type, first_name, middle_name, last_name, company_name, country, currency, status, external_ref, default_instrument_id, private_data, fingerprint, allow_duplicate, metadata, event_sequence, created_at, updated_at, deleted_at, renamed_at, block_id from beneficiaries where merchant_id = $1 and id = $2 and deleted_at is null
 `
 
 func (q *Queries) BeneficiaryGet(ctx context.Context, merchantID string, iD string) (Beneficiary, error) {
@@ -59,12 +59,13 @@ func (q *Queries) BeneficiaryGet(ctx context.Context, merchantID string, iD stri
 		&i.UpdatedAt,
 		&i.DeletedAt,
 		&i.RenamedAt,
+		&i.BlockID,
 	)
 	return i, err
 }
 
 const beneficiaryGetForUpdate = `-- name: BeneficiaryGetForUpdate :one
-select merchant_id, id, type, first_name, middle_name, last_name, company_name, country, currency, status, external_ref, default_instrument_id, private_data, fingerprint, allow_duplicate, metadata, event_sequence, created_at, updated_at, deleted_at, renamed_at from beneficiaries where merchant_id = $1 and id = $2 and deleted_at is null for update
+select merchant_id, id, type, first_name, middle_name, last_name, company_name, country, currency, status, external_ref, default_instrument_id, private_data, fingerprint, allow_duplicate, metadata, event_sequence, created_at, updated_at, deleted_at, renamed_at, block_id from beneficiaries where merchant_id = $1 and id = $2 and deleted_at is null for update
 `
 
 // The creation of a payout holds the row with a key share: after this, every payout to the beneficiary is either committed or not begun.
@@ -93,6 +94,7 @@ func (q *Queries) BeneficiaryGetForUpdate(ctx context.Context, merchantID string
 		&i.UpdatedAt,
 		&i.DeletedAt,
 		&i.RenamedAt,
+		&i.BlockID,
 	)
 	return i, err
 }
@@ -146,7 +148,7 @@ func (q *Queries) BeneficiaryInsert(ctx context.Context, arg BeneficiaryInsertPa
 }
 
 const beneficiaryList = `-- name: BeneficiaryList :many
-select merchant_id, id, type, first_name, middle_name, last_name, company_name, country, currency, status, external_ref, default_instrument_id, private_data, fingerprint, allow_duplicate, metadata, event_sequence, created_at, updated_at, deleted_at, renamed_at from beneficiaries
+select merchant_id, id, type, first_name, middle_name, last_name, company_name, country, currency, status, external_ref, default_instrument_id, private_data, fingerprint, allow_duplicate, metadata, event_sequence, created_at, updated_at, deleted_at, renamed_at, block_id from beneficiaries
 where merchant_id = $1 and deleted_at is null
   and ($2::text is null or status = $2::text::beneficiary_status)
   and ($3::text is null or type = $3::text::party_type)
@@ -214,6 +216,7 @@ func (q *Queries) BeneficiaryList(ctx context.Context, arg BeneficiaryListParams
 			&i.UpdatedAt,
 			&i.DeletedAt,
 			&i.RenamedAt,
+			&i.BlockID,
 		); err != nil {
 			return nil, err
 		}
@@ -288,8 +291,8 @@ update beneficiaries
 set first_name = $1, middle_name = $2, last_name = $3, company_name = $4, status = $5,
     external_ref = $6, default_instrument_id = $7, private_data = $8,
     fingerprint = $9, allow_duplicate = $10, metadata = $11, event_sequence = $12,
-    updated_at = $13, renamed_at = $14
-where merchant_id = $15 and id = $16
+    updated_at = $13, renamed_at = $14, block_id = $15
+where merchant_id = $16 and id = $17
 `
 
 type BeneficiaryUpdateParams struct {
@@ -307,6 +310,7 @@ type BeneficiaryUpdateParams struct {
 	EventSequence       int32
 	UpdatedAt           time.Time
 	RenamedAt           *time.Time
+	BlockID             *string
 	MerchantID          string
 	ID                  string
 }
@@ -328,6 +332,114 @@ func (q *Queries) BeneficiaryUpdate(ctx context.Context, arg BeneficiaryUpdatePa
 		arg.EventSequence,
 		arg.UpdatedAt,
 		arg.RenamedAt,
+		arg.BlockID,
+		arg.MerchantID,
+		arg.ID,
+	)
+	return err
+}
+
+const blockGet = `-- name: BlockGet :one
+select merchant_id, id, beneficiary_id, cause, alert_id, reason, blocked_by, blocked_at, lifted_by, lifted_at, lift_reason from beneficiary_blocks where merchant_id = $1 and beneficiary_id = $2 and id = $3
+`
+
+type BlockGetParams struct {
+	MerchantID    string
+	BeneficiaryID string
+	ID            string
+}
+
+func (q *Queries) BlockGet(ctx context.Context, arg BlockGetParams) (BeneficiaryBlock, error) {
+	row := q.db.QueryRow(ctx, blockGet, arg.MerchantID, arg.BeneficiaryID, arg.ID)
+	var i BeneficiaryBlock
+	err := row.Scan(
+		&i.MerchantID,
+		&i.ID,
+		&i.BeneficiaryID,
+		&i.Cause,
+		&i.AlertID,
+		&i.Reason,
+		&i.BlockedBy,
+		&i.BlockedAt,
+		&i.LiftedBy,
+		&i.LiftedAt,
+		&i.LiftReason,
+	)
+	return i, err
+}
+
+const blockInsert = `-- name: BlockInsert :exec
+insert into beneficiary_blocks (merchant_id, id, beneficiary_id, cause, alert_id, reason, blocked_by, blocked_at)
+values ($1, $2, $3, $4, $5, $6, $7, $8)
+`
+
+type BlockInsertParams struct {
+	MerchantID    string
+	ID            string
+	BeneficiaryID string
+	Cause         BlockCause
+	AlertID       *string
+	Reason        string
+	BlockedBy     string
+	BlockedAt     time.Time
+}
+
+func (q *Queries) BlockInsert(ctx context.Context, arg BlockInsertParams) error {
+	_, err := q.db.Exec(ctx, blockInsert,
+		arg.MerchantID,
+		arg.ID,
+		arg.BeneficiaryID,
+		arg.Cause,
+		arg.AlertID,
+		arg.Reason,
+		arg.BlockedBy,
+		arg.BlockedAt,
+	)
+	return err
+}
+
+const blockLast = `-- name: BlockLast :one
+select merchant_id, id, beneficiary_id, cause, alert_id, reason, blocked_by, blocked_at, lifted_by, lifted_at, lift_reason from beneficiary_blocks where merchant_id = $1 and beneficiary_id = $2 order by blocked_at desc, id desc limit 1
+`
+
+// The newest block of a beneficiary that is not blocked any more.
+func (q *Queries) BlockLast(ctx context.Context, merchantID string, beneficiaryID string) (BeneficiaryBlock, error) {
+	row := q.db.QueryRow(ctx, blockLast, merchantID, beneficiaryID)
+	var i BeneficiaryBlock
+	err := row.Scan(
+		&i.MerchantID,
+		&i.ID,
+		&i.BeneficiaryID,
+		&i.Cause,
+		&i.AlertID,
+		&i.Reason,
+		&i.BlockedBy,
+		&i.BlockedAt,
+		&i.LiftedBy,
+		&i.LiftedAt,
+		&i.LiftReason,
+	)
+	return i, err
+}
+
+const blockLift = `-- name: BlockLift :exec
+update beneficiary_blocks set lifted_by = $1, lifted_at = $2, lift_reason = $3
+where merchant_id = $4 and id = $5 and lifted_at is null
+`
+
+type BlockLiftParams struct {
+	LiftedBy   *string
+	LiftedAt   *time.Time
+	LiftReason *string
+	MerchantID string
+	ID         string
+}
+
+func (q *Queries) BlockLift(ctx context.Context, arg BlockLiftParams) error {
+	_, err := q.db.Exec(ctx, blockLift,
+		arg.LiftedBy,
+		arg.LiftedAt,
+		arg.LiftReason,
 		arg.MerchantID,
 		arg.ID,
 	)
@@ -531,7 +643,7 @@ func (q *Queries) InstrumentList(ctx context.Context, arg InstrumentListParams) 
 }
 
 const instrumentLock = `-- name: InstrumentLock :one
-select i.merchant_id, i.id, i.beneficiary_id, i.method, i.currency, i.country, i.bank_name, i.last4, i.masked, i.label, i.status, i.verification, i.details, i.fingerprint, i.metadata, i.created_at, i.updated_at, i.deleted_at, i.bank_fingerprint, b.merchant_id, b.id, b.type, b.first_name, b.middle_name, b.last_name, b.company_name, b.country, b.currency, b.status, b.external_ref, b.default_instrument_id, b.private_data, b.fingerprint, b.allow_duplicate, b.metadata, b.event_sequence, b.created_at, b.updated_at, b.deleted_at, b.renamed_at
+select i.merchant_id, i.id, i.beneficiary_id, i.method, i.currency, i.country, i.bank_name, i.last4, i.masked, i.label, i.status, i.verification, i.details, i.fingerprint, i.metadata, i.created_at, i.updated_at, i.deleted_at, i.bank_fingerprint, b.merchant_id, b.id, b.type, b.first_name, b.middle_name, b.last_name, b.company_name, b.country, b.currency, b.status, b.external_ref, b.default_instrument_id, b.private_data, b.fingerprint, b.allow_duplicate, b.metadata, b.event_sequence, b.created_at, b.updated_at, b.deleted_at, b.renamed_at, b.block_id
 from instruments i join beneficiaries b on b.merchant_id = i.merchant_id and b.id = i.beneficiary_id
 where i.merchant_id = $1 and i.id = $2 and i.deleted_at is null
 for update of b
@@ -589,6 +701,7 @@ func (q *Queries) InstrumentLock(ctx context.Context, merchantID string, iD stri
 		&i.Beneficiary.UpdatedAt,
 		&i.Beneficiary.DeletedAt,
 		&i.Beneficiary.RenamedAt,
+		&i.Beneficiary.BlockID,
 	)
 	return i, err
 }

@@ -12,7 +12,8 @@ import (
 
 const engineParties = `-- name: EngineParties :many
 select p.id as payout_id, m.name as merchant_name, m.country as merchant_country,
-       b.id as beneficiary_id, b.type, b.first_name, b.middle_name, b.last_name, b.company_name, b.country, b.private_data, p.on_behalf_of
+       b.id as beneficiary_id, b.type, b.first_name, b.middle_name, b.last_name, b.company_name, b.country, b.private_data,
+       b.event_sequence, b.block_id, p.on_behalf_of
 from payouts p
 join merchants m on m.id = p.merchant_id
 join beneficiaries b on b.merchant_id = p.merchant_id and b.id = p.beneficiary_id
@@ -31,6 +32,8 @@ type EnginePartiesRow struct {
 	CompanyName     *string
 	Country         string
 	PrivateData     []byte
+	EventSequence   int32
+	BlockID         *string
 	OnBehalfOf      []byte
 }
 
@@ -56,6 +59,8 @@ func (q *Queries) EngineParties(ctx context.Context, merchantID string, payoutId
 			&i.CompanyName,
 			&i.Country,
 			&i.PrivateData,
+			&i.EventSequence,
+			&i.BlockID,
 			&i.OnBehalfOf,
 		); err != nil {
 			return nil, err
@@ -80,19 +85,21 @@ func (q *Queries) EnginePlansOnce(ctx context.Context) error {
 }
 
 const verdictInsert = `-- name: VerdictInsert :exec
-insert into verdicts (merchant_id, id, payout_id, outcome, score, stages, inputs, created_at)
-values ($1, $2, $3, $4, $5, $6, $7, $8)
+insert into verdicts (merchant_id, id, payout_id, outcome, score, stages, inputs, lists, beneficiary_sequence, created_at)
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
 `
 
 type VerdictInsertParams struct {
-	MerchantID string
-	ID         string
-	PayoutID   string
-	Outcome    string
-	Score      int32
-	Stages     []byte
-	Inputs     []byte
-	CreatedAt  time.Time
+	MerchantID          string
+	ID                  string
+	PayoutID            string
+	Outcome             string
+	Score               int32
+	Stages              []byte
+	Inputs              []byte
+	Lists               string
+	BeneficiarySequence *int32
+	CreatedAt           time.Time
 }
 
 func (q *Queries) VerdictInsert(ctx context.Context, arg VerdictInsertParams) error {
@@ -104,6 +111,8 @@ func (q *Queries) VerdictInsert(ctx context.Context, arg VerdictInsertParams) er
 		arg.Score,
 		arg.Stages,
 		arg.Inputs,
+		arg.Lists,
+		arg.BeneficiarySequence,
 		arg.CreatedAt,
 	)
 	return err

@@ -169,6 +169,55 @@ func AllBeneficiaryStatusValues() []BeneficiaryStatus {
 	}
 }
 
+type BlockCause string
+
+const (
+	BlockCauseScreening BlockCause = "screening"
+	BlockCauseOperator  BlockCause = "operator"
+)
+
+func (e *BlockCause) Scan(src interface{}) error {
+	switch s := src.(type) {
+	case []byte:
+		*e = BlockCause(s)
+	case string:
+		*e = BlockCause(s)
+	default:
+		return fmt.Errorf("unsupported scan type for BlockCause: %T", src)
+	}
+	return nil
+}
+
+type NullBlockCause struct {
+	BlockCause BlockCause
+	Valid      bool // Valid is true if BlockCause is not NULL
+}
+
+// Scan implements the Scanner interface.
+func (ns *NullBlockCause) Scan(value interface{}) error {
+	if value == nil {
+		ns.BlockCause, ns.Valid = "", false
+		return nil
+	}
+	ns.Valid = true
+	return ns.BlockCause.Scan(value)
+}
+
+// Value implements the driver Valuer interface.
+func (ns NullBlockCause) Value() (driver.Value, error) {
+	if !ns.Valid {
+		return nil, nil
+	}
+	return string(ns.BlockCause), nil
+}
+
+func AllBlockCauseValues() []BlockCause {
+	return []BlockCause{
+		BlockCauseScreening,
+		BlockCauseOperator,
+	}
+}
+
 type DocumentCategory string
 
 const (
@@ -1320,6 +1369,55 @@ func AllRiskCounterpartyKindValues() []RiskCounterpartyKind {
 	}
 }
 
+type ScreenedAt string
+
+const (
+	ScreenedAtApproval ScreenedAt = "approval"
+	ScreenedAtClaim    ScreenedAt = "claim"
+)
+
+func (e *ScreenedAt) Scan(src interface{}) error {
+	switch s := src.(type) {
+	case []byte:
+		*e = ScreenedAt(s)
+	case string:
+		*e = ScreenedAt(s)
+	default:
+		return fmt.Errorf("unsupported scan type for ScreenedAt: %T", src)
+	}
+	return nil
+}
+
+type NullScreenedAt struct {
+	ScreenedAt ScreenedAt
+	Valid      bool // Valid is true if ScreenedAt is not NULL
+}
+
+// Scan implements the Scanner interface.
+func (ns *NullScreenedAt) Scan(value interface{}) error {
+	if value == nil {
+		ns.ScreenedAt, ns.Valid = "", false
+		return nil
+	}
+	ns.Valid = true
+	return ns.ScreenedAt.Scan(value)
+}
+
+// Value implements the driver Valuer interface.
+func (ns NullScreenedAt) Value() (driver.Value, error) {
+	if !ns.Valid {
+		return nil, nil
+	}
+	return string(ns.ScreenedAt), nil
+}
+
+func AllScreenedAtValues() []ScreenedAt {
+	return []ScreenedAt{
+		ScreenedAtApproval,
+		ScreenedAtClaim,
+	}
+}
+
 type ScreenedRole string
 
 const (
@@ -1940,6 +2038,21 @@ type Beneficiary struct {
 	UpdatedAt           time.Time
 	DeletedAt           *time.Time
 	RenamedAt           *time.Time
+	BlockID             *string
+}
+
+type BeneficiaryBlock struct {
+	MerchantID    string
+	ID            string
+	BeneficiaryID string
+	Cause         BlockCause
+	AlertID       *string
+	Reason        string
+	BlockedBy     string
+	BlockedAt     time.Time
+	LiftedBy      *string
+	LiftedAt      *time.Time
+	LiftReason    *string
 }
 
 type Deployment struct {
@@ -2185,6 +2298,17 @@ type PayoutReview struct {
 	EndedAt      *time.Time
 }
 
+type PayoutScreening struct {
+	MerchantID string
+	ID         string
+	PayoutID   string
+	VerdictID  string
+	At         ScreenedAt
+	Decision   string
+	Screening  []byte
+	CreatedAt  time.Time
+}
+
 type PayoutTransition struct {
 	MerchantID  string
 	PayoutID    string
@@ -2354,8 +2478,8 @@ type SandboxKeyset struct {
 type ScreeningAlert struct {
 	MerchantID    string
 	ID            string
-	PayoutID      string
-	VerdictID     string
+	PayoutID      *string
+	VerdictID     *string
 	BeneficiaryID string
 	Role          ScreenedRole
 	SubjectID     string
@@ -2373,6 +2497,8 @@ type ScreeningAlert struct {
 	ResolvedBy    *string
 	ResolvedAt    *time.Time
 	Reason        *string
+	RescreenID    *string
+	BlockID       *string
 }
 
 type ScreeningList struct {
@@ -2424,25 +2550,71 @@ type ScreeningListRefresh struct {
 	By           string
 }
 
+type ScreeningRescreen struct {
+	ID             string
+	Authority      string
+	Number         int64
+	ListID         string
+	PreviousListID *string
+	CreatedAt      time.Time
+	EntriesAdded   *int32
+	EntriesChanged *int32
+	EntriesRemoved *int32
+	StartedAt      *time.Time
+	FinishedAt     *time.Time
+	Examined       *int64
+	LeasedUntil    *time.Time
+}
+
+type ScreeningRescreenSlice struct {
+	RescreenID       string
+	Number           int32
+	PreviousNumber   *int32
+	AfterMerchant    string
+	AfterBeneficiary string
+	LastMerchant     string
+	LastBeneficiary  string
+	Examined         int32
+	Possible         int32
+	Certain          int32
+	Failed           int32
+	Alerts           int32
+	At               time.Time
+}
+
 type ScreeningReviewedPair struct {
-	MerchantID   string
-	ID           string
-	AlertID      string
-	Role         ScreenedRole
-	SubjectID    string
-	PartyName    string
-	PartyHash    []byte
-	Authority    string
-	EntryID      string
-	EntryHash    string
-	EntryName    string
-	Decision     ScreeningAlertStatus
-	Reason       string
-	ReviewedBy   string
-	ReviewedAt   time.Time
-	RevokedBy    *string
-	RevokedAt    *time.Time
-	RevokeReason *string
+	MerchantID    string
+	ID            string
+	AlertID       string
+	Role          ScreenedRole
+	SubjectID     string
+	PartyName     string
+	PartyHash     []byte
+	Authority     string
+	EntryID       string
+	EntryHash     string
+	EntryName     string
+	Decision      ScreeningAlertStatus
+	Reason        string
+	ReviewedBy    string
+	ReviewedAt    time.Time
+	RevokedBy     *string
+	RevokedAt     *time.Time
+	RevokeReason  *string
+	NeedsApproval bool
+	ApprovedBy    *string
+	ApprovedAt    *time.Time
+	InForce       bool
+}
+
+type ScreeningSelfTest struct {
+	Night      time.Time
+	Until      time.Time
+	FinishedAt *time.Time
+	Lists      string
+	Names      *int32
+	Missed     *int32
+	Example    string
 }
 
 type VelocityBook struct {
@@ -2529,14 +2701,16 @@ type VelocityUsage struct {
 }
 
 type Verdict struct {
-	MerchantID string
-	ID         string
-	PayoutID   string
-	Outcome    string
-	Score      int32
-	Stages     []byte
-	Inputs     []byte
-	CreatedAt  time.Time
+	MerchantID          string
+	ID                  string
+	PayoutID            string
+	Outcome             string
+	Score               int32
+	Stages              []byte
+	Inputs              []byte
+	CreatedAt           time.Time
+	Lists               string
+	BeneficiarySequence *int32
 }
 
 type Webhook struct {

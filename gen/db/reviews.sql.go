@@ -52,7 +52,7 @@ func (q *Queries) PayoutObstacles(ctx context.Context, arg PayoutObstaclesParams
 }
 
 const reviewBeneficiary = `-- name: ReviewBeneficiary :one
-select merchant_id, id, type, first_name, middle_name, last_name, company_name, country, currency, status, external_ref, default_instrument_id, private_data, fingerprint, allow_duplicate, metadata, event_sequence, created_at, updated_at, deleted_at, renamed_at from beneficiaries where merchant_id = $1 and id = $2
+select merchant_id, id, type, first_name, middle_name, last_name, company_name, country, currency, status, external_ref, default_instrument_id, private_data, fingerprint, allow_duplicate, metadata, event_sequence, created_at, updated_at, deleted_at, renamed_at, block_id from beneficiaries where merchant_id = $1 and id = $2
 `
 
 // Whom a payout pays, deleted or not.
@@ -81,6 +81,7 @@ func (q *Queries) ReviewBeneficiary(ctx context.Context, merchantID string, iD s
 		&i.UpdatedAt,
 		&i.DeletedAt,
 		&i.RenamedAt,
+		&i.BlockID,
 	)
 	return i, err
 }
@@ -557,7 +558,7 @@ func (q *Queries) ReviewRecent(ctx context.Context, arg ReviewRecentParams) ([]P
 }
 
 const verdictGet = `-- name: VerdictGet :one
-select merchant_id, id, payout_id, outcome, score, stages, inputs, created_at from verdicts where merchant_id = $1 and id = $2
+select merchant_id, id, payout_id, outcome, score, stages, inputs, created_at, lists, beneficiary_sequence from verdicts where merchant_id = $1 and id = $2
 `
 
 func (q *Queries) VerdictGet(ctx context.Context, merchantID string, iD string) (Verdict, error) {
@@ -572,6 +573,8 @@ func (q *Queries) VerdictGet(ctx context.Context, merchantID string, iD string) 
 		&i.Stages,
 		&i.Inputs,
 		&i.CreatedAt,
+		&i.Lists,
+		&i.BeneficiarySequence,
 	)
 	return i, err
 }

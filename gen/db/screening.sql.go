@@ -10,8 +10,76 @@ import (
 	"time"
 )
 
+const payoutScreeningInsert = `-- name: PayoutScreeningInsert :exec
+insert into payout_screenings (merchant_id, id, payout_id, verdict_id, at, decision, screening, created_at)
+values ($1, $2, $3, $4, $5, $6, $7, $8)
+`
+
+type PayoutScreeningInsertParams struct {
+	MerchantID string
+	ID         string
+	PayoutID   string
+	VerdictID  string
+	At         ScreenedAt
+	Decision   string
+	Screening  []byte
+	CreatedAt  time.Time
+}
+
+func (q *Queries) PayoutScreeningInsert(ctx context.Context, arg PayoutScreeningInsertParams) error {
+	_, err := q.db.Exec(ctx, payoutScreeningInsert,
+		arg.MerchantID,
+		arg.ID,
+		arg.PayoutID,
+		arg.VerdictID,
+		arg.At,
+		arg.Decision,
+		arg.Screening,
+		arg.CreatedAt,
+	)
+	return err
+}
+
+const payoutsToScreenAgain = `-- name: PayoutsToScreenAgain :many
+select p.id from payouts p
+join verdicts v on v.merchant_id = p.merchant_id and v.payout_id = p.id and v.id = p.verdict_id
+join beneficiaries b on b.merchant_id = p.merchant_id and b.id = p.beneficiary_id
+where p.merchant_id = $1 and p.id = any($2::text[])
+  and (v.lists <> $3::text or v.beneficiary_sequence is distinct from b.event_sequence
+       or v.created_at <= (select max(greatest(r.reviewed_at, r.approved_at, r.revoked_at)) from screening_reviewed_pairs r
+                           where r.merchant_id = $1))
+`
+
+type PayoutsToScreenAgainParams struct {
+	MerchantID string
+	PayoutIds  []string
+	Lists      string
+}
+
+// Of these payouts those that were judged with other lists than the ones given, or whose beneficiary changed or was blocked since, or
+// whose merchant's pairs compliance decided about since.
+func (q *Queries) PayoutsToScreenAgain(ctx context.Context, arg PayoutsToScreenAgainParams) ([]string, error) {
+	rows, err := q.db.Query(ctx, payoutsToScreenAgain, arg.MerchantID, arg.PayoutIds, arg.Lists)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []string{}
+	for rows.Next() {
+		var id string
+		if err := rows.Scan(&id); err != nil {
+			return nil, err
+		}
+		items = append(items, id)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const screeningAlertGet = `-- name: ScreeningAlertGet :one
-select merchant_id, id, payout_id, verdict_id, beneficiary_id, role, subject_id, party_name, party_hash, authority, entry_id, entry_hash, decision, model, finding, lists, created_at, status, resolved_by, resolved_at, reason from screening_alerts where id = $1
+select merchant_id, id, payout_id, verdict_id, beneficiary_id, role, subject_id, party_name, party_hash, authority, entry_id, entry_hash, decision, model, finding, lists, created_at, status, resolved_by, resolved_at, reason, rescreen_id, block_id from screening_alerts where id = $1
 `
 
 func (q *Queries) ScreeningAlertGet(ctx context.Context, id string) (ScreeningAlert, error) {
@@ -39,12 +107,14 @@ func (q *Queries) ScreeningAlertGet(ctx context.Context, id string) (ScreeningAl
 		&i.ResolvedBy,
 		&i.ResolvedAt,
 		&i.Reason,
+		&i.RescreenID,
+		&i.BlockID,
 	)
 	return i, err
 }
 
 const screeningAlertGetForUpdate = `-- name: ScreeningAlertGetForUpdate :one
-select merchant_id, id, payout_id, verdict_id, beneficiary_id, role, subject_id, party_name, party_hash, authority, entry_id, entry_hash, decision, model, finding, lists, created_at, status, resolved_by, resolved_at, reason from screening_alerts where id = $1 for update
+select merchant_id, id, payout_id, verdict_id, beneficiary_id, role, subject_id, party_name, party_hash, authority, entry_id, entry_hash, decision, model, finding, lists, created_at, status, resolved_by, resolved_at, reason, rescreen_id, block_id from screening_alerts where id = $1 for update
 `
 
 func (q *Queries) ScreeningAlertGetForUpdate(ctx context.Context, id string) (ScreeningAlert, error) {
@@ -72,22 +142,26 @@ func (q *Queries) ScreeningAlertGetForUpdate(ctx context.Context, id string) (Sc
 		&i.ResolvedBy,
 		&i.ResolvedAt,
 		&i.Reason,
+		&i.RescreenID,
+		&i.BlockID,
 	)
 	return i, err
 }
 
 const screeningAlertInsert = `-- name: ScreeningAlertInsert :exec
-insert into screening_alerts (merchant_id, id, payout_id, verdict_id, beneficiary_id, role, subject_id, party_name, party_hash,
-                              authority, entry_id, entry_hash, decision, model, finding, lists, created_at)
-values ($1, $2, $3, $4, $5, $6, $7, $8, $9,
-        $10, $11, $12, $13, $14, $15, $16, $17)
+insert into screening_alerts (merchant_id, id, payout_id, verdict_id, rescreen_id, block_id, beneficiary_id, role, subject_id, party_name,
+                              party_hash, authority, entry_id, entry_hash, decision, model, finding, lists, created_at)
+values ($1, $2, $3, $4, $5, $6, $7,
+        $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)
 `
 
 type ScreeningAlertInsertParams struct {
 	MerchantID    string
 	ID            string
-	PayoutID      string
-	VerdictID     string
+	PayoutID      *string
+	VerdictID     *string
+	RescreenID    *string
+	BlockID       *string
 	BeneficiaryID string
 	Role          ScreenedRole
 	SubjectID     string
@@ -109,6 +183,8 @@ func (q *Queries) ScreeningAlertInsert(ctx context.Context, arg ScreeningAlertIn
 		arg.ID,
 		arg.PayoutID,
 		arg.VerdictID,
+		arg.RescreenID,
+		arg.BlockID,
 		arg.BeneficiaryID,
 		arg.Role,
 		arg.SubjectID,
@@ -127,16 +203,17 @@ func (q *Queries) ScreeningAlertInsert(ctx context.Context, arg ScreeningAlertIn
 }
 
 const screeningAlertList = `-- name: ScreeningAlertList :many
-select merchant_id, id, payout_id, verdict_id, beneficiary_id, role, subject_id, party_name, party_hash, authority, entry_id, entry_hash, decision, model, finding, lists, created_at, status, resolved_by, resolved_at, reason from screening_alerts
+select merchant_id, id, payout_id, verdict_id, beneficiary_id, role, subject_id, party_name, party_hash, authority, entry_id, entry_hash, decision, model, finding, lists, created_at, status, resolved_by, resolved_at, reason, rescreen_id, block_id from screening_alerts
 where ($1::text is null or status = $1::screening_alert_status)
   and ($2::text is null or merchant_id = $2::text)
   and ($3::text is null or beneficiary_id = $3::text)
   and ($4::text is null or payout_id = $4::text)
-  and ($5::timestamptz is null or created_at > $5::timestamptz)
-  and ($6::timestamptz is null or created_at < $6::timestamptz)
-  and ($7::timestamptz is null or (created_at, id) > ($7::timestamptz, $8::text))
+  and ($5::text is null or rescreen_id = $5::text)
+  and ($6::timestamptz is null or created_at > $6::timestamptz)
+  and ($7::timestamptz is null or created_at < $7::timestamptz)
+  and ($8::timestamptz is null or (created_at, id) > ($8::timestamptz, $9::text))
 order by created_at, id
-limit $9
+limit $10
 `
 
 type ScreeningAlertListParams struct {
@@ -144,6 +221,7 @@ type ScreeningAlertListParams struct {
 	MerchantID    *string
 	BeneficiaryID *string
 	PayoutID      *string
+	RescreenID    *string
 	CreatedAfter  *time.Time
 	CreatedBefore *time.Time
 	AfterAt       *time.Time
@@ -157,6 +235,7 @@ func (q *Queries) ScreeningAlertList(ctx context.Context, arg ScreeningAlertList
 		arg.MerchantID,
 		arg.BeneficiaryID,
 		arg.PayoutID,
+		arg.RescreenID,
 		arg.CreatedAfter,
 		arg.CreatedBefore,
 		arg.AfterAt,
@@ -192,6 +271,8 @@ func (q *Queries) ScreeningAlertList(ctx context.Context, arg ScreeningAlertList
 			&i.ResolvedBy,
 			&i.ResolvedAt,
 			&i.Reason,
+			&i.RescreenID,
+			&i.BlockID,
 		); err != nil {
 			return nil, err
 		}
@@ -229,13 +310,70 @@ func (q *Queries) ScreeningAlertResolve(ctx context.Context, arg ScreeningAlertR
 	return err
 }
 
+const screeningAlertsOfParty = `-- name: ScreeningAlertsOfParty :many
+select id, status, authority, entry_id, entry_hash from screening_alerts
+where merchant_id = $1 and beneficiary_id = $2 and party_hash = $3 and role = $4 and subject_id = $5
+  and payout_id is not distinct from $6::text
+`
+
+type ScreeningAlertsOfPartyParams struct {
+	MerchantID    string
+	BeneficiaryID string
+	PartyHash     []byte
+	Role          ScreenedRole
+	SubjectID     string
+	PayoutID      *string
+}
+
+type ScreeningAlertsOfPartyRow struct {
+	ID        string
+	Status    ScreeningAlertStatus
+	Authority string
+	EntryID   string
+	EntryHash string
+}
+
+// The alerts that there are already of a payout and a party as it was screened; of the party by itself where no payout is given.
+func (q *Queries) ScreeningAlertsOfParty(ctx context.Context, arg ScreeningAlertsOfPartyParams) ([]ScreeningAlertsOfPartyRow, error) {
+	rows, err := q.db.Query(ctx, screeningAlertsOfParty,
+		arg.MerchantID,
+		arg.BeneficiaryID,
+		arg.PartyHash,
+		arg.Role,
+		arg.SubjectID,
+		arg.PayoutID,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []ScreeningAlertsOfPartyRow{}
+	for rows.Next() {
+		var i ScreeningAlertsOfPartyRow
+		if err := rows.Scan(
+			&i.ID,
+			&i.Status,
+			&i.Authority,
+			&i.EntryID,
+			&i.EntryHash,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const screeningAlertsReopen = `-- name: ScreeningAlertsReopen :exec
 update screening_alerts a set status = 'open', resolved_by = null, resolved_at = null, reason = null
 from screening_reviewed_pairs p
 where p.merchant_id = $1 and p.id = $2
   and a.merchant_id = p.merchant_id and a.party_hash = p.party_hash and a.role = p.role and a.subject_id = p.subject_id
   and a.authority = p.authority and a.entry_id = p.entry_id and a.entry_hash = p.entry_hash
-  and a.payout_id = any($3::text[])
+  and (a.payout_id is null or a.payout_id = any($3::text[]))
 `
 
 type ScreeningAlertsReopenParams struct {
@@ -244,14 +382,37 @@ type ScreeningAlertsReopenParams struct {
 	PayoutIds  []string
 }
 
-// The alerts that a pair decided, of payouts that are still in review, wait for another decision once the pair is revoked.
+// The alerts that a pair decided, of payouts that are still in review and of the party by itself, wait for another decision once the pair
+// is revoked.
 func (q *Queries) ScreeningAlertsReopen(ctx context.Context, arg ScreeningAlertsReopenParams) error {
 	_, err := q.db.Exec(ctx, screeningAlertsReopen, arg.MerchantID, arg.PairID, arg.PayoutIds)
 	return err
 }
 
+const screeningPairApprove = `-- name: ScreeningPairApprove :exec
+update screening_reviewed_pairs set approved_by = $1, approved_at = $2
+where merchant_id = $3 and id = $4 and approved_at is null and revoked_at is null
+`
+
+type ScreeningPairApproveParams struct {
+	ApprovedBy *string
+	ApprovedAt *time.Time
+	MerchantID string
+	ID         string
+}
+
+func (q *Queries) ScreeningPairApprove(ctx context.Context, arg ScreeningPairApproveParams) error {
+	_, err := q.db.Exec(ctx, screeningPairApprove,
+		arg.ApprovedBy,
+		arg.ApprovedAt,
+		arg.MerchantID,
+		arg.ID,
+	)
+	return err
+}
+
 const screeningPairGet = `-- name: ScreeningPairGet :one
-select merchant_id, id, alert_id, role, subject_id, party_name, party_hash, authority, entry_id, entry_hash, entry_name, decision, reason, reviewed_by, reviewed_at, revoked_by, revoked_at, revoke_reason from screening_reviewed_pairs where id = $1
+select merchant_id, id, alert_id, role, subject_id, party_name, party_hash, authority, entry_id, entry_hash, entry_name, decision, reason, reviewed_by, reviewed_at, revoked_by, revoked_at, revoke_reason, needs_approval, approved_by, approved_at, in_force from screening_reviewed_pairs where id = $1
 `
 
 func (q *Queries) ScreeningPairGet(ctx context.Context, id string) (ScreeningReviewedPair, error) {
@@ -276,12 +437,16 @@ func (q *Queries) ScreeningPairGet(ctx context.Context, id string) (ScreeningRev
 		&i.RevokedBy,
 		&i.RevokedAt,
 		&i.RevokeReason,
+		&i.NeedsApproval,
+		&i.ApprovedBy,
+		&i.ApprovedAt,
+		&i.InForce,
 	)
 	return i, err
 }
 
 const screeningPairGetForUpdate = `-- name: ScreeningPairGetForUpdate :one
-select merchant_id, id, alert_id, role, subject_id, party_name, party_hash, authority, entry_id, entry_hash, entry_name, decision, reason, reviewed_by, reviewed_at, revoked_by, revoked_at, revoke_reason from screening_reviewed_pairs where id = $1 for update
+select merchant_id, id, alert_id, role, subject_id, party_name, party_hash, authority, entry_id, entry_hash, entry_name, decision, reason, reviewed_by, reviewed_at, revoked_by, revoked_at, revoke_reason, needs_approval, approved_by, approved_at, in_force from screening_reviewed_pairs where id = $1 for update
 `
 
 func (q *Queries) ScreeningPairGetForUpdate(ctx context.Context, id string) (ScreeningReviewedPair, error) {
@@ -306,33 +471,38 @@ func (q *Queries) ScreeningPairGetForUpdate(ctx context.Context, id string) (Scr
 		&i.RevokedBy,
 		&i.RevokedAt,
 		&i.RevokeReason,
+		&i.NeedsApproval,
+		&i.ApprovedBy,
+		&i.ApprovedAt,
+		&i.InForce,
 	)
 	return i, err
 }
 
 const screeningPairInsert = `-- name: ScreeningPairInsert :exec
 insert into screening_reviewed_pairs (merchant_id, id, alert_id, role, subject_id, party_name, party_hash, authority, entry_id, entry_hash,
-                                      entry_name, decision, reason, reviewed_by, reviewed_at)
+                                      entry_name, decision, reason, reviewed_by, reviewed_at, needs_approval)
 values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10,
-        $11, $12, $13, $14, $15)
+        $11, $12, $13, $14, $15, $16)
 `
 
 type ScreeningPairInsertParams struct {
-	MerchantID string
-	ID         string
-	AlertID    string
-	Role       ScreenedRole
-	SubjectID  string
-	PartyName  string
-	PartyHash  []byte
-	Authority  string
-	EntryID    string
-	EntryHash  string
-	EntryName  string
-	Decision   ScreeningAlertStatus
-	Reason     string
-	ReviewedBy string
-	ReviewedAt time.Time
+	MerchantID    string
+	ID            string
+	AlertID       string
+	Role          ScreenedRole
+	SubjectID     string
+	PartyName     string
+	PartyHash     []byte
+	Authority     string
+	EntryID       string
+	EntryHash     string
+	EntryName     string
+	Decision      ScreeningAlertStatus
+	Reason        string
+	ReviewedBy    string
+	ReviewedAt    time.Time
+	NeedsApproval bool
 }
 
 func (q *Queries) ScreeningPairInsert(ctx context.Context, arg ScreeningPairInsertParams) error {
@@ -352,21 +522,24 @@ func (q *Queries) ScreeningPairInsert(ctx context.Context, arg ScreeningPairInse
 		arg.Reason,
 		arg.ReviewedBy,
 		arg.ReviewedAt,
+		arg.NeedsApproval,
 	)
 	return err
 }
 
 const screeningPairList = `-- name: ScreeningPairList :many
-select merchant_id, id, alert_id, role, subject_id, party_name, party_hash, authority, entry_id, entry_hash, entry_name, decision, reason, reviewed_by, reviewed_at, revoked_by, revoked_at, revoke_reason from screening_reviewed_pairs
+select merchant_id, id, alert_id, role, subject_id, party_name, party_hash, authority, entry_id, entry_hash, entry_name, decision, reason, reviewed_by, reviewed_at, revoked_by, revoked_at, revoke_reason, needs_approval, approved_by, approved_at, in_force from screening_reviewed_pairs
 where ($1::text is null or merchant_id = $1::text)
   and ($2::text is null or subject_id = $2::text)
   and ($3::text is null or decision = $3::screening_alert_status)
   and ($4::boolean or revoked_at is null)
-  and ($5::timestamptz is null or reviewed_at > $5::timestamptz)
-  and ($6::timestamptz is null or reviewed_at < $6::timestamptz)
-  and ($7::timestamptz is null or (reviewed_at, id) < ($7::timestamptz, $8::text))
+  and ($5::text is null
+       or $5::text = case when revoked_at is not null then 'revoked' when in_force then 'in_force' else 'proposed' end)
+  and ($6::timestamptz is null or reviewed_at > $6::timestamptz)
+  and ($7::timestamptz is null or reviewed_at < $7::timestamptz)
+  and ($8::timestamptz is null or (reviewed_at, id) < ($8::timestamptz, $9::text))
 order by reviewed_at desc, id desc
-limit $9
+limit $10
 `
 
 type ScreeningPairListParams struct {
@@ -374,6 +547,7 @@ type ScreeningPairListParams struct {
 	SubjectID     *string
 	Decision      *string
 	RevokedToo    bool
+	Status        *string
 	CreatedAfter  *time.Time
 	CreatedBefore *time.Time
 	BeforeAt      *time.Time
@@ -387,6 +561,7 @@ func (q *Queries) ScreeningPairList(ctx context.Context, arg ScreeningPairListPa
 		arg.SubjectID,
 		arg.Decision,
 		arg.RevokedToo,
+		arg.Status,
 		arg.CreatedAfter,
 		arg.CreatedBefore,
 		arg.BeforeAt,
@@ -419,6 +594,10 @@ func (q *Queries) ScreeningPairList(ctx context.Context, arg ScreeningPairListPa
 			&i.RevokedBy,
 			&i.RevokedAt,
 			&i.RevokeReason,
+			&i.NeedsApproval,
+			&i.ApprovedBy,
+			&i.ApprovedAt,
+			&i.InForce,
 		); err != nil {
 			return nil, err
 		}
@@ -428,6 +607,61 @@ func (q *Queries) ScreeningPairList(ctx context.Context, arg ScreeningPairListPa
 		return nil, err
 	}
 	return items, nil
+}
+
+const screeningPairOfAlert = `-- name: ScreeningPairOfAlert :one
+select merchant_id, id, alert_id, role, subject_id, party_name, party_hash, authority, entry_id, entry_hash, entry_name, decision, reason, reviewed_by, reviewed_at, revoked_by, revoked_at, revoke_reason, needs_approval, approved_by, approved_at, in_force from screening_reviewed_pairs
+where merchant_id = $1 and party_hash = $2 and role = $3 and subject_id = $4
+  and authority = $5 and entry_id = $6 and entry_hash = $7 and revoked_at is null
+`
+
+type ScreeningPairOfAlertParams struct {
+	MerchantID string
+	PartyHash  []byte
+	Role       ScreenedRole
+	SubjectID  string
+	Authority  string
+	EntryID    string
+	EntryHash  string
+}
+
+// The pair of an alert's party and entry that nobody revoked, in force or proposed.
+func (q *Queries) ScreeningPairOfAlert(ctx context.Context, arg ScreeningPairOfAlertParams) (ScreeningReviewedPair, error) {
+	row := q.db.QueryRow(ctx, screeningPairOfAlert,
+		arg.MerchantID,
+		arg.PartyHash,
+		arg.Role,
+		arg.SubjectID,
+		arg.Authority,
+		arg.EntryID,
+		arg.EntryHash,
+	)
+	var i ScreeningReviewedPair
+	err := row.Scan(
+		&i.MerchantID,
+		&i.ID,
+		&i.AlertID,
+		&i.Role,
+		&i.SubjectID,
+		&i.PartyName,
+		&i.PartyHash,
+		&i.Authority,
+		&i.EntryID,
+		&i.EntryHash,
+		&i.EntryName,
+		&i.Decision,
+		&i.Reason,
+		&i.ReviewedBy,
+		&i.ReviewedAt,
+		&i.RevokedBy,
+		&i.RevokedAt,
+		&i.RevokeReason,
+		&i.NeedsApproval,
+		&i.ApprovedBy,
+		&i.ApprovedAt,
+		&i.InForce,
+	)
+	return i, err
 }
 
 const screeningPairPayoutsLock = `-- name: ScreeningPairPayoutsLock :many
@@ -488,7 +722,7 @@ func (q *Queries) ScreeningPairRevoke(ctx context.Context, arg ScreeningPairRevo
 
 const screeningPairsOf = `-- name: ScreeningPairsOf :many
 select id, role, subject_id, party_hash, authority, entry_id, entry_hash, decision from screening_reviewed_pairs
-where merchant_id = $1 and party_hash = any($2::bytea[]) and revoked_at is null
+where merchant_id = $1 and party_hash = any($2::bytea[]) and in_force
 `
 
 type ScreeningPairsOfRow struct {

@@ -10,7 +10,7 @@ import (
 )
 
 const verdictLastOfBeneficiary = `-- name: VerdictLastOfBeneficiary :one
-select v.merchant_id, v.id, v.payout_id, v.outcome, v.score, v.stages, v.inputs, v.created_at
+select v.merchant_id, v.id, v.payout_id, v.outcome, v.score, v.stages, v.inputs, v.created_at, v.lists, v.beneficiary_sequence
 from payouts p
 join verdicts v on v.merchant_id = p.merchant_id and v.payout_id = p.id and v.id = p.verdict_id
 where p.merchant_id = $1 and p.beneficiary_id = $2
@@ -30,12 +30,14 @@ func (q *Queries) VerdictLastOfBeneficiary(ctx context.Context, merchantID strin
 		&i.Stages,
 		&i.Inputs,
 		&i.CreatedAt,
+		&i.Lists,
+		&i.BeneficiarySequence,
 	)
 	return i, err
 }
 
 const verdictOfPayout = `-- name: VerdictOfPayout :one
-select merchant_id, id, payout_id, outcome, score, stages, inputs, created_at from verdicts where merchant_id = $1 and payout_id = $2 order by created_at desc, id desc limit 1
+select merchant_id, id, payout_id, outcome, score, stages, inputs, created_at, lists, beneficiary_sequence from verdicts where merchant_id = $1 and payout_id = $2 order by created_at desc, id desc limit 1
 `
 
 // The last verdict on the payout.
@@ -51,6 +53,8 @@ func (q *Queries) VerdictOfPayout(ctx context.Context, merchantID string, payout
 		&i.Stages,
 		&i.Inputs,
 		&i.CreatedAt,
+		&i.Lists,
+		&i.BeneficiarySequence,
 	)
 	return i, err
 }

@@ -34,6 +34,7 @@ import (
 	"github.com/antonpayments/anton/server/payouts"
 	"github.com/antonpayments/anton/server/rails"
 	"github.com/antonpayments/anton/server/rails/sandbox"
+	"github.com/antonpayments/anton/server/rescreen"
 	"github.com/antonpayments/anton/server/rfis"
 	"github.com/antonpayments/anton/server/risk"
 	"github.com/antonpayments/anton/server/sanctions"
@@ -71,6 +72,8 @@ type Config struct {
 	Resolver *net.Resolver
 	// RiskModel is what payouts are scored by; the newest when it is nil.
 	RiskModel *risk.Model
+	// Release is how many people it takes to release a party from a listed entry, "one" or "two"; one in test and two in live when empty.
+	Release string
 }
 
 // A Server is all parts, ready to be given their listeners.
@@ -87,6 +90,8 @@ type Server struct {
 	Pruner    *engine.Pruner
 	Folder    *engine.Folder
 	Tallier   *engine.Tallier
+	Rescreen  *rescreen.Rescreener
+	SelfTest  *rescreen.SelfTester
 	KeyUses   *interceptors.KeyUses
 	RfiAlarm  *rfis.Alarm
 	Runner    *unit.Runner
@@ -157,6 +162,7 @@ func New(c Config) (*Server, error) {
 		health:    health.NewServer(),
 		hub:       hub,
 	}
+	s.Rescreen, s.SelfTest = rescreen.New(runner, judge, c.Log)
 	s.observe(c.Pool)
 	conn := gateway.NewConn(chain.Unary())
 	documentService.Create = antonv1.NewDocumentsServiceClient(conn).CreateDocument

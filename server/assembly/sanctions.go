@@ -46,6 +46,11 @@ func newRefresher(c Config, runner *unit.Runner, required []lists.Authority) *sa
 	return r
 }
 
+// twoRelease says whether it takes two people to release a party from a listed entry.
+func (c *Config) twoRelease() bool {
+	return c.Release == "two" || c.Release == "" && c.Environment == "live"
+}
+
 func sourceOf(sources []sanctions.Source, authority lists.Authority) sanctions.Source {
 	for _, s := range sources {
 		if s.Authority == authority {

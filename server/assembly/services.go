@@ -16,6 +16,7 @@ import (
 	"github.com/antonpayments/anton/server/merchants"
 	"github.com/antonpayments/anton/server/payouts"
 	"github.com/antonpayments/anton/server/reference"
+	"github.com/antonpayments/anton/server/rescreen"
 	"github.com/antonpayments/anton/server/rfis"
 	"github.com/antonpayments/anton/server/sanctions"
 	"github.com/antonpayments/anton/server/webhooks"
@@ -49,6 +50,7 @@ func (s *Server) register(to grpc.ServiceRegistrar, c Config, payout *payouts.Se
 	opsv1.RegisterDocumentsServiceServer(to, &documents.Operator{Keys: c.Keys})
 	opsv1.RegisterLedgerServiceServer(to, &invariants.Service{Pool: c.Pool})
 	opsv1.RegisterScreeningServiceServer(to, &sanctions.Service{Watcher: s.Sanctions})
-	opsv1.RegisterScreeningAlertsServiceServer(to, &engine.Alerts{})
 	opsv1.RegisterEngineServiceServer(to, &engine.Operator{Clock: s.Runner.Now})
+	opsv1.RegisterScreeningAlertsServiceServer(to, &engine.Alerts{TwoPeople: c.twoRelease()})
+	opsv1.RegisterBeneficiariesServiceServer(to, &rescreen.Blocks{Engine: s.Worker.Engine})
 }

@@ -63,7 +63,7 @@ func change(ctx context.Context, tx *unit.Unit, was db.Beneficiary, is *db.Benef
 		MerchantID: is.MerchantID, ID: is.ID, FirstName: is.FirstName, MiddleName: is.MiddleName, LastName: is.LastName,
 		CompanyName: is.CompanyName, Status: is.Status, ExternalRef: is.ExternalRef, DefaultInstrumentID: is.DefaultInstrumentID,
 		PrivateData: is.PrivateData, Fingerprint: is.Fingerprint, AllowDuplicate: is.AllowDuplicate, Metadata: is.Metadata,
-		EventSequence: is.EventSequence, UpdatedAt: is.UpdatedAt, RenamedAt: is.RenamedAt,
+		EventSequence: is.EventSequence, UpdatedAt: is.UpdatedAt, RenamedAt: is.RenamedAt, BlockID: is.BlockID,
 	})
 	if err != nil {
 		return err

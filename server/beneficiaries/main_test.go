@@ -101,10 +101,15 @@ func audited(t *testing.T, s *testserver.Server, object string) []string {
 	return actions
 }
 
-// block does what compliance will do; no method does it yet.
+// block does what compliance does.
 func block(t *testing.T, s *testserver.Server, beneficiary string) {
 	t.Helper()
-	if _, err := s.Owner.Exec(t.Context(), "update beneficiaries set status = 'blocked' where id = $1", beneficiary); err != nil {
+	var merchant string
+	if err := s.Owner.QueryRow(t.Context(), "select merchant_id from beneficiaries where id = $1", beneficiary).Scan(&merchant); err != nil {
 		t.Fatal(err)
+	}
+	got := s.Ops().Post(t, "/ops/v1/merchants/"+merchant+"/beneficiaries/"+beneficiary+"/block", "", `{"reason":"A court ordered it"}`)
+	if got.Status != http.StatusOK {
+		t.Fatalf("block %s: %d %s", beneficiary, got.Status, got.Raw)
 	}
 }

@@ -42,6 +42,7 @@ var Files = []protoreflect.FileDescriptor{
 	opsv1.File_anton_ops_v1_ledger_proto,
 	opsv1.File_anton_ops_v1_adjustments_proto,
 	opsv1.File_anton_ops_v1_screening_proto,
+	opsv1.File_anton_ops_v1_beneficiaries_proto,
 	opsv1.File_anton_ops_v1_reviews_proto,
 	opsv1.File_anton_ops_v1_rfis_proto,
 	opsv1.File_anton_ops_v1_documents_proto,

@@ -1,6 +1,7 @@
 package contract_test
 
 import (
+	"fmt"
 	"maps"
 	"net/http"
 	"strings"
@@ -11,7 +12,7 @@ import (
 
 // screened is what screening found of a tenant: two beneficiaries that may be listed, each with two payouts in review. Of each one alert
 // is open, and one is resolved, which made a pair.
-type screened struct{ listed, alerted, alert, pair string }
+type screened struct{ listed, alerted, alert, pair, sparePair, blocking, blocked, rescreen string }
 
 // payListed pays beneficiaries whose names are much like those on the sandbox's list.
 func payListed(t *testing.T, m *testserver.Client, account string) screened {
@@ -48,9 +49,23 @@ func (f *screened) review(t *testing.T, s *testserver.Server, merchant string) {
 		if got.Status != http.StatusOK {
 			t.Fatalf("%d %s", got.Status, got.Raw)
 		}
+		pair := got.Data()["pair_id"].(string)
 		if a["beneficiary_id"] == f.listed {
-			f.pair = got.Data()["pair_id"].(string)
+			f.pair = pair
+		} else {
+			f.sparePair = pair
 		}
+	}
+	f.rescreen = s.Ops().Get(t, "/ops/v1/screening/rescreens?authority=un").List()[0]["id"].(string)
+}
+
+// block makes two beneficiaries that nothing else uses, and blocks one of them.
+func (f *screened) block(t *testing.T, s *testserver.Server, m *testserver.Client, account int) {
+	t.Helper()
+	f.blocking, f.blocked = m.Beneficiary(t, "Blocking", fmt.Sprint(account)), m.Beneficiary(t, "Blocked", fmt.Sprint(account))
+	got := s.Ops().Post(t, "/ops/v1/merchants/"+m.Merchant+"/beneficiaries/"+f.blocked+"/block", "", `{"reason":"A court ordered it"}`)
+	if got.Status != http.StatusOK {
+		t.Fatalf("block: %d %s", got.Status, got.Raw)
 	}
 }
 
@@ -71,6 +86,17 @@ func init() {
 				"merchant_id": tn.Merchant, "subject_id": tn.listed, "decision": "false_positive", "limit": 10,
 				"include_revoked": true, "created_after": "2026-02-13T00:00:00Z",
 			}
+		},
+		"/anton.ops.v1.ScreeningAlertsService/ApproveScreeningPair": func(tn tenant) fields { return fields{"id": tn.sparePair} },
+		"/anton.ops.v1.ScreeningService/ListRescreens": func(tenant) fields {
+			return fields{"authority": "un", "status": "pending", "limit": 10, "created_after": "2026-02-13T00:00:00Z"}
+		},
+		"/anton.ops.v1.ScreeningService/GetRescreen": func(tn tenant) fields { return fields{"id": tn.rescreen} },
+		"/anton.ops.v1.BeneficiariesService/BlockBeneficiary": func(tn tenant) fields {
+			return fields{"merchant_id": tn.Merchant, "id": tn.blocking, "reason": "A court ordered it"}
+		},
+		"/anton.ops.v1.BeneficiariesService/UnblockBeneficiary": func(tn tenant) fields {
+			return fields{"merchant_id": tn.Merchant, "id": tn.blocked, "reason": "The court took it back"}
 		},
 		"/anton.ops.v1.ScreeningAlertsService/RevokeScreeningPair": func(tn tenant) fields {
 			return fields{"id": tn.pair, "reason": "Looked at once more"}

@@ -61,6 +61,7 @@ func newTenants(t *testing.T, s *testserver.Server, count int) []tenant {
 			*to = tn.Payout(t, tn.beneficiary, "1313.13", fmt.Sprint("review ", j))
 		}
 		tn.screened = payListed(t, tn.Client, fmt.Sprint(7_200_000_001+i))
+		tn.block(t, s, tn.Client, 7_300_000_001+i)
 		for j, to := range []*string{&tn.archiving, &tn.archived, &tn.deleting, &tn.unused} {
 			*to = tn.Beneficiary(t, fmt.Sprint("Spare ", j), fmt.Sprint(7_100_000_001+i))
 		}

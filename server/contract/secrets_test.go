@@ -28,6 +28,9 @@ func TestMerchantsReadNothingThatIsStaffs(t *testing.T) {
 		`update rfis set note = 'CANARY note', opened_by = 'key_CANARY'`,
 		`update rfi_steps set note = 'CANARY note'`,
 		`update merchants set suspension_reason = 'CANARY reason'`,
+		`update beneficiary_blocks set reason = 'CANARY order', blocked_by = 'key_CANARY'`,
+		`update screening_alerts set party_name = 'CANARY party', finding = finding || '{"entry_name":"CANARY name"}'`,
+		`update screening_reviewed_pairs set entry_name = 'CANARY name', reason = 'CANARY reason', reviewed_by = 'key_CANARY'`,
 	} {
 		if tag, err := s.Owner.Exec(t.Context(), plant); err != nil || tag.RowsAffected() == 0 {
 			t.Fatalf("%s: %v, %v", plant, tag, err)
@@ -53,6 +56,11 @@ func TestMerchantsReadNothingThatIsStaffs(t *testing.T) {
 		if !m.ForOperators() {
 			look(m.Name, call(t, tn.Client, m, fixture(t, m, tn), m.Name).Raw)
 		}
+	}
+	for _, path := range []string{"/v1/beneficiaries/", "/v1/events?object_id=", "/v1/engine/beneficiaries/"} {
+		rest := map[string]string{"/v1/engine/beneficiaries/": "/verdict"}[path]
+		look(path+" of a blocked beneficiary", tn.Get(t, path+tn.blocked+rest).Raw)
+		look(path+" of a listed beneficiary", tn.Get(t, path+tn.listed+rest).Raw)
 	}
 	for _, payout := range []string{hit, tn.cancelling, tn.claiming} {
 		for _, path := range []string{"/v1/payouts/", "/v1/engine/payouts/", "/v1/events?object_id="} {

@@ -22,7 +22,10 @@ import (
 )
 
 // Alerts is anton.ops.v1.ScreeningAlertsService: compliance decides on what screening found.
-type Alerts struct{}
+type Alerts struct {
+	// TwoPeople says that a release needs a second person.
+	TwoPeople bool
+}
 
 // ListScreeningAlerts lists alerts, oldest first.
 func (*Alerts) ListScreeningAlerts(ctx context.Context, req *opsv1.ListScreeningAlertsRequest) (*opsv1.ListScreeningAlertsResponse, error) {
@@ -32,7 +35,7 @@ func (*Alerts) ListScreeningAlerts(ctx context.Context, req *opsv1.ListScreening
 	}
 	rows, err := call.Reads(ctx).ScreeningAlertList(ctx, db.ScreeningAlertListParams{
 		Status: page.Word(req.GetStatus()), MerchantID: page.Text(req.GetMerchantId()), BeneficiaryID: page.Text(req.GetBeneficiaryId()),
-		PayoutID: page.Text(req.GetPayoutId()), CreatedAfter: page.Time(req.GetCreatedAfter()), CreatedBefore: page.Time(req.GetCreatedBefore()),
+		PayoutID: page.Text(req.GetPayoutId()), RescreenID: page.Text(req.GetRescreenId()), CreatedAfter: page.Time(req.GetCreatedAfter()), CreatedBefore: page.Time(req.GetCreatedBefore()),
 		AfterAt: p.At, AfterID: p.ID, RowLimit: p.Fetch(),
 	})
 	if err != nil {
@@ -61,7 +64,7 @@ func (*Alerts) GetScreeningAlert(ctx context.Context, req *opsv1.GetScreeningAle
 }
 
 // ResolveScreeningAlert decides on an alert, and so on its pair.
-func (*Alerts) ResolveScreeningAlert(ctx context.Context, req *opsv1.ResolveScreeningAlertRequest) (*opsv1.ResolveScreeningAlertResponse, error) {
+func (a *Alerts) ResolveScreeningAlert(ctx context.Context, req *opsv1.ResolveScreeningAlertRequest) (*opsv1.ResolveScreeningAlertResponse, error) {
 	tx := call.Tx(ctx)
 	row, err := tx.Read().ScreeningAlertGetForUpdate(ctx, req.GetId())
 	if err != nil {
@@ -76,56 +79,117 @@ func (*Alerts) ResolveScreeningAlert(ctx context.Context, req *opsv1.ResolveScre
 		data, err := alertToProto(row)
 		return &opsv1.ResolveScreeningAlertResponse{Data: data}, err
 	}
-	pair, err := decidePair(ctx, tx, row, decision, req.GetReason())
+	pair, err := a.decidePair(ctx, tx, row, decision, req.GetReason())
 	if err != nil {
 		return nil, err
 	}
-	row.Status, row.ResolvedBy, row.ResolvedAt, row.Reason = decision, &tx.Actor, &tx.Now, &req.Reason
-	err = tx.Queue(unit.Rows).ScreeningAlertResolve(ctx, db.ScreeningAlertResolveParams{
-		Status: decision, ResolvedBy: row.ResolvedBy, ResolvedAt: row.ResolvedAt, Reason: row.Reason, MerchantID: row.MerchantID, ID: row.ID,
-	})
-	if err != nil {
-		return nil, err
-	}
-	err = audit.Record(ctx, tx, audit.Row{Merchant: row.MerchantID, Action: "screening_alert.status", Object: row.ID, Detail: map[string]string{
-		"from": "open", "to": string(decision), "pair": pair, "payout": row.PayoutID,
-	}})
-	if err != nil {
-		return nil, err
+	if inForce(pair) {
+		if err := resolve(ctx, tx, &row, decision, pair.ID, req.GetReason()); err != nil {
+			return nil, err
+		}
 	}
 	data, err := alertToProto(row)
 	if err != nil {
 		return nil, err
 	}
-	data.PairId = &pair
+	data.PairId = &pair.ID
 	return &opsv1.ResolveScreeningAlertResponse{Data: data}, nil
 }
 
-// decidePair makes the alert's pair what was decided, and gives its id. Another alert may have decided the same before.
-func decidePair(ctx context.Context, tx *unit.Unit, a db.ScreeningAlert, decision db.ScreeningAlertStatus, reason string) (string, error) {
-	pairs, err := tx.Read().ScreeningPairsOf(ctx, a.MerchantID, [][]byte{a.PartyHash})
+// resolve ends an open alert by a pair that is in force.
+func resolve(ctx context.Context, tx *unit.Unit, row *db.ScreeningAlert, decision db.ScreeningAlertStatus, pair, reason string) error {
+	row.Status, row.ResolvedBy, row.ResolvedAt, row.Reason = decision, &tx.Actor, &tx.Now, &reason
+	err := tx.Queue(unit.Rows).ScreeningAlertResolve(ctx, db.ScreeningAlertResolveParams{
+		Status: decision, ResolvedBy: row.ResolvedBy, ResolvedAt: row.ResolvedAt, Reason: row.Reason, MerchantID: row.MerchantID, ID: row.ID,
+	})
 	if err != nil {
-		return "", fmt.Errorf("read the reviewed pairs: %w", err)
+		return err
 	}
-	for _, p := range pairs {
-		if p.Role != a.Role || p.SubjectID != a.SubjectID || p.Authority != a.Authority || p.EntryID != a.EntryID || p.EntryHash != a.EntryHash {
-			continue
+	detail := map[string]string{"from": "open", "to": string(decision), "pair": pair, "beneficiary": row.BeneficiaryID}
+	if row.PayoutID != nil {
+		detail["payout"] = *row.PayoutID
+	}
+	return audit.Record(ctx, tx, audit.Row{Merchant: row.MerchantID, Action: "screening_alert.status", Object: row.ID, Detail: detail})
+}
+
+// inForce says whether the pair counts: nobody revoked it, and whoever had to approve it did.
+func inForce(p db.ScreeningReviewedPair) bool {
+	return p.RevokedAt == nil && (!p.NeedsApproval || p.ApprovedAt != nil)
+}
+
+// decidePair makes the alert's pair what was decided, or finds it: another alert may have decided the same before. A release that needs a
+// second person is a proposal.
+func (a *Alerts) decidePair(ctx context.Context, tx *unit.Unit, alert db.ScreeningAlert, decision db.ScreeningAlertStatus, reason string) (db.ScreeningReviewedPair, error) {
+	pair, err := tx.Read().ScreeningPairOfAlert(ctx, db.ScreeningPairOfAlertParams{
+		MerchantID: alert.MerchantID, PartyHash: alert.PartyHash, Role: alert.Role, SubjectID: alert.SubjectID,
+		Authority: alert.Authority, EntryID: alert.EntryID, EntryHash: alert.EntryHash,
+	})
+	if err == nil {
+		if pair.Decision != decision {
+			return pair, apierr.Conflict("Pair %s of the same party and entry was reviewed as %s. To decide otherwise, revoke it first.", pair.ID, pair.Decision)
 		}
-		if p.Decision != decision {
-			return "", apierr.Conflict("Pair %s of the same party and entry was reviewed as %s. To decide otherwise, revoke it first.", p.ID, p.Decision)
-		}
-		return p.ID, nil
+		return pair, nil
+	}
+	if !errors.Is(err, pgx.ErrNoRows) {
+		return pair, fmt.Errorf("read the reviewed pair: %w", err)
 	}
 	var hit foundEntry
-	if err := json.Unmarshal(a.Finding, &hit); err != nil {
-		return "", fmt.Errorf("read the finding of %s: %w", a.ID, err)
+	if err := json.Unmarshal(alert.Finding, &hit); err != nil {
+		return pair, fmt.Errorf("read the finding of %s: %w", alert.ID, err)
 	}
-	id := ids.New(ids.ScreeningPair, tx.Now)
-	return id, tx.Queue(unit.Rows).ScreeningPairInsert(ctx, db.ScreeningPairInsertParams{
-		MerchantID: a.MerchantID, ID: id, AlertID: a.ID, Role: a.Role, SubjectID: a.SubjectID, PartyName: a.PartyName, PartyHash: a.PartyHash,
-		Authority: a.Authority, EntryID: a.EntryID, EntryHash: a.EntryHash, EntryName: hit.EntryName,
-		Decision: decision, Reason: reason, ReviewedBy: tx.Actor, ReviewedAt: tx.Now,
+	pair = db.ScreeningReviewedPair{
+		MerchantID: alert.MerchantID, ID: ids.New(ids.ScreeningPair, tx.Now), AlertID: alert.ID, Decision: decision,
+		NeedsApproval: a.TwoPeople && decision == db.ScreeningAlertStatusFalsePositive,
+	}
+	err = tx.Queue(unit.Rows).ScreeningPairInsert(ctx, db.ScreeningPairInsertParams{
+		MerchantID: pair.MerchantID, ID: pair.ID, AlertID: alert.ID, Role: alert.Role, SubjectID: alert.SubjectID, PartyName: alert.PartyName,
+		PartyHash: alert.PartyHash, Authority: alert.Authority, EntryID: alert.EntryID, EntryHash: alert.EntryHash, EntryName: hit.EntryName,
+		Decision: decision, Reason: reason, ReviewedBy: tx.Actor, ReviewedAt: tx.Now, NeedsApproval: pair.NeedsApproval,
 	})
+	if err != nil || !pair.NeedsApproval {
+		return pair, err
+	}
+	return pair, audit.Record(ctx, tx, audit.Row{Merchant: pair.MerchantID, Action: "screening_pair.status", Object: pair.ID, Detail: map[string]string{
+		"to": "proposed", "alert": alert.ID,
+	}})
+}
+
+// ApproveScreeningPair puts a release in force that somebody else proposed, and resolves its alert.
+func (*Alerts) ApproveScreeningPair(ctx context.Context, req *opsv1.ApproveScreeningPairRequest) (*opsv1.ApproveScreeningPairResponse, error) {
+	tx := call.Tx(ctx)
+	row, err := tx.Read().ScreeningPairGetForUpdate(ctx, req.GetId())
+	if err != nil {
+		return nil, missing(err, "reviewed pair", req.GetId())
+	}
+	tx.About(row.MerchantID, row.ID)
+	switch {
+	case row.RevokedAt != nil:
+		return nil, apierr.Conflict("Pair %s was revoked and cannot be approved.", row.ID)
+	case inForce(row):
+		return &opsv1.ApproveScreeningPairResponse{Data: pairToProto(row)}, nil
+	case row.ReviewedBy == tx.Actor:
+		return nil, apierr.Conflict("You proposed pair %s yourself: another operator must approve it.", row.ID)
+	}
+	row.ApprovedBy, row.ApprovedAt = &tx.Actor, &tx.Now
+	err = tx.Queue(unit.Rows).ScreeningPairApprove(ctx, db.ScreeningPairApproveParams{
+		ApprovedBy: row.ApprovedBy, ApprovedAt: row.ApprovedAt, MerchantID: row.MerchantID, ID: row.ID,
+	})
+	if err != nil {
+		return nil, err
+	}
+	alert, err := tx.Read().ScreeningAlertGetForUpdate(ctx, row.AlertID)
+	if err != nil {
+		return nil, missing(err, "screening alert", row.AlertID)
+	}
+	if alert.Status == db.ScreeningAlertStatusOpen {
+		if err := resolve(ctx, tx, &alert, row.Decision, row.ID, row.Reason); err != nil {
+			return nil, err
+		}
+	}
+	err = audit.Record(ctx, tx, audit.Row{Merchant: row.MerchantID, Action: "screening_pair.status", Object: row.ID, Detail: map[string]string{
+		"from": "proposed", "to": "in_force", "proposed_by": row.ReviewedBy, "approved_by": tx.Actor,
+	}})
+	return &opsv1.ApproveScreeningPairResponse{Data: pairToProto(row)}, err
 }
 
 // ListScreeningPairs lists reviewed pairs, newest first.
@@ -136,7 +200,7 @@ func (*Alerts) ListScreeningPairs(ctx context.Context, req *opsv1.ListScreeningP
 	}
 	rows, err := call.Reads(ctx).ScreeningPairList(ctx, db.ScreeningPairListParams{
 		MerchantID: page.Text(req.GetMerchantId()), SubjectID: page.Text(req.GetSubjectId()), Decision: page.Word(req.GetDecision()),
-		RevokedToo: req.GetIncludeRevoked(), CreatedAfter: page.Time(req.GetCreatedAfter()), CreatedBefore: page.Time(req.GetCreatedBefore()),
+		RevokedToo: req.GetIncludeRevoked(), Status: page.Word(req.GetStatus()), CreatedAfter: page.Time(req.GetCreatedAfter()), CreatedBefore: page.Time(req.GetCreatedBefore()),
 		BeforeAt: p.At, BeforeID: p.ID, RowLimit: p.Fetch(),
 	})
 	if err != nil {
@@ -169,6 +233,7 @@ func (*Alerts) RevokeScreeningPair(ctx context.Context, req *opsv1.RevokeScreeni
 	if row.RevokedAt != nil {
 		return &opsv1.RevokeScreeningPairResponse{Data: pairToProto(row)}, nil
 	}
+	was := pairStatus(row)
 	row.RevokedBy, row.RevokedAt, row.RevokeReason = &tx.Actor, &tx.Now, &req.Reason
 	err = tx.Queue(unit.Rows).ScreeningPairRevoke(ctx, db.ScreeningPairRevokeParams{
 		RevokedBy: row.RevokedBy, RevokedAt: row.RevokedAt, RevokeReason: row.RevokeReason, MerchantID: row.MerchantID, ID: row.ID,
@@ -181,7 +246,7 @@ func (*Alerts) RevokeScreeningPair(ctx context.Context, req *opsv1.RevokeScreeni
 		return nil, err
 	}
 	err = audit.Record(ctx, tx, audit.Row{Merchant: row.MerchantID, Action: "screening_pair.status", Object: row.ID, Detail: map[string]string{
-		"from": string(row.Decision), "to": "revoked", "reopened_payouts": fmt.Sprint(len(payouts)),
+		"decision": string(row.Decision), "from": was.String(), "to": "revoked", "reopened_payouts": fmt.Sprint(len(payouts)),
 	}})
 	return &opsv1.RevokeScreeningPairResponse{Data: pairToProto(row)}, err
 }
@@ -200,7 +265,7 @@ func alertToProto(row db.ScreeningAlert) (*opsv1.ScreeningAlert, error) {
 		return nil, fmt.Errorf("read the finding of %s: %w", row.ID, err)
 	}
 	a := &opsv1.ScreeningAlert{
-		Id: row.ID, MerchantId: row.MerchantID, PayoutId: row.PayoutID, VerdictId: row.VerdictID, BeneficiaryId: row.BeneficiaryID,
+		Id: row.ID, MerchantId: row.MerchantID, PayoutId: row.PayoutID, VerdictId: row.VerdictID, RescreenId: row.RescreenID, BlockId: row.BlockID, BeneficiaryId: row.BeneficiaryID,
 		Role: roleToProto(row.Role), SubjectId: row.SubjectID, PartyName: row.PartyName,
 		Finding:   opsv1.ScreeningFinding_Value(opsv1.ScreeningFinding_Value_value[row.Decision]),
 		Authority: row.Authority, ListVersion: hit.Version, EntryId: row.EntryID, EntryHash: row.EntryHash, EntryName: hit.EntryName,
@@ -229,12 +294,25 @@ func pairToProto(row db.ScreeningReviewedPair) *opsv1.ScreeningPair {
 		PartyName: row.PartyName, Authority: row.Authority, EntryId: row.EntryID, EntryHash: row.EntryHash, EntryName: row.EntryName,
 		Decision: opsv1.ScreeningDecision_Value(opsv1.ScreeningDecision_Value_value[string(row.Decision)]),
 		Reason:   row.Reason, CreatedAt: timestamppb.New(row.ReviewedAt), ReviewedBy: row.ReviewedBy,
-		RevokedBy: row.RevokedBy, RevokeReason: row.RevokeReason,
+		RevokedBy: row.RevokedBy, RevokeReason: row.RevokeReason, Status: pairStatus(row), ApprovedBy: row.ApprovedBy,
+	}
+	if row.ApprovedAt != nil {
+		p.ApprovedAt = timestamppb.New(*row.ApprovedAt)
 	}
 	if row.RevokedAt != nil {
 		p.RevokedAt = timestamppb.New(*row.RevokedAt)
 	}
 	return p
+}
+
+func pairStatus(row db.ScreeningReviewedPair) opsv1.ScreeningPairStatus_Value {
+	switch {
+	case row.RevokedAt != nil:
+		return opsv1.ScreeningPairStatus_revoked
+	case inForce(row):
+		return opsv1.ScreeningPairStatus_in_force
+	}
+	return opsv1.ScreeningPairStatus_proposed
 }
 
 func roleToProto(role db.ScreenedRole) opsv1.ScreenedRole_Value {

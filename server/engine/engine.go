@@ -148,12 +148,12 @@ func (j *judgement) store(ctx context.Context, u *unit.Unit, merchant string, v 
 	}
 	err = u.Queue(unit.Rows).VerdictInsert(ctx, db.VerdictInsertParams{
 		MerchantID: merchant, ID: v.ID, PayoutID: j.payout.ID, Outcome: string(v.Outcome), Score: int32(j.risk.Score),
-		Stages: stages, Inputs: inputs, CreatedAt: u.Now,
+		Stages: stages, Inputs: inputs, Lists: j.screening.book.names, BeneficiarySequence: &j.screening.sequence, CreatedAt: u.Now,
 	})
 	if err != nil {
 		return err
 	}
-	return j.alert(ctx, u, merchant, v.ID)
+	return j.screening.alert(ctx, u, source{merchant: merchant, beneficiary: j.payout.BeneficiaryID, payout: &j.payout.ID, verdict: &v.ID}, nil)
 }
 
 // toReview is what a person has to look at, if anyone has to.

@@ -5,9 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 
-	antonv1 "github.com/antonpayments/anton/gen/anton/v1"
 	"github.com/antonpayments/anton/gen/db"
-	"github.com/antonpayments/anton/server/apierr"
 	"github.com/antonpayments/anton/server/ids"
 	"github.com/antonpayments/anton/server/screening"
 	"github.com/antonpayments/anton/server/unit"
@@ -15,6 +13,10 @@ import (
 
 // pairKey is a party as it was screened, and an entry as it is listed. With anything that changes on either side it is another one.
 type pairKey struct{ role, subject, party, authority, entry, content string }
+
+func (p *screenedParty) key(hit *foundEntry) pairKey {
+	return pairKey{p.Role, p.Subject, string(p.hash), string(hit.Authority), hit.EntryID, hit.EntryHash}
+}
 
 // heedPairs has the hits count as compliance decided on them: a false positive no more, a true match as certain.
 func heedPairs(ctx context.Context, u *unit.Unit, merchant string, parties map[string]*screenedParty) error {
@@ -38,7 +40,7 @@ func heedPairs(ctx context.Context, u *unit.Unit, merchant string, parties map[s
 	for _, p := range parties {
 		for i := range p.Hits {
 			hit := &p.Hits[i]
-			pair, ok := pairs[pairKey{p.Role, p.Subject, string(p.hash), string(hit.Authority), hit.EntryID, hit.EntryHash}]
+			pair, ok := pairs[p.key(hit)]
 			switch {
 			case !ok:
 			case pair.Decision == db.ScreeningAlertStatusFalsePositive:
@@ -52,54 +54,71 @@ func heedPairs(ctx context.Context, u *unit.Unit, merchant string, parties map[s
 	return nil
 }
 
-// alert queues a case for each hit that nobody has released.
-func (j *judgement) alert(ctx context.Context, u *unit.Unit, merchant, verdict string) error {
-	for _, p := range j.screening.Parties {
-		for _, hit := range p.Hits {
+// A source is what alerts are of: a payout's verdict, a re-screening, or a block that was to be lifted; one of them.
+type source struct {
+	merchant, beneficiary            string
+	payout, verdict, rescreen, block *string
+	again                            bool // some may be written already
+}
+
+// alert queues a case for each hit that nobody has released and that has none yet. It tells each, where anyone listens.
+func (s *screened) alert(ctx context.Context, u *unit.Unit, of source, tell func(hit *foundEntry, id string, isNew bool)) error {
+	for _, p := range s.Parties {
+		known := map[pairKey]string{}
+		if of.again && p.decision != screening.None {
+			var err error
+			if known, err = alertsOf(ctx, u, of, p); err != nil {
+				return err
+			}
+		}
+		for i := range p.Hits {
+			hit := &p.Hits[i]
 			if hit.decision == screening.None {
 				continue
 			}
-			finding, err := json.Marshal(hit)
-			if err != nil {
-				return fmt.Errorf("write the alert: %w", err)
+			id, ok := known[p.key(hit)]
+			if !ok {
+				id = ids.New(ids.ScreeningAlert, u.Now)
+				if err := queueAlert(ctx, u, of, id, s, p, hit); err != nil {
+					return err
+				}
 			}
-			inForce, err := json.Marshal(j.screening.Lists)
-			if err != nil {
-				return fmt.Errorf("write the alert: %w", err)
-			}
-			err = u.Queue(unit.Rows).ScreeningAlertInsert(ctx, db.ScreeningAlertInsertParams{
-				MerchantID: merchant, ID: ids.New(ids.ScreeningAlert, u.Now), PayoutID: j.payout.ID, VerdictID: verdict,
-				BeneficiaryID: j.payout.BeneficiaryID, Role: db.ScreenedRole(p.Role), SubjectID: p.Subject, PartyName: p.name, PartyHash: p.hash,
-				Authority: string(hit.Authority), EntryID: hit.EntryID, EntryHash: hit.EntryHash, Decision: hit.decision.String(),
-				Model: j.screening.Model, Finding: finding, Lists: inForce, CreatedAt: u.Now,
-			})
-			if err != nil {
-				return err
+			if tell != nil {
+				tell(hit, id, !ok)
 			}
 		}
 	}
 	return nil
 }
 
-// screenAgain refuses to release a payout while screening stands in its way: what was found when it was judged and is not released, or
-// what the lists in force find now. Nothing of it is said but that there is something.
-func (e *Engine) screenAgain(ctx context.Context, u *unit.Unit, merchant string, payout db.Payout) error {
-	if err := e.Lists.Usable(); err != nil {
-		return apierr.New(antonv1.ErrorCode_unavailable, "Payout %s cannot be released now: it cannot be checked. Try again later.", payout.ID)
-	}
-	open, err := u.Read().ScreeningUnreleased(ctx, merchant, payout.ID)
+// alertsOf are the alerts that there are of a party already, by what they are about.
+func alertsOf(ctx context.Context, u *unit.Unit, of source, p *screenedParty) (map[pairKey]string, error) {
+	rows, err := u.Read().ScreeningAlertsOfParty(ctx, db.ScreeningAlertsOfPartyParams{
+		MerchantID: of.merchant, BeneficiaryID: of.beneficiary, PartyHash: p.hash, Role: db.ScreenedRole(p.Role), SubjectID: p.Subject, PayoutID: of.payout,
+	})
 	if err != nil {
-		return fmt.Errorf("read what screening found: %w", err)
+		return nil, fmt.Errorf("read the alerts of %s: %w", of.beneficiary, err)
 	}
-	if len(open) > 0 {
-		return apierr.Conflict("Payout %s cannot be released: compliance has not cleared it.", payout.ID)
+	known := map[pairKey]string{}
+	for _, r := range rows {
+		known[pairKey{p.Role, p.Subject, string(p.hash), r.Authority, r.EntryID, r.EntryHash}] = r.ID
 	}
-	again := []judgement{{payout: payout}}
-	if err := e.screen(ctx, u, merchant, again); err != nil {
-		return err
+	return known, nil
+}
+
+func queueAlert(ctx context.Context, u *unit.Unit, of source, id string, s *screened, p *screenedParty, hit *foundEntry) error {
+	finding, err := json.Marshal(hit)
+	if err != nil {
+		return fmt.Errorf("write the alert: %w", err)
 	}
-	if again[0].screening.decision != screening.None {
-		return apierr.Conflict("Payout %s cannot be released: what compliance has cleared is not what it is now. Cancel it and send it again.", payout.ID)
+	inForce, err := json.Marshal(s.Lists)
+	if err != nil {
+		return fmt.Errorf("write the alert: %w", err)
 	}
-	return nil
+	return u.Queue(unit.Rows).ScreeningAlertInsert(ctx, db.ScreeningAlertInsertParams{
+		MerchantID: of.merchant, ID: id, PayoutID: of.payout, VerdictID: of.verdict, RescreenID: of.rescreen, BlockID: of.block,
+		BeneficiaryID: of.beneficiary, Role: db.ScreenedRole(p.Role), SubjectID: p.Subject, PartyName: p.name, PartyHash: p.hash,
+		Authority: string(hit.Authority), EntryID: hit.EntryID, EntryHash: hit.EntryHash, Decision: hit.decision.String(),
+		Model: s.Model, Finding: finding, Lists: inForce, CreatedAt: u.Now,
+	})
 }

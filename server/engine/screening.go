@@ -20,6 +20,7 @@ type book struct {
 	index    *screening.Index
 	versions []listVersion
 	of       map[lists.Authority]string // the version of each authority's list
+	names    string                     // all versions, as verdicts name them
 }
 
 // A listVersion is a list that a payout was screened with.
@@ -45,6 +46,7 @@ func (e *Engine) Prepare(set *sanctions.Set) error {
 		b.versions = append(b.versions, listVersion{l.Authority, held.Version, l.Published, l.Hash, l.Parser})
 	}
 	b.index = screening.NewIndex(all...)
+	b.names = strings.Join(set.Versions(), " ")
 	e.book.Store(b)
 	return nil
 }
@@ -68,8 +70,12 @@ type screened struct {
 	Model    string           `json:"model"`    // how names were compared
 	Lists    []listVersion    `json:"lists"`
 	Parties  []*screenedParty `json:"parties"`
+	// The block that compliance has on the beneficiary, which is as good as a certain match.
+	Block string `json:"block,omitempty"`
 
 	decision screening.Decision
+	book     *book
+	sequence int32 // of the beneficiary's events: what it was like
 }
 
 type screenedParty struct {
@@ -138,7 +144,10 @@ func (e *Engine) screen(ctx context.Context, u *unit.Unit, merchant string, judg
 		if err != nil {
 			return fmt.Errorf("read whom %s concerns: %w", row.PayoutID, err)
 		}
-		s := screened{Model: screening.Model, Lists: b.versions}
+		s := screened{Model: screening.Model, Lists: b.versions, book: b, sequence: row.EventSequence}
+		if row.BlockID != nil {
+			s.Block = *row.BlockID
+		}
 		for _, p := range parties {
 			one, err := e.lookUp(b, p, known)
 			if err != nil {
@@ -157,14 +166,22 @@ func (e *Engine) screen(ctx context.Context, u *unit.Unit, merchant string, judg
 		if !ok {
 			return fmt.Errorf("screen %s: nobody is there to be screened", j.payout.ID)
 		}
-		worst := screening.None
-		for _, p := range s.Parties {
-			worst = max(worst, p.decision)
-		}
-		s.Decision, s.decision = worst.String(), worst
+		s.conclude()
 		j.screening = s
 	}
 	return nil
+}
+
+// conclude takes the strictest of the parties' findings.
+func (s *screened) conclude() {
+	s.decision = screening.None
+	if s.Block != "" {
+		s.decision = screening.Certain
+	}
+	for _, p := range s.Parties {
+		s.decision = max(s.decision, p.decision)
+	}
+	s.Decision = s.decision.String()
 }
 
 // lookUp finds a party on the lists, once for all payouts that concern it.

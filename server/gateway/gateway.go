@@ -80,6 +80,7 @@ var services = []func(*runtime.ServeMux, grpc.ClientConnInterface) error{
 	routes(opsv1.RegisterDocumentsServiceHandlerClient, opsv1.NewDocumentsServiceClient),
 	routes(opsv1.RegisterScreeningAlertsServiceHandlerClient, opsv1.NewScreeningAlertsServiceClient),
 	routes(opsv1.RegisterEngineServiceHandlerClient, opsv1.NewEngineServiceClient),
+	routes(opsv1.RegisterBeneficiariesServiceHandlerClient, opsv1.NewBeneficiariesServiceClient),
 }
 
 // routes ties a service's generated routes to its generated client.

@@ -59,6 +59,7 @@ var books = []Invariant{
 	{
 		"history_cannot_be_rewritten", "the role that serves has no right to alter or remove history, nor to write money past ledger_post",
 		`select name from unnest(array['events', 'event_positions', 'webhook_attempts', 'audit_log', 'audit_positions', 'audit_seals', 'verdicts',
+		                               'payout_screenings', 'screening_rescreen_slices',
 		                               'velocity_rule_versions', 'payout_transitions',
 		                               'rail_instructions', 'rail_events', 'balances', 'ledger_transactions', 'ledger_postings']) tables(name)
 		 where has_table_privilege('anton_app', name, 'delete, truncate') or has_any_column_privilege('anton_app', name, 'update')

@@ -26,6 +26,25 @@ const unheard = `insert into webhooks (merchant_id, id, url, events, secret, cre
 // foundAfterwards puts a hit that nobody released into the verdicts.
 const foundAfterwards = `update verdicts set stages = '{"screening":{"parties":[{"hits":[{"authority":"un","entry_id":"T.1","entry_hash":"x"}]}]}}'`
 
+// aRescreen puts a version of a list in force, with the re-screening of it.
+const aRescreen = `insert into screening_lists (id, authority, published_on, published_said, file_hash, parser, entries, names, source, content, content_hash, loaded_at, loaded_by)
+	select 'un-x', 'un', '2026-02-13', true, encode(sha256('x'), 'hex'), '1', 1, 1, 'x', c, encode(sha256(c), 'hex'), now(), 'x' from (values (repeat('x', 30)::bytea)) v(c);
+	insert into screening_list_activations (authority, number, list_id, entries, published_on, reason, activated_at, activated_by)
+	values ('un', 1, 'un-x', 1, '2026-02-13', 'x', now(), 'x');
+	insert into screening_rescreens (id, authority, number, list_id, created_at) values ('rsc_x', 'un', 1, 'un-x', now());`
+
+// secondHit puts a hit that nobody released into a second screening of a payout that left.
+const secondHit = `insert into payout_screenings
+	select merchant_id, 'scr_x', payout_id, id, 'claim', 'possible', '{"parties":[{"hits":[{"authority":"un","entry_id":"T.1","entry_hash":"x"}]}]}', now()
+	from verdicts limit 1`
+
+// anAlert is of a payout, decided though no pair says so.
+const anAlert = `insert into screening_alerts (merchant_id, id, payout_id, verdict_id, beneficiary_id, role, subject_id, party_name, party_hash,
+		authority, entry_id, entry_hash, decision, model, finding, lists, created_at, status, resolved_by, resolved_at, reason)
+	select v.merchant_id, 'alr_x', v.payout_id, v.id, p.beneficiary_id, 'beneficiary', p.beneficiary_id, 'Maria Garcia', sha256('x'), 'un', 'T.1',
+	       encode(sha256('x'), 'hex'), 'possible', 'names-1', '{}', '[]', now(), 'false_positive', 'key_x', now(), 'Another person'
+	from verdicts v join payouts p on p.merchant_id = v.merchant_id and p.id = v.payout_id limit 1;`
+
 // damages break each invariant, as only the owner of the schema could.
 var damages = map[string]string{
 	"ledger_transactions_have_postings":      "update ledger_transactions set available_delta = available_delta + 1 where type = 'payout_hold'",
@@ -50,10 +69,18 @@ var damages = map[string]string{
 
 	"approved_payouts_have_no_open_hit": foundAfterwards,
 	"hits_have_their_alert":             foundAfterwards,
-	"decided_alerts_have_their_pair": `insert into screening_alerts
-		select v.merchant_id, 'alr_x', v.payout_id, v.id, p.beneficiary_id, 'beneficiary', p.beneficiary_id, 'Maria Garcia', sha256('x'), 'un', 'T.1',
-		       encode(sha256('x'), 'hex'), 'possible', 'names-1', '{}', '[]', now(), 'false_positive', 'key_x', now(), 'Another person'
-		from verdicts v join payouts p on p.merchant_id = v.merchant_id and p.id = v.payout_id limit 1`,
+	"decided_alerts_have_their_pair":    anAlert,
+	"second_hits_have_their_alert":      secondHit,
+	"stopped_payouts_never_left":        secondHit,
+	"blocks_are_told": `insert into beneficiary_blocks (merchant_id, id, beneficiary_id, cause, reason, blocked_by, blocked_at)
+		select merchant_id, 'blk_x', id, 'operator', 'x', 'key_x', now() from beneficiaries limit 1`,
+	"blocks_by_screening_have_their_alert": anAlert + `insert into beneficiary_blocks (merchant_id, id, beneficiary_id, cause, alert_id, reason, blocked_by, blocked_at)
+		select b.merchant_id, 'blk_x', b.id, 'screening', a.id, 'x', 'key_x', now()
+		from beneficiaries b join screening_alerts a on a.merchant_id = b.merchant_id and a.beneficiary_id <> b.id limit 1`,
+	"rescreens_did_what_they_say": aRescreen + `update screening_rescreens
+		set entries_added = 1, entries_changed = 0, entries_removed = 0, started_at = now(), finished_at = now(), examined = 7`,
+	"versions_are_rescreened": aRescreen + `insert into screening_list_activations (authority, number, list_id, entries, published_on, previous_number,
+		previous_entries, previous_published_on, reason, activated_at, activated_by) values ('un', 2, 'un-x', 1, '2026-02-13', 1, 1, '2026-02-13', 'x', now(), 'x')`,
 
 	"postings_move_within_one_currency":  "alter table ledger_postings drop constraint posting_moves_between_two_accounts; update ledger_postings set credit = debit",
 	"trial_balance_is_zero":              "update balances set available = available + 0.01 where currency = 'USD'",

@@ -35,6 +35,8 @@ type Metrics struct {
 	breaches     *prometheus.GaugeVec
 	checked      prometheus.Gauge
 	checkTook    prometheus.Gauge
+
+	screening screeningMetrics
 }
 
 // buckets reach from 1 ms, the fastest a committed call can be, to 10 s, when a client has given up.
@@ -46,6 +48,7 @@ func NewMetrics() *Metrics {
 	m.countCalls()
 	m.countPayouts()
 	m.countChecks()
+	m.countScreening()
 	m.Registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	build := gauges(m, "anton_build_info", "Always 1; the labels say which build runs. Compare servers with it during a deploy.", "version", "revision", "go")
 	info, _ := debug.ReadBuildInfo()

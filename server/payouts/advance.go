@@ -61,6 +61,16 @@ func (s *Service) playRail(ctx context.Context, tx *unit.Unit, p *db.Payout, out
 	if p.Rail != sandbox.Name {
 		return apierr.Conflict("Payout %s is on the rail %s; only the sandbox's own can be played.", p.ID, p.Rail)
 	}
+	if p.Status == db.PayoutStatusApproved {
+		// The sandbox's bank takes what the worker would hand over, and nothing else.
+		stopped, err := s.Worker.Engine.ScreenAtClaim(ctx, tx, p.MerchantID, []db.Payout{*p})
+		if err != nil {
+			return err
+		}
+		if stopped[p.ID] {
+			return s.Worker.mover.move(ctx, tx, p.MerchantID, byEngine, stop(p)...)
+		}
+	}
 	status := rails.Status{Known: true, Reference: sandbox.Reference(p.ID)}
 	if err := silenceBank(ctx, tx, p); err != nil {
 		return err

@@ -286,7 +286,7 @@ func (w *Worker) verdictSteps(p *db.Payout, v engine.Verdict, now time.Time) []s
 	case engine.ScreeningHit:
 		way = way[:1]
 		last.to = db.PayoutStatusScreeningFailed
-		last.reason = reason{"compliance_block", "The payout was stopped by compliance. Check the beneficiary's details."}
+		last.reason = complianceBlock
 	case engine.VelocityBlock:
 		last.to = db.PayoutStatusVelocityBlocked
 		last.reason, last.limit = limitReason(v), v
@@ -325,7 +325,7 @@ func limitReason(v engine.Verdict) reason {
 // submit hands approved payouts to their rail.
 //
 //  1. In a transaction they become `processing`, and the time to ask about them is set. If we stop here, the rail is asked by our
-//     key, knows nothing, and is handed the payout then.
+//     key, knows nothing, and is handed the payout then. Those that must not leave any more fail in that transaction.
 //  2. The rail is called, outside any transaction. If we stop here, or it does not answer, it is asked by our key.
 //  3. In a transaction its answer is recorded.
 func (w *Worker) submit(ctx context.Context, merchant string) (int, error) {
@@ -340,18 +340,13 @@ func (w *Worker) submit(ctx context.Context, merchant string) (int, error) {
 				return err
 			}
 			traced(ctx, claimed)
-			ask := u.Now.Add(askAfter)
 			moving = slices.Clone(claimed) // claimed stays as it was, for postpone
-			var steps []step
-			for i := range moving {
-				steps = append(steps, step{payout: &moving[i], to: db.PayoutStatusProcessing, due: &ask})
-			}
-			return w.mover.move(ctx, u, merchant, byRail, steps...)
+			return w.claim(ctx, u, merchant, moving)
 		})
 		if err != nil {
 			return claimed, err
 		}
-		w.handOver(ctx, merchant, moving)
+		w.handOver(ctx, merchant, slices.DeleteFunc(moving, func(p db.Payout) bool { return p.Status != db.PayoutStatusProcessing }))
 		return claimed, nil
 	})
 }

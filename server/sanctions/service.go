@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -15,7 +14,6 @@ import (
 	"github.com/antonpayments/anton/server/apierr"
 	"github.com/antonpayments/anton/server/call"
 	"github.com/antonpayments/anton/server/page"
-	"github.com/antonpayments/anton/server/screening/lists"
 )
 
 // Service is anton.ops.v1.ScreeningService.
@@ -60,8 +58,8 @@ func (*Service) ListSanctionsLists(ctx context.Context, req *opsv1.ListSanctions
 	if err != nil {
 		return nil, err
 	}
-	if word := req.GetAuthority(); word != "" && !slices.Contains(lists.Authorities, lists.Authority(word)) {
-		return nil, apierr.InvalidField("authority", "must be ofac, ofac-nonsdn, eu, uk or un")
+	if err := checkAuthority(req.GetAuthority()); err != nil {
+		return nil, err
 	}
 	rows, err := call.Reads(ctx).SanctionsListPage(ctx, db.SanctionsListPageParams{
 		Authority:     page.Text(req.GetAuthority()),

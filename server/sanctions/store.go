@@ -179,6 +179,9 @@ func activate(ctx context.Context, u *unit.Unit, authority lists.Authority, befo
 	if err := u.Queue(unit.Rows).SanctionsListActivate(ctx, row); err != nil {
 		return err
 	}
+	if err := openRescreen(ctx, u, row, before); err != nil {
+		return err
+	}
 	if err := recordRefresh(ctx, u, authority, "loaded", &taken.Version, "", origin); err != nil {
 		return err
 	}
@@ -186,6 +189,16 @@ func activate(ctx context.Context, u *unit.Unit, authority lists.Authority, befo
 		"authority": string(authority), "entries": fmt.Sprint(taken.Entries), "entries_before": fmt.Sprint(taken.Before),
 		"shrink_accepted_by": waiver.By,
 	}})
+}
+
+// openRescreen has the version held against the beneficiaries that are there already: in force and not held against them would be a gap
+// that nobody sees.
+func openRescreen(ctx context.Context, u *unit.Unit, of db.SanctionsListActivateParams, before *db.SanctionsInForceRow) error {
+	run := db.RescreenOpenParams{ID: ids.New(ids.Rescreen, u.Now), Authority: of.Authority, Number: of.Number, ListID: of.ListID, CreatedAt: u.Now}
+	if before != nil {
+		run.PreviousListID = &before.ListID
+	}
+	return u.Queue(unit.Rows).RescreenOpen(ctx, run)
 }
 
 // Attempt records a refresh that brought no list: refused is a file that cannot be right, failed is no file.

@@ -3,27 +3,43 @@ package screening
 import (
 	"context"
 	"fmt"
+
+	"github.com/antonpayments/anton/server/screening/lists"
 )
 
-// SelfTest looks every listed name up and says which does not find its own entry at the top score; the first of such names are in the
-// error. It looks at every nth name; 1 is all. A nightly run of it proves that the lists in use can be searched at all.
-func (ix *Index) SelfTest(ctx context.Context, nth int) error {
-	var lost []string
+// A Lost name is listed and does not find its own entry.
+type Lost struct {
+	Authority lists.Authority
+	EntryID   string
+	Name      string
+}
+
+// Lost looks every listed name up and gives those that do not find their own entry at the top score. It looks at every nth name; 1 is
+// all. A nightly run of it proves that the lists in use can be searched at all.
+func (ix *Index) Lost(ctx context.Context, nth int) ([]Lost, error) {
+	var lost []Lost
 	for i := 0; i < len(ix.names); i += max(nth, 1) {
 		if err := ctx.Err(); err != nil {
-			return fmt.Errorf("look up the listed names: %w", err)
+			return nil, fmt.Errorf("look up the listed names: %w", err)
 		}
 		n := &ix.names[i]
 		e := ix.entries[n.entry]
 		text := e.entry.Names[n.name].Text
 		if !ix.finds(e, text) {
-			lost = append(lost, fmt.Sprintf("%s %s %q", e.list.Authority, e.entry.ID, text))
+			lost = append(lost, Lost{e.list.Authority, e.entry.ID, text})
 		}
 	}
-	if len(lost) > 0 {
-		return fmt.Errorf("%d listed names do not find themselves, %s among them", len(lost), lost[0])
+	return lost, nil
+}
+
+// SelfTest fails when a listed name does not find itself; the first of such names is in the error. It looks at every nth name, as Lost
+// does.
+func (ix *Index) SelfTest(ctx context.Context, nth int) error {
+	lost, err := ix.Lost(ctx, nth)
+	if err != nil || len(lost) == 0 {
+		return err
 	}
-	return nil
+	return fmt.Errorf("%d listed names do not find themselves, %s %s %q among them", len(lost), lost[0].Authority, lost[0].EntryID, lost[0].Name)
 }
 
 // finds says whether a name finds its entry among the best: others may bear the same name.

@@ -38,6 +38,10 @@ var races = map[string]bool{
 	"payout_has_a_hundred_rfis_at_most":          true,
 	"documents_stay_within_the_quota":            true,
 	"pair_is_decided_once":                       true,
+	"entry_alerts_once_for_a_beneficiary":        true,
+	"entry_alerts_once_for_a_party_of_a_payout":  true,
+	"beneficiary_is_blocked_once":                true,
+	"rescreen_slice_is_done_once":                true,
 }
 
 // LostRace names the constraint by which the unit lost a race; empty when it did not.

@@ -103,11 +103,11 @@ func (r *Runner) Do(ctx context.Context, who Who, repeatable bool, fn func(conte
 	for attempt := 1; ; attempt++ {
 		err := r.once(ctx, who, fn)
 		if err == nil || attempt == attempts || ctx.Err() != nil {
-			return err
+			return r.kept(ctx, who, err)
 		}
 		cause := again(err, repeatable)
 		if cause == "" {
-			return err
+			return r.kept(ctx, who, err)
 		}
 		r.Metrics.Rerun(cause)
 	}

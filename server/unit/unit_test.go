@@ -54,6 +54,32 @@ func TestNothingIsWrittenBeforeTheFlush(t *testing.T) {
 	}
 }
 
+// A refusal that keeps something leaves that, and nothing of its unit; what cannot be kept is no refusal but a fault.
+func TestARefusalKeepsWhatItSays(t *testing.T) {
+	t.Parallel()
+	s := testserver.New(t)
+	refusal := errors.New("refused")
+	refuse := func(keep string) error {
+		return s.Runner.Do(t.Context(), unit.Who{Actor: "key_x"}, false, func(ctx context.Context, u *unit.Unit) error {
+			if err := addMerchant(ctx, u, "mer_lost"); err != nil {
+				return err
+			}
+			return fmt.Errorf("look: %w", unit.Keep(func(ctx context.Context, u *unit.Unit) (error, error) {
+				if u.Actor != "key_x" {
+					t.Errorf("kept in the name of %q", u.Actor)
+				}
+				return refusal, addMerchant(ctx, u, keep)
+			}))
+		})
+	}
+	if err := refuse("mer_kept"); !errors.Is(err, refusal) || exists(t, s, "mer_lost") || !exists(t, s, "mer_kept") {
+		t.Errorf("%v; lost %v, kept %v", err, exists(t, s, "mer_lost"), exists(t, s, "mer_kept"))
+	}
+	if err := refuse("mer_kept"); err == nil || errors.Is(err, refusal) {
+		t.Errorf("what was not kept is answered with %v", err)
+	}
+}
+
 func TestAnErrorLeavesNothing(t *testing.T) {
 	t.Parallel()
 	s := testserver.New(t)

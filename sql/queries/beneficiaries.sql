@@ -27,7 +27,7 @@ update beneficiaries
 set first_name = @first_name, middle_name = @middle_name, last_name = @last_name, company_name = @company_name, status = @status,
     external_ref = @external_ref, default_instrument_id = @default_instrument_id, private_data = @private_data,
     fingerprint = @fingerprint, allow_duplicate = @allow_duplicate, metadata = @metadata, event_sequence = @event_sequence,
-    updated_at = @updated_at, renamed_at = @renamed_at
+    updated_at = @updated_at, renamed_at = @renamed_at, block_id = @block_id
 where merchant_id = @merchant_id and id = @id;
 
 -- name: BeneficiaryDelete :exec
@@ -37,6 +37,21 @@ with gone as (
     where i.merchant_id = @merchant_id and i.beneficiary_id = @id and i.deleted_at is null
 )
 update beneficiaries b set deleted_at = @deleted_at where b.merchant_id = @merchant_id and b.id = @id;
+
+-- name: BlockInsert :exec
+insert into beneficiary_blocks (merchant_id, id, beneficiary_id, cause, alert_id, reason, blocked_by, blocked_at)
+values (@merchant_id, @id, @beneficiary_id, @cause, sqlc.narg('alert_id'), @reason, @blocked_by, @blocked_at);
+
+-- name: BlockGet :one
+select * from beneficiary_blocks where merchant_id = @merchant_id and beneficiary_id = @beneficiary_id and id = @id;
+
+-- name: BlockLast :one
+-- The newest block of a beneficiary that is not blocked any more.
+select * from beneficiary_blocks where merchant_id = @merchant_id and beneficiary_id = @beneficiary_id order by blocked_at desc, id desc limit 1;
+
+-- name: BlockLift :exec
+update beneficiary_blocks set lifted_by = @lifted_by, lifted_at = @lifted_at, lift_reason = @lift_reason
+where merchant_id = @merchant_id and id = @id and lifted_at is null;
 
 -- name: BeneficiaryPayoutInProgress :one
 -- A payout to the beneficiary, by the instrument where one is given, that has not come to its end.

@@ -50,7 +50,8 @@ const (
 	PayoutStatus_sent PayoutStatus_Value = 9
 	// Delivered and settled.
 	PayoutStatus_completed PayoutStatus_Value = 10
-	// Refused by the rail, or settlement failed. The money is available again.
+	// Refused by the rail, stopped by compliance before the rail heard of it (`compliance_block`), or settlement failed. The money is available
+	// again.
 	PayoutStatus_failed PayoutStatus_Value = 11
 	// Sent back by the receiving bank. The money is available again.
 	PayoutStatus_returned PayoutStatus_Value = 12

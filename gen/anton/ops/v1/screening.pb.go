@@ -25,6 +25,63 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// The statuses.
+type RescreenStatus_Value int32
+
+const (
+	// Never used.
+	RescreenStatus_unspecified RescreenStatus_Value = 0
+	// It waits for a server, or for the run of the version before it.
+	RescreenStatus_pending RescreenStatus_Value = 1
+	// Beneficiaries are being examined.
+	RescreenStatus_running RescreenStatus_Value = 2
+	// All were examined.
+	RescreenStatus_completed RescreenStatus_Value = 3
+)
+
+// Enum value maps for RescreenStatus_Value.
+var (
+	RescreenStatus_Value_name = map[int32]string{
+		0: "unspecified",
+		1: "pending",
+		2: "running",
+		3: "completed",
+	}
+	RescreenStatus_Value_value = map[string]int32{
+		"unspecified": 0,
+		"pending":     1,
+		"running":     2,
+		"completed":   3,
+	}
+)
+
+func (x RescreenStatus_Value) Enum() *RescreenStatus_Value {
+	p := new(RescreenStatus_Value)
+	*p = x
+	return p
+}
+
+func (x RescreenStatus_Value) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (RescreenStatus_Value) Descriptor() protoreflect.EnumDescriptor {
+	return file_anton_ops_v1_screening_proto_enumTypes[0].Descriptor()
+}
+
+func (RescreenStatus_Value) Type() protoreflect.EnumType {
+	return &file_anton_ops_v1_screening_proto_enumTypes[0]
+}
+
+func (x RescreenStatus_Value) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use RescreenStatus_Value.Descriptor instead.
+func (RescreenStatus_Value) EnumDescriptor() ([]byte, []int) {
+	return file_anton_ops_v1_screening_proto_rawDescGZIP(), []int{0, 0}
+}
+
 // The roles.
 type ScreenedRole_Value int32
 
@@ -66,11 +123,11 @@ func (x ScreenedRole_Value) String() string {
 }
 
 func (ScreenedRole_Value) Descriptor() protoreflect.EnumDescriptor {
-	return file_anton_ops_v1_screening_proto_enumTypes[0].Descriptor()
+	return file_anton_ops_v1_screening_proto_enumTypes[1].Descriptor()
 }
 
 func (ScreenedRole_Value) Type() protoreflect.EnumType {
-	return &file_anton_ops_v1_screening_proto_enumTypes[0]
+	return &file_anton_ops_v1_screening_proto_enumTypes[1]
 }
 
 func (x ScreenedRole_Value) Number() protoreflect.EnumNumber {
@@ -79,7 +136,7 @@ func (x ScreenedRole_Value) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use ScreenedRole_Value.Descriptor instead.
 func (ScreenedRole_Value) EnumDescriptor() ([]byte, []int) {
-	return file_anton_ops_v1_screening_proto_rawDescGZIP(), []int{9, 0}
+	return file_anton_ops_v1_screening_proto_rawDescGZIP(), []int{15, 0}
 }
 
 // The findings.
@@ -88,9 +145,9 @@ type ScreeningFinding_Value int32
 const (
 	// Never used.
 	ScreeningFinding_unspecified ScreeningFinding_Value = 0
-	// A person must look. The payout is in `manual_review`.
+	// A person must look. The payout is in `manual_review`, or failed where it was about to leave.
 	ScreeningFinding_possible ScreeningFinding_Value = 1
-	// There is no doubt. The payout is `screening_failed`.
+	// There is no doubt. The payout is `screening_failed`, or failed where it was about to leave; a beneficiary without one is `blocked`.
 	ScreeningFinding_certain ScreeningFinding_Value = 2
 )
 
@@ -119,11 +176,11 @@ func (x ScreeningFinding_Value) String() string {
 }
 
 func (ScreeningFinding_Value) Descriptor() protoreflect.EnumDescriptor {
-	return file_anton_ops_v1_screening_proto_enumTypes[1].Descriptor()
+	return file_anton_ops_v1_screening_proto_enumTypes[2].Descriptor()
 }
 
 func (ScreeningFinding_Value) Type() protoreflect.EnumType {
-	return &file_anton_ops_v1_screening_proto_enumTypes[1]
+	return &file_anton_ops_v1_screening_proto_enumTypes[2]
 }
 
 func (x ScreeningFinding_Value) Number() protoreflect.EnumNumber {
@@ -132,7 +189,7 @@ func (x ScreeningFinding_Value) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use ScreeningFinding_Value.Descriptor instead.
 func (ScreeningFinding_Value) EnumDescriptor() ([]byte, []int) {
-	return file_anton_ops_v1_screening_proto_rawDescGZIP(), []int{10, 0}
+	return file_anton_ops_v1_screening_proto_rawDescGZIP(), []int{16, 0}
 }
 
 // The statuses.
@@ -176,11 +233,11 @@ func (x ScreeningAlertStatus_Value) String() string {
 }
 
 func (ScreeningAlertStatus_Value) Descriptor() protoreflect.EnumDescriptor {
-	return file_anton_ops_v1_screening_proto_enumTypes[2].Descriptor()
+	return file_anton_ops_v1_screening_proto_enumTypes[3].Descriptor()
 }
 
 func (ScreeningAlertStatus_Value) Type() protoreflect.EnumType {
-	return &file_anton_ops_v1_screening_proto_enumTypes[2]
+	return &file_anton_ops_v1_screening_proto_enumTypes[3]
 }
 
 func (x ScreeningAlertStatus_Value) Number() protoreflect.EnumNumber {
@@ -189,7 +246,7 @@ func (x ScreeningAlertStatus_Value) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use ScreeningAlertStatus_Value.Descriptor instead.
 func (ScreeningAlertStatus_Value) EnumDescriptor() ([]byte, []int) {
-	return file_anton_ops_v1_screening_proto_rawDescGZIP(), []int{11, 0}
+	return file_anton_ops_v1_screening_proto_rawDescGZIP(), []int{17, 0}
 }
 
 // The decisions.
@@ -229,11 +286,11 @@ func (x ScreeningDecision_Value) String() string {
 }
 
 func (ScreeningDecision_Value) Descriptor() protoreflect.EnumDescriptor {
-	return file_anton_ops_v1_screening_proto_enumTypes[3].Descriptor()
+	return file_anton_ops_v1_screening_proto_enumTypes[4].Descriptor()
 }
 
 func (ScreeningDecision_Value) Type() protoreflect.EnumType {
-	return &file_anton_ops_v1_screening_proto_enumTypes[3]
+	return &file_anton_ops_v1_screening_proto_enumTypes[4]
 }
 
 func (x ScreeningDecision_Value) Number() protoreflect.EnumNumber {
@@ -242,7 +299,525 @@ func (x ScreeningDecision_Value) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use ScreeningDecision_Value.Descriptor instead.
 func (ScreeningDecision_Value) EnumDescriptor() ([]byte, []int) {
-	return file_anton_ops_v1_screening_proto_rawDescGZIP(), []int{12, 0}
+	return file_anton_ops_v1_screening_proto_rawDescGZIP(), []int{18, 0}
+}
+
+// The statuses.
+type ScreeningPairStatus_Value int32
+
+const (
+	// Never used.
+	ScreeningPairStatus_unspecified ScreeningPairStatus_Value = 0
+	// One operator proposed the release; it counts when another one approves it.
+	ScreeningPairStatus_proposed ScreeningPairStatus_Value = 1
+	// It counts for as long as the party and the entry are what they were.
+	ScreeningPairStatus_in_force ScreeningPairStatus_Value = 2
+	// It counts no more.
+	ScreeningPairStatus_revoked ScreeningPairStatus_Value = 3
+)
+
+// Enum value maps for ScreeningPairStatus_Value.
+var (
+	ScreeningPairStatus_Value_name = map[int32]string{
+		0: "unspecified",
+		1: "proposed",
+		2: "in_force",
+		3: "revoked",
+	}
+	ScreeningPairStatus_Value_value = map[string]int32{
+		"unspecified": 0,
+		"proposed":    1,
+		"in_force":    2,
+		"revoked":     3,
+	}
+)
+
+func (x ScreeningPairStatus_Value) Enum() *ScreeningPairStatus_Value {
+	p := new(ScreeningPairStatus_Value)
+	*p = x
+	return p
+}
+
+func (x ScreeningPairStatus_Value) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (ScreeningPairStatus_Value) Descriptor() protoreflect.EnumDescriptor {
+	return file_anton_ops_v1_screening_proto_enumTypes[5].Descriptor()
+}
+
+func (ScreeningPairStatus_Value) Type() protoreflect.EnumType {
+	return &file_anton_ops_v1_screening_proto_enumTypes[5]
+}
+
+func (x ScreeningPairStatus_Value) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use ScreeningPairStatus_Value.Descriptor instead.
+func (ScreeningPairStatus_Value) EnumDescriptor() ([]byte, []int) {
+	return file_anton_ops_v1_screening_proto_rawDescGZIP(), []int{19, 0}
+}
+
+// How far the re-screening of a new version has come.
+type RescreenStatus struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RescreenStatus) Reset() {
+	*x = RescreenStatus{}
+	mi := &file_anton_ops_v1_screening_proto_msgTypes[0]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RescreenStatus) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RescreenStatus) ProtoMessage() {}
+
+func (x *RescreenStatus) ProtoReflect() protoreflect.Message {
+	mi := &file_anton_ops_v1_screening_proto_msgTypes[0]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RescreenStatus.ProtoReflect.Descriptor instead.
+func (*RescreenStatus) Descriptor() ([]byte, []int) {
+	return file_anton_ops_v1_screening_proto_rawDescGZIP(), []int{0}
+}
+
+// The re-screening of one version of a list: all beneficiaries that are active against the entries that the version added or changed.
+type Rescreen struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The run's id, `rsc_…`.
+	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// Whose list it is.
+	Authority string `protobuf:"bytes,2,opt,name=authority,proto3" json:"authority,omitempty"`
+	// The version that came into force, as `GET /ops/v1/screening/lists/{id}` has it.
+	ListVersion string `protobuf:"bytes,3,opt,name=list_version,json=listVersion,proto3" json:"list_version,omitempty"`
+	// The version before it. Absent for an authority's first: beneficiaries are held against all of its entries.
+	PreviousListVersion *string `protobuf:"bytes,4,opt,name=previous_list_version,json=previousListVersion,proto3,oneof" json:"previous_list_version,omitempty"`
+	// How far it is.
+	Status RescreenStatus_Value `protobuf:"varint,5,opt,name=status,proto3,enum=anton.ops.v1.RescreenStatus_Value" json:"status,omitempty"`
+	// How many parties the version lists that the one before did not. 0 until the run is started.
+	EntriesAdded int32 `protobuf:"varint,6,opt,name=entries_added,json=entriesAdded,proto3" json:"entries_added,omitempty"`
+	// How many it lists otherwise than the one before.
+	EntriesChanged int32 `protobuf:"varint,7,opt,name=entries_changed,json=entriesChanged,proto3" json:"entries_changed,omitempty"`
+	// How many it lists no more. Nobody is unblocked because of that and no alert is resolved: compliance decides.
+	EntriesRemoved int32 `protobuf:"varint,8,opt,name=entries_removed,json=entriesRemoved,proto3" json:"entries_removed,omitempty"`
+	// How many beneficiaries were examined so far.
+	Examined int32 `protobuf:"varint,9,opt,name=examined,proto3" json:"examined,omitempty"`
+	// How many of them a person must look at.
+	Possible int32 `protobuf:"varint,10,opt,name=possible,proto3" json:"possible,omitempty"`
+	// How many of them are certainly a listed party; they are `blocked`.
+	Certain int32 `protobuf:"varint,11,opt,name=certain,proto3" json:"certain,omitempty"`
+	// How many of them could not be read, which the log says of each. They were not examined: alert on any.
+	Failed int32 `protobuf:"varint,12,opt,name=failed,proto3" json:"failed,omitempty"`
+	// How many alerts were written. A party and an entry that have one already get no second.
+	Alerts int32 `protobuf:"varint,13,opt,name=alerts,proto3" json:"alerts,omitempty"`
+	// When the version came into force.
+	CreatedAt *timestamppb.Timestamp `protobuf:"bytes,14,opt,name=created_at,json=createdAt,proto3" json:"created_at,omitempty"`
+	// When the first server began; absent before that.
+	StartedAt *timestamppb.Timestamp `protobuf:"bytes,15,opt,name=started_at,json=startedAt,proto3,oneof" json:"started_at,omitempty"`
+	// When all were examined; absent before that.
+	FinishedAt    *timestamppb.Timestamp `protobuf:"bytes,16,opt,name=finished_at,json=finishedAt,proto3,oneof" json:"finished_at,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Rescreen) Reset() {
+	*x = Rescreen{}
+	mi := &file_anton_ops_v1_screening_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Rescreen) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Rescreen) ProtoMessage() {}
+
+func (x *Rescreen) ProtoReflect() protoreflect.Message {
+	mi := &file_anton_ops_v1_screening_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Rescreen.ProtoReflect.Descriptor instead.
+func (*Rescreen) Descriptor() ([]byte, []int) {
+	return file_anton_ops_v1_screening_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *Rescreen) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *Rescreen) GetAuthority() string {
+	if x != nil {
+		return x.Authority
+	}
+	return ""
+}
+
+func (x *Rescreen) GetListVersion() string {
+	if x != nil {
+		return x.ListVersion
+	}
+	return ""
+}
+
+func (x *Rescreen) GetPreviousListVersion() string {
+	if x != nil && x.PreviousListVersion != nil {
+		return *x.PreviousListVersion
+	}
+	return ""
+}
+
+func (x *Rescreen) GetStatus() RescreenStatus_Value {
+	if x != nil {
+		return x.Status
+	}
+	return RescreenStatus_unspecified
+}
+
+func (x *Rescreen) GetEntriesAdded() int32 {
+	if x != nil {
+		return x.EntriesAdded
+	}
+	return 0
+}
+
+func (x *Rescreen) GetEntriesChanged() int32 {
+	if x != nil {
+		return x.EntriesChanged
+	}
+	return 0
+}
+
+func (x *Rescreen) GetEntriesRemoved() int32 {
+	if x != nil {
+		return x.EntriesRemoved
+	}
+	return 0
+}
+
+func (x *Rescreen) GetExamined() int32 {
+	if x != nil {
+		return x.Examined
+	}
+	return 0
+}
+
+func (x *Rescreen) GetPossible() int32 {
+	if x != nil {
+		return x.Possible
+	}
+	return 0
+}
+
+func (x *Rescreen) GetCertain() int32 {
+	if x != nil {
+		return x.Certain
+	}
+	return 0
+}
+
+func (x *Rescreen) GetFailed() int32 {
+	if x != nil {
+		return x.Failed
+	}
+	return 0
+}
+
+func (x *Rescreen) GetAlerts() int32 {
+	if x != nil {
+		return x.Alerts
+	}
+	return 0
+}
+
+func (x *Rescreen) GetCreatedAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.CreatedAt
+	}
+	return nil
+}
+
+func (x *Rescreen) GetStartedAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.StartedAt
+	}
+	return nil
+}
+
+func (x *Rescreen) GetFinishedAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.FinishedAt
+	}
+	return nil
+}
+
+type ListRescreensRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Only this authority's: `ofac`, `ofac-nonsdn`, `eu`, `uk` or `un`.
+	Authority string `protobuf:"bytes,1,opt,name=authority,proto3" json:"authority,omitempty"`
+	// Only those in this status.
+	Status RescreenStatus_Value `protobuf:"varint,2,opt,name=status,proto3,enum=anton.ops.v1.RescreenStatus_Value" json:"status,omitempty"`
+	// Only those of versions that came into force after this time.
+	CreatedAfter *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=created_after,json=createdAfter,proto3" json:"created_after,omitempty"`
+	// Only those of versions that came into force before this time.
+	CreatedBefore *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=created_before,json=createdBefore,proto3" json:"created_before,omitempty"`
+	// How many a page has: 1 to 100, 20 when absent.
+	Limit *int32 `protobuf:"varint,5,opt,name=limit,proto3,oneof" json:"limit,omitempty"`
+	// The `next_cursor` of the page before. Absent for the first page.
+	Cursor        string `protobuf:"bytes,6,opt,name=cursor,proto3" json:"cursor,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListRescreensRequest) Reset() {
+	*x = ListRescreensRequest{}
+	mi := &file_anton_ops_v1_screening_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListRescreensRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListRescreensRequest) ProtoMessage() {}
+
+func (x *ListRescreensRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_anton_ops_v1_screening_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListRescreensRequest.ProtoReflect.Descriptor instead.
+func (*ListRescreensRequest) Descriptor() ([]byte, []int) {
+	return file_anton_ops_v1_screening_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *ListRescreensRequest) GetAuthority() string {
+	if x != nil {
+		return x.Authority
+	}
+	return ""
+}
+
+func (x *ListRescreensRequest) GetStatus() RescreenStatus_Value {
+	if x != nil {
+		return x.Status
+	}
+	return RescreenStatus_unspecified
+}
+
+func (x *ListRescreensRequest) GetCreatedAfter() *timestamppb.Timestamp {
+	if x != nil {
+		return x.CreatedAfter
+	}
+	return nil
+}
+
+func (x *ListRescreensRequest) GetCreatedBefore() *timestamppb.Timestamp {
+	if x != nil {
+		return x.CreatedBefore
+	}
+	return nil
+}
+
+func (x *ListRescreensRequest) GetLimit() int32 {
+	if x != nil && x.Limit != nil {
+		return *x.Limit
+	}
+	return 0
+}
+
+func (x *ListRescreensRequest) GetCursor() string {
+	if x != nil {
+		return x.Cursor
+	}
+	return ""
+}
+
+type ListRescreensResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The page, newest first.
+	Data []*Rescreen `protobuf:"bytes,1,rep,name=data,proto3" json:"data,omitempty"`
+	// Whether there are more after this page.
+	HasMore bool `protobuf:"varint,2,opt,name=has_more,json=hasMore,proto3" json:"has_more,omitempty"`
+	// What to send as `cursor` for the next page; absent on the last one.
+	NextCursor    *string `protobuf:"bytes,3,opt,name=next_cursor,json=nextCursor,proto3,oneof" json:"next_cursor,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListRescreensResponse) Reset() {
+	*x = ListRescreensResponse{}
+	mi := &file_anton_ops_v1_screening_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListRescreensResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListRescreensResponse) ProtoMessage() {}
+
+func (x *ListRescreensResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_anton_ops_v1_screening_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListRescreensResponse.ProtoReflect.Descriptor instead.
+func (*ListRescreensResponse) Descriptor() ([]byte, []int) {
+	return file_anton_ops_v1_screening_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *ListRescreensResponse) GetData() []*Rescreen {
+	if x != nil {
+		return x.Data
+	}
+	return nil
+}
+
+func (x *ListRescreensResponse) GetHasMore() bool {
+	if x != nil {
+		return x.HasMore
+	}
+	return false
+}
+
+func (x *ListRescreensResponse) GetNextCursor() string {
+	if x != nil && x.NextCursor != nil {
+		return *x.NextCursor
+	}
+	return ""
+}
+
+type GetRescreenRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The run's id.
+	Id            string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetRescreenRequest) Reset() {
+	*x = GetRescreenRequest{}
+	mi := &file_anton_ops_v1_screening_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetRescreenRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetRescreenRequest) ProtoMessage() {}
+
+func (x *GetRescreenRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_anton_ops_v1_screening_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetRescreenRequest.ProtoReflect.Descriptor instead.
+func (*GetRescreenRequest) Descriptor() ([]byte, []int) {
+	return file_anton_ops_v1_screening_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *GetRescreenRequest) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+type GetRescreenResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The run.
+	Data          *Rescreen `protobuf:"bytes,1,opt,name=data,proto3" json:"data,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetRescreenResponse) Reset() {
+	*x = GetRescreenResponse{}
+	mi := &file_anton_ops_v1_screening_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetRescreenResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetRescreenResponse) ProtoMessage() {}
+
+func (x *GetRescreenResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_anton_ops_v1_screening_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetRescreenResponse.ProtoReflect.Descriptor instead.
+func (*GetRescreenResponse) Descriptor() ([]byte, []int) {
+	return file_anton_ops_v1_screening_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *GetRescreenResponse) GetData() *Rescreen {
+	if x != nil {
+		return x.Data
+	}
+	return nil
 }
 
 // One version of one authority's list. It never changes.
@@ -284,7 +859,7 @@ type SanctionsList struct {
 
 func (x *SanctionsList) Reset() {
 	*x = SanctionsList{}
-	mi := &file_anton_ops_v1_screening_proto_msgTypes[0]
+	mi := &file_anton_ops_v1_screening_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -296,7 +871,7 @@ func (x *SanctionsList) String() string {
 func (*SanctionsList) ProtoMessage() {}
 
 func (x *SanctionsList) ProtoReflect() protoreflect.Message {
-	mi := &file_anton_ops_v1_screening_proto_msgTypes[0]
+	mi := &file_anton_ops_v1_screening_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -309,7 +884,7 @@ func (x *SanctionsList) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SanctionsList.ProtoReflect.Descriptor instead.
 func (*SanctionsList) Descriptor() ([]byte, []int) {
-	return file_anton_ops_v1_screening_proto_rawDescGZIP(), []int{0}
+	return file_anton_ops_v1_screening_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *SanctionsList) GetId() string {
@@ -444,7 +1019,7 @@ type SanctionsListStatus struct {
 
 func (x *SanctionsListStatus) Reset() {
 	*x = SanctionsListStatus{}
-	mi := &file_anton_ops_v1_screening_proto_msgTypes[1]
+	mi := &file_anton_ops_v1_screening_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -456,7 +1031,7 @@ func (x *SanctionsListStatus) String() string {
 func (*SanctionsListStatus) ProtoMessage() {}
 
 func (x *SanctionsListStatus) ProtoReflect() protoreflect.Message {
-	mi := &file_anton_ops_v1_screening_proto_msgTypes[1]
+	mi := &file_anton_ops_v1_screening_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -469,7 +1044,7 @@ func (x *SanctionsListStatus) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SanctionsListStatus.ProtoReflect.Descriptor instead.
 func (*SanctionsListStatus) Descriptor() ([]byte, []int) {
-	return file_anton_ops_v1_screening_proto_rawDescGZIP(), []int{1}
+	return file_anton_ops_v1_screening_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *SanctionsListStatus) GetAuthority() string {
@@ -541,7 +1116,7 @@ type SanctionsStatus struct {
 
 func (x *SanctionsStatus) Reset() {
 	*x = SanctionsStatus{}
-	mi := &file_anton_ops_v1_screening_proto_msgTypes[2]
+	mi := &file_anton_ops_v1_screening_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -553,7 +1128,7 @@ func (x *SanctionsStatus) String() string {
 func (*SanctionsStatus) ProtoMessage() {}
 
 func (x *SanctionsStatus) ProtoReflect() protoreflect.Message {
-	mi := &file_anton_ops_v1_screening_proto_msgTypes[2]
+	mi := &file_anton_ops_v1_screening_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -566,7 +1141,7 @@ func (x *SanctionsStatus) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SanctionsStatus.ProtoReflect.Descriptor instead.
 func (*SanctionsStatus) Descriptor() ([]byte, []int) {
-	return file_anton_ops_v1_screening_proto_rawDescGZIP(), []int{2}
+	return file_anton_ops_v1_screening_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *SanctionsStatus) GetScreens() bool {
@@ -591,7 +1166,7 @@ type GetSanctionsStatusRequest struct {
 
 func (x *GetSanctionsStatusRequest) Reset() {
 	*x = GetSanctionsStatusRequest{}
-	mi := &file_anton_ops_v1_screening_proto_msgTypes[3]
+	mi := &file_anton_ops_v1_screening_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -603,7 +1178,7 @@ func (x *GetSanctionsStatusRequest) String() string {
 func (*GetSanctionsStatusRequest) ProtoMessage() {}
 
 func (x *GetSanctionsStatusRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_anton_ops_v1_screening_proto_msgTypes[3]
+	mi := &file_anton_ops_v1_screening_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -616,7 +1191,7 @@ func (x *GetSanctionsStatusRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetSanctionsStatusRequest.ProtoReflect.Descriptor instead.
 func (*GetSanctionsStatusRequest) Descriptor() ([]byte, []int) {
-	return file_anton_ops_v1_screening_proto_rawDescGZIP(), []int{3}
+	return file_anton_ops_v1_screening_proto_rawDescGZIP(), []int{9}
 }
 
 type GetSanctionsStatusResponse struct {
@@ -629,7 +1204,7 @@ type GetSanctionsStatusResponse struct {
 
 func (x *GetSanctionsStatusResponse) Reset() {
 	*x = GetSanctionsStatusResponse{}
-	mi := &file_anton_ops_v1_screening_proto_msgTypes[4]
+	mi := &file_anton_ops_v1_screening_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -641,7 +1216,7 @@ func (x *GetSanctionsStatusResponse) String() string {
 func (*GetSanctionsStatusResponse) ProtoMessage() {}
 
 func (x *GetSanctionsStatusResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_anton_ops_v1_screening_proto_msgTypes[4]
+	mi := &file_anton_ops_v1_screening_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -654,7 +1229,7 @@ func (x *GetSanctionsStatusResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetSanctionsStatusResponse.ProtoReflect.Descriptor instead.
 func (*GetSanctionsStatusResponse) Descriptor() ([]byte, []int) {
-	return file_anton_ops_v1_screening_proto_rawDescGZIP(), []int{4}
+	return file_anton_ops_v1_screening_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *GetSanctionsStatusResponse) GetData() *SanctionsStatus {
@@ -682,7 +1257,7 @@ type ListSanctionsListsRequest struct {
 
 func (x *ListSanctionsListsRequest) Reset() {
 	*x = ListSanctionsListsRequest{}
-	mi := &file_anton_ops_v1_screening_proto_msgTypes[5]
+	mi := &file_anton_ops_v1_screening_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -694,7 +1269,7 @@ func (x *ListSanctionsListsRequest) String() string {
 func (*ListSanctionsListsRequest) ProtoMessage() {}
 
 func (x *ListSanctionsListsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_anton_ops_v1_screening_proto_msgTypes[5]
+	mi := &file_anton_ops_v1_screening_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -707,7 +1282,7 @@ func (x *ListSanctionsListsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListSanctionsListsRequest.ProtoReflect.Descriptor instead.
 func (*ListSanctionsListsRequest) Descriptor() ([]byte, []int) {
-	return file_anton_ops_v1_screening_proto_rawDescGZIP(), []int{5}
+	return file_anton_ops_v1_screening_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *ListSanctionsListsRequest) GetAuthority() string {
@@ -759,7 +1334,7 @@ type ListSanctionsListsResponse struct {
 
 func (x *ListSanctionsListsResponse) Reset() {
 	*x = ListSanctionsListsResponse{}
-	mi := &file_anton_ops_v1_screening_proto_msgTypes[6]
+	mi := &file_anton_ops_v1_screening_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -771,7 +1346,7 @@ func (x *ListSanctionsListsResponse) String() string {
 func (*ListSanctionsListsResponse) ProtoMessage() {}
 
 func (x *ListSanctionsListsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_anton_ops_v1_screening_proto_msgTypes[6]
+	mi := &file_anton_ops_v1_screening_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -784,7 +1359,7 @@ func (x *ListSanctionsListsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListSanctionsListsResponse.ProtoReflect.Descriptor instead.
 func (*ListSanctionsListsResponse) Descriptor() ([]byte, []int) {
-	return file_anton_ops_v1_screening_proto_rawDescGZIP(), []int{6}
+	return file_anton_ops_v1_screening_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *ListSanctionsListsResponse) GetData() []*SanctionsList {
@@ -818,7 +1393,7 @@ type GetSanctionsListRequest struct {
 
 func (x *GetSanctionsListRequest) Reset() {
 	*x = GetSanctionsListRequest{}
-	mi := &file_anton_ops_v1_screening_proto_msgTypes[7]
+	mi := &file_anton_ops_v1_screening_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -830,7 +1405,7 @@ func (x *GetSanctionsListRequest) String() string {
 func (*GetSanctionsListRequest) ProtoMessage() {}
 
 func (x *GetSanctionsListRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_anton_ops_v1_screening_proto_msgTypes[7]
+	mi := &file_anton_ops_v1_screening_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -843,7 +1418,7 @@ func (x *GetSanctionsListRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetSanctionsListRequest.ProtoReflect.Descriptor instead.
 func (*GetSanctionsListRequest) Descriptor() ([]byte, []int) {
-	return file_anton_ops_v1_screening_proto_rawDescGZIP(), []int{7}
+	return file_anton_ops_v1_screening_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *GetSanctionsListRequest) GetId() string {
@@ -863,7 +1438,7 @@ type GetSanctionsListResponse struct {
 
 func (x *GetSanctionsListResponse) Reset() {
 	*x = GetSanctionsListResponse{}
-	mi := &file_anton_ops_v1_screening_proto_msgTypes[8]
+	mi := &file_anton_ops_v1_screening_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -875,7 +1450,7 @@ func (x *GetSanctionsListResponse) String() string {
 func (*GetSanctionsListResponse) ProtoMessage() {}
 
 func (x *GetSanctionsListResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_anton_ops_v1_screening_proto_msgTypes[8]
+	mi := &file_anton_ops_v1_screening_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -888,7 +1463,7 @@ func (x *GetSanctionsListResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetSanctionsListResponse.ProtoReflect.Descriptor instead.
 func (*GetSanctionsListResponse) Descriptor() ([]byte, []int) {
-	return file_anton_ops_v1_screening_proto_rawDescGZIP(), []int{8}
+	return file_anton_ops_v1_screening_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *GetSanctionsListResponse) GetData() *SanctionsList {
@@ -907,7 +1482,7 @@ type ScreenedRole struct {
 
 func (x *ScreenedRole) Reset() {
 	*x = ScreenedRole{}
-	mi := &file_anton_ops_v1_screening_proto_msgTypes[9]
+	mi := &file_anton_ops_v1_screening_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -919,7 +1494,7 @@ func (x *ScreenedRole) String() string {
 func (*ScreenedRole) ProtoMessage() {}
 
 func (x *ScreenedRole) ProtoReflect() protoreflect.Message {
-	mi := &file_anton_ops_v1_screening_proto_msgTypes[9]
+	mi := &file_anton_ops_v1_screening_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -932,7 +1507,7 @@ func (x *ScreenedRole) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ScreenedRole.ProtoReflect.Descriptor instead.
 func (*ScreenedRole) Descriptor() ([]byte, []int) {
-	return file_anton_ops_v1_screening_proto_rawDescGZIP(), []int{9}
+	return file_anton_ops_v1_screening_proto_rawDescGZIP(), []int{15}
 }
 
 // How surely somebody is a listed party.
@@ -944,7 +1519,7 @@ type ScreeningFinding struct {
 
 func (x *ScreeningFinding) Reset() {
 	*x = ScreeningFinding{}
-	mi := &file_anton_ops_v1_screening_proto_msgTypes[10]
+	mi := &file_anton_ops_v1_screening_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -956,7 +1531,7 @@ func (x *ScreeningFinding) String() string {
 func (*ScreeningFinding) ProtoMessage() {}
 
 func (x *ScreeningFinding) ProtoReflect() protoreflect.Message {
-	mi := &file_anton_ops_v1_screening_proto_msgTypes[10]
+	mi := &file_anton_ops_v1_screening_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -969,7 +1544,7 @@ func (x *ScreeningFinding) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ScreeningFinding.ProtoReflect.Descriptor instead.
 func (*ScreeningFinding) Descriptor() ([]byte, []int) {
-	return file_anton_ops_v1_screening_proto_rawDescGZIP(), []int{10}
+	return file_anton_ops_v1_screening_proto_rawDescGZIP(), []int{16}
 }
 
 // What became of an alert.
@@ -981,7 +1556,7 @@ type ScreeningAlertStatus struct {
 
 func (x *ScreeningAlertStatus) Reset() {
 	*x = ScreeningAlertStatus{}
-	mi := &file_anton_ops_v1_screening_proto_msgTypes[11]
+	mi := &file_anton_ops_v1_screening_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -993,7 +1568,7 @@ func (x *ScreeningAlertStatus) String() string {
 func (*ScreeningAlertStatus) ProtoMessage() {}
 
 func (x *ScreeningAlertStatus) ProtoReflect() protoreflect.Message {
-	mi := &file_anton_ops_v1_screening_proto_msgTypes[11]
+	mi := &file_anton_ops_v1_screening_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1006,7 +1581,7 @@ func (x *ScreeningAlertStatus) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ScreeningAlertStatus.ProtoReflect.Descriptor instead.
 func (*ScreeningAlertStatus) Descriptor() ([]byte, []int) {
-	return file_anton_ops_v1_screening_proto_rawDescGZIP(), []int{11}
+	return file_anton_ops_v1_screening_proto_rawDescGZIP(), []int{17}
 }
 
 // How compliance decides.
@@ -1018,7 +1593,7 @@ type ScreeningDecision struct {
 
 func (x *ScreeningDecision) Reset() {
 	*x = ScreeningDecision{}
-	mi := &file_anton_ops_v1_screening_proto_msgTypes[12]
+	mi := &file_anton_ops_v1_screening_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1030,7 +1605,7 @@ func (x *ScreeningDecision) String() string {
 func (*ScreeningDecision) ProtoMessage() {}
 
 func (x *ScreeningDecision) ProtoReflect() protoreflect.Message {
-	mi := &file_anton_ops_v1_screening_proto_msgTypes[12]
+	mi := &file_anton_ops_v1_screening_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1043,21 +1618,58 @@ func (x *ScreeningDecision) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ScreeningDecision.ProtoReflect.Descriptor instead.
 func (*ScreeningDecision) Descriptor() ([]byte, []int) {
-	return file_anton_ops_v1_screening_proto_rawDescGZIP(), []int{12}
+	return file_anton_ops_v1_screening_proto_rawDescGZIP(), []int{18}
 }
 
-// A listed party that somebody of a payout may be.
+// Whether a reviewed pair counts.
+type ScreeningPairStatus struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ScreeningPairStatus) Reset() {
+	*x = ScreeningPairStatus{}
+	mi := &file_anton_ops_v1_screening_proto_msgTypes[19]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ScreeningPairStatus) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ScreeningPairStatus) ProtoMessage() {}
+
+func (x *ScreeningPairStatus) ProtoReflect() protoreflect.Message {
+	mi := &file_anton_ops_v1_screening_proto_msgTypes[19]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ScreeningPairStatus.ProtoReflect.Descriptor instead.
+func (*ScreeningPairStatus) Descriptor() ([]byte, []int) {
+	return file_anton_ops_v1_screening_proto_rawDescGZIP(), []int{19}
+}
+
+// A listed party that somebody may be: somebody of a payout, or a beneficiary.
 type ScreeningAlert struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The alert's id, `alr_…`.
 	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
 	// Whose payout it is.
 	MerchantId string `protobuf:"bytes,2,opt,name=merchant_id,json=merchantId,proto3" json:"merchant_id,omitempty"`
-	// The payout.
-	PayoutId string `protobuf:"bytes,3,opt,name=payout_id,json=payoutId,proto3" json:"payout_id,omitempty"`
-	// The verdict on the payout that has the finding.
-	VerdictId string `protobuf:"bytes,4,opt,name=verdict_id,json=verdictId,proto3" json:"verdict_id,omitempty"`
-	// Whom the payout pays.
+	// The payout; absent where the alert is of a beneficiary by itself.
+	PayoutId *string `protobuf:"bytes,3,opt,name=payout_id,json=payoutId,proto3,oneof" json:"payout_id,omitempty"`
+	// The last verdict on the payout, which has the finding, or after which the payout was screened again; absent where there is no payout.
+	VerdictId *string `protobuf:"bytes,4,opt,name=verdict_id,json=verdictId,proto3,oneof" json:"verdict_id,omitempty"`
+	// Whom the payout pays, or who was found.
 	BeneficiaryId string `protobuf:"bytes,5,opt,name=beneficiary_id,json=beneficiaryId,proto3" json:"beneficiary_id,omitempty"`
 	// Who was found: the beneficiary, the merchant or the sender.
 	Role ScreenedRole_Value `protobuf:"varint,6,opt,name=role,proto3,enum=anton.ops.v1.ScreenedRole_Value" json:"role,omitempty"`
@@ -1091,21 +1703,26 @@ type ScreeningAlert struct {
 	Status ScreeningAlertStatus_Value `protobuf:"varint,20,opt,name=status,proto3,enum=anton.ops.v1.ScreeningAlertStatus_Value" json:"status,omitempty"`
 	// When it was found.
 	CreatedAt *timestamppb.Timestamp `protobuf:"bytes,21,opt,name=created_at,json=createdAt,proto3" json:"created_at,omitempty"`
-	// The reviewed pair that its resolution made; only in the answer that made it.
+	// The reviewed pair that its resolution made; only in the answer that made it. Of an alert that is still `open` it is the proposal that
+	// waits for another operator.
 	PairId *string `protobuf:"bytes,22,opt,name=pair_id,json=pairId,proto3,oneof" json:"pair_id,omitempty"`
 	// The operator's key that resolved it; absent while it is open.
 	ResolvedBy *string `protobuf:"bytes,23,opt,name=resolved_by,json=resolvedBy,proto3,oneof" json:"resolved_by,omitempty"`
 	// When that was.
 	ResolvedAt *timestamppb.Timestamp `protobuf:"bytes,24,opt,name=resolved_at,json=resolvedAt,proto3,oneof" json:"resolved_at,omitempty"`
 	// Why.
-	Reason        *string `protobuf:"bytes,25,opt,name=reason,proto3,oneof" json:"reason,omitempty"`
+	Reason *string `protobuf:"bytes,25,opt,name=reason,proto3,oneof" json:"reason,omitempty"`
+	// The re-screening that found it, where a new version of a list did.
+	RescreenId *string `protobuf:"bytes,26,opt,name=rescreen_id,json=rescreenId,proto3,oneof" json:"rescreen_id,omitempty"`
+	// The block that could not be lifted because of it.
+	BlockId       *string `protobuf:"bytes,27,opt,name=block_id,json=blockId,proto3,oneof" json:"block_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ScreeningAlert) Reset() {
 	*x = ScreeningAlert{}
-	mi := &file_anton_ops_v1_screening_proto_msgTypes[13]
+	mi := &file_anton_ops_v1_screening_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1117,7 +1734,7 @@ func (x *ScreeningAlert) String() string {
 func (*ScreeningAlert) ProtoMessage() {}
 
 func (x *ScreeningAlert) ProtoReflect() protoreflect.Message {
-	mi := &file_anton_ops_v1_screening_proto_msgTypes[13]
+	mi := &file_anton_ops_v1_screening_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1130,7 +1747,7 @@ func (x *ScreeningAlert) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ScreeningAlert.ProtoReflect.Descriptor instead.
 func (*ScreeningAlert) Descriptor() ([]byte, []int) {
-	return file_anton_ops_v1_screening_proto_rawDescGZIP(), []int{13}
+	return file_anton_ops_v1_screening_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *ScreeningAlert) GetId() string {
@@ -1148,15 +1765,15 @@ func (x *ScreeningAlert) GetMerchantId() string {
 }
 
 func (x *ScreeningAlert) GetPayoutId() string {
-	if x != nil {
-		return x.PayoutId
+	if x != nil && x.PayoutId != nil {
+		return *x.PayoutId
 	}
 	return ""
 }
 
 func (x *ScreeningAlert) GetVerdictId() string {
-	if x != nil {
-		return x.VerdictId
+	if x != nil && x.VerdictId != nil {
+		return *x.VerdictId
 	}
 	return ""
 }
@@ -1308,6 +1925,20 @@ func (x *ScreeningAlert) GetReason() string {
 	return ""
 }
 
+func (x *ScreeningAlert) GetRescreenId() string {
+	if x != nil && x.RescreenId != nil {
+		return *x.RescreenId
+	}
+	return ""
+}
+
+func (x *ScreeningAlert) GetBlockId() string {
+	if x != nil && x.BlockId != nil {
+		return *x.BlockId
+	}
+	return ""
+}
+
 // A party and an entry that compliance compared.
 type ScreeningPair struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1337,21 +1968,27 @@ type ScreeningPair struct {
 	Reason string `protobuf:"bytes,12,opt,name=reason,proto3" json:"reason,omitempty"`
 	// When it was reviewed.
 	CreatedAt *timestamppb.Timestamp `protobuf:"bytes,13,opt,name=created_at,json=createdAt,proto3" json:"created_at,omitempty"`
-	// The operator's key that reviewed it.
+	// The operator's key that reviewed it; where two people release, the one that proposed it.
 	ReviewedBy string `protobuf:"bytes,14,opt,name=reviewed_by,json=reviewedBy,proto3" json:"reviewed_by,omitempty"`
 	// The operator's key that revoked it; absent while it is in force.
 	RevokedBy *string `protobuf:"bytes,15,opt,name=revoked_by,json=revokedBy,proto3,oneof" json:"revoked_by,omitempty"`
 	// When that was.
 	RevokedAt *timestamppb.Timestamp `protobuf:"bytes,16,opt,name=revoked_at,json=revokedAt,proto3,oneof" json:"revoked_at,omitempty"`
 	// Why it was revoked.
-	RevokeReason  *string `protobuf:"bytes,17,opt,name=revoke_reason,json=revokeReason,proto3,oneof" json:"revoke_reason,omitempty"`
+	RevokeReason *string `protobuf:"bytes,17,opt,name=revoke_reason,json=revokeReason,proto3,oneof" json:"revoke_reason,omitempty"`
+	// Whether it counts.
+	Status ScreeningPairStatus_Value `protobuf:"varint,18,opt,name=status,proto3,enum=anton.ops.v1.ScreeningPairStatus_Value" json:"status,omitempty"`
+	// The operator's key that approved the proposal; absent where nobody did or had to.
+	ApprovedBy *string `protobuf:"bytes,19,opt,name=approved_by,json=approvedBy,proto3,oneof" json:"approved_by,omitempty"`
+	// When that was.
+	ApprovedAt    *timestamppb.Timestamp `protobuf:"bytes,20,opt,name=approved_at,json=approvedAt,proto3,oneof" json:"approved_at,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ScreeningPair) Reset() {
 	*x = ScreeningPair{}
-	mi := &file_anton_ops_v1_screening_proto_msgTypes[14]
+	mi := &file_anton_ops_v1_screening_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1363,7 +2000,7 @@ func (x *ScreeningPair) String() string {
 func (*ScreeningPair) ProtoMessage() {}
 
 func (x *ScreeningPair) ProtoReflect() protoreflect.Message {
-	mi := &file_anton_ops_v1_screening_proto_msgTypes[14]
+	mi := &file_anton_ops_v1_screening_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1376,7 +2013,7 @@ func (x *ScreeningPair) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ScreeningPair.ProtoReflect.Descriptor instead.
 func (*ScreeningPair) Descriptor() ([]byte, []int) {
-	return file_anton_ops_v1_screening_proto_rawDescGZIP(), []int{14}
+	return file_anton_ops_v1_screening_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *ScreeningPair) GetId() string {
@@ -1498,6 +2135,27 @@ func (x *ScreeningPair) GetRevokeReason() string {
 	return ""
 }
 
+func (x *ScreeningPair) GetStatus() ScreeningPairStatus_Value {
+	if x != nil {
+		return x.Status
+	}
+	return ScreeningPairStatus_unspecified
+}
+
+func (x *ScreeningPair) GetApprovedBy() string {
+	if x != nil && x.ApprovedBy != nil {
+		return *x.ApprovedBy
+	}
+	return ""
+}
+
+func (x *ScreeningPair) GetApprovedAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.ApprovedAt
+	}
+	return nil
+}
+
 type ListScreeningAlertsRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// How many a page has: 1 to 100, 20 when absent.
@@ -1516,13 +2174,15 @@ type ListScreeningAlertsRequest struct {
 	CreatedAfter *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=created_after,json=createdAfter,proto3" json:"created_after,omitempty"`
 	// Only those found before this moment.
 	CreatedBefore *timestamppb.Timestamp `protobuf:"bytes,8,opt,name=created_before,json=createdBefore,proto3" json:"created_before,omitempty"`
+	// Only those that this re-screening found.
+	RescreenId    string `protobuf:"bytes,9,opt,name=rescreen_id,json=rescreenId,proto3" json:"rescreen_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ListScreeningAlertsRequest) Reset() {
 	*x = ListScreeningAlertsRequest{}
-	mi := &file_anton_ops_v1_screening_proto_msgTypes[15]
+	mi := &file_anton_ops_v1_screening_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1534,7 +2194,7 @@ func (x *ListScreeningAlertsRequest) String() string {
 func (*ListScreeningAlertsRequest) ProtoMessage() {}
 
 func (x *ListScreeningAlertsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_anton_ops_v1_screening_proto_msgTypes[15]
+	mi := &file_anton_ops_v1_screening_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1547,7 +2207,7 @@ func (x *ListScreeningAlertsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListScreeningAlertsRequest.ProtoReflect.Descriptor instead.
 func (*ListScreeningAlertsRequest) Descriptor() ([]byte, []int) {
-	return file_anton_ops_v1_screening_proto_rawDescGZIP(), []int{15}
+	return file_anton_ops_v1_screening_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *ListScreeningAlertsRequest) GetLimit() int32 {
@@ -1606,6 +2266,13 @@ func (x *ListScreeningAlertsRequest) GetCreatedBefore() *timestamppb.Timestamp {
 	return nil
 }
 
+func (x *ListScreeningAlertsRequest) GetRescreenId() string {
+	if x != nil {
+		return x.RescreenId
+	}
+	return ""
+}
+
 type ListScreeningAlertsResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The page, oldest first.
@@ -1620,7 +2287,7 @@ type ListScreeningAlertsResponse struct {
 
 func (x *ListScreeningAlertsResponse) Reset() {
 	*x = ListScreeningAlertsResponse{}
-	mi := &file_anton_ops_v1_screening_proto_msgTypes[16]
+	mi := &file_anton_ops_v1_screening_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1632,7 +2299,7 @@ func (x *ListScreeningAlertsResponse) String() string {
 func (*ListScreeningAlertsResponse) ProtoMessage() {}
 
 func (x *ListScreeningAlertsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_anton_ops_v1_screening_proto_msgTypes[16]
+	mi := &file_anton_ops_v1_screening_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1645,7 +2312,7 @@ func (x *ListScreeningAlertsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListScreeningAlertsResponse.ProtoReflect.Descriptor instead.
 func (*ListScreeningAlertsResponse) Descriptor() ([]byte, []int) {
-	return file_anton_ops_v1_screening_proto_rawDescGZIP(), []int{16}
+	return file_anton_ops_v1_screening_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *ListScreeningAlertsResponse) GetData() []*ScreeningAlert {
@@ -1679,7 +2346,7 @@ type GetScreeningAlertRequest struct {
 
 func (x *GetScreeningAlertRequest) Reset() {
 	*x = GetScreeningAlertRequest{}
-	mi := &file_anton_ops_v1_screening_proto_msgTypes[17]
+	mi := &file_anton_ops_v1_screening_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1691,7 +2358,7 @@ func (x *GetScreeningAlertRequest) String() string {
 func (*GetScreeningAlertRequest) ProtoMessage() {}
 
 func (x *GetScreeningAlertRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_anton_ops_v1_screening_proto_msgTypes[17]
+	mi := &file_anton_ops_v1_screening_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1704,7 +2371,7 @@ func (x *GetScreeningAlertRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetScreeningAlertRequest.ProtoReflect.Descriptor instead.
 func (*GetScreeningAlertRequest) Descriptor() ([]byte, []int) {
-	return file_anton_ops_v1_screening_proto_rawDescGZIP(), []int{17}
+	return file_anton_ops_v1_screening_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *GetScreeningAlertRequest) GetId() string {
@@ -1724,7 +2391,7 @@ type GetScreeningAlertResponse struct {
 
 func (x *GetScreeningAlertResponse) Reset() {
 	*x = GetScreeningAlertResponse{}
-	mi := &file_anton_ops_v1_screening_proto_msgTypes[18]
+	mi := &file_anton_ops_v1_screening_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1736,7 +2403,7 @@ func (x *GetScreeningAlertResponse) String() string {
 func (*GetScreeningAlertResponse) ProtoMessage() {}
 
 func (x *GetScreeningAlertResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_anton_ops_v1_screening_proto_msgTypes[18]
+	mi := &file_anton_ops_v1_screening_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1749,7 +2416,7 @@ func (x *GetScreeningAlertResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetScreeningAlertResponse.ProtoReflect.Descriptor instead.
 func (*GetScreeningAlertResponse) Descriptor() ([]byte, []int) {
-	return file_anton_ops_v1_screening_proto_rawDescGZIP(), []int{18}
+	return file_anton_ops_v1_screening_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *GetScreeningAlertResponse) GetData() *ScreeningAlert {
@@ -1773,7 +2440,7 @@ type ResolveScreeningAlertRequest struct {
 
 func (x *ResolveScreeningAlertRequest) Reset() {
 	*x = ResolveScreeningAlertRequest{}
-	mi := &file_anton_ops_v1_screening_proto_msgTypes[19]
+	mi := &file_anton_ops_v1_screening_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1785,7 +2452,7 @@ func (x *ResolveScreeningAlertRequest) String() string {
 func (*ResolveScreeningAlertRequest) ProtoMessage() {}
 
 func (x *ResolveScreeningAlertRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_anton_ops_v1_screening_proto_msgTypes[19]
+	mi := &file_anton_ops_v1_screening_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1798,7 +2465,7 @@ func (x *ResolveScreeningAlertRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ResolveScreeningAlertRequest.ProtoReflect.Descriptor instead.
 func (*ResolveScreeningAlertRequest) Descriptor() ([]byte, []int) {
-	return file_anton_ops_v1_screening_proto_rawDescGZIP(), []int{19}
+	return file_anton_ops_v1_screening_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *ResolveScreeningAlertRequest) GetId() string {
@@ -1832,7 +2499,7 @@ type ResolveScreeningAlertResponse struct {
 
 func (x *ResolveScreeningAlertResponse) Reset() {
 	*x = ResolveScreeningAlertResponse{}
-	mi := &file_anton_ops_v1_screening_proto_msgTypes[20]
+	mi := &file_anton_ops_v1_screening_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1844,7 +2511,7 @@ func (x *ResolveScreeningAlertResponse) String() string {
 func (*ResolveScreeningAlertResponse) ProtoMessage() {}
 
 func (x *ResolveScreeningAlertResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_anton_ops_v1_screening_proto_msgTypes[20]
+	mi := &file_anton_ops_v1_screening_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1857,7 +2524,7 @@ func (x *ResolveScreeningAlertResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ResolveScreeningAlertResponse.ProtoReflect.Descriptor instead.
 func (*ResolveScreeningAlertResponse) Descriptor() ([]byte, []int) {
-	return file_anton_ops_v1_screening_proto_rawDescGZIP(), []int{20}
+	return file_anton_ops_v1_screening_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *ResolveScreeningAlertResponse) GetData() *ScreeningAlert {
@@ -1885,13 +2552,15 @@ type ListScreeningPairsRequest struct {
 	CreatedAfter *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=created_after,json=createdAfter,proto3" json:"created_after,omitempty"`
 	// Only those reviewed before this moment.
 	CreatedBefore *timestamppb.Timestamp `protobuf:"bytes,8,opt,name=created_before,json=createdBefore,proto3" json:"created_before,omitempty"`
+	// Only those in this status: `proposed` is what waits for a second person. `revoked` needs `include_revoked`.
+	Status        ScreeningPairStatus_Value `protobuf:"varint,9,opt,name=status,proto3,enum=anton.ops.v1.ScreeningPairStatus_Value" json:"status,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ListScreeningPairsRequest) Reset() {
 	*x = ListScreeningPairsRequest{}
-	mi := &file_anton_ops_v1_screening_proto_msgTypes[21]
+	mi := &file_anton_ops_v1_screening_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1903,7 +2572,7 @@ func (x *ListScreeningPairsRequest) String() string {
 func (*ListScreeningPairsRequest) ProtoMessage() {}
 
 func (x *ListScreeningPairsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_anton_ops_v1_screening_proto_msgTypes[21]
+	mi := &file_anton_ops_v1_screening_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1916,7 +2585,7 @@ func (x *ListScreeningPairsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListScreeningPairsRequest.ProtoReflect.Descriptor instead.
 func (*ListScreeningPairsRequest) Descriptor() ([]byte, []int) {
-	return file_anton_ops_v1_screening_proto_rawDescGZIP(), []int{21}
+	return file_anton_ops_v1_screening_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *ListScreeningPairsRequest) GetLimit() int32 {
@@ -1975,6 +2644,13 @@ func (x *ListScreeningPairsRequest) GetCreatedBefore() *timestamppb.Timestamp {
 	return nil
 }
 
+func (x *ListScreeningPairsRequest) GetStatus() ScreeningPairStatus_Value {
+	if x != nil {
+		return x.Status
+	}
+	return ScreeningPairStatus_unspecified
+}
+
 type ListScreeningPairsResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The page, newest first.
@@ -1989,7 +2665,7 @@ type ListScreeningPairsResponse struct {
 
 func (x *ListScreeningPairsResponse) Reset() {
 	*x = ListScreeningPairsResponse{}
-	mi := &file_anton_ops_v1_screening_proto_msgTypes[22]
+	mi := &file_anton_ops_v1_screening_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2001,7 +2677,7 @@ func (x *ListScreeningPairsResponse) String() string {
 func (*ListScreeningPairsResponse) ProtoMessage() {}
 
 func (x *ListScreeningPairsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_anton_ops_v1_screening_proto_msgTypes[22]
+	mi := &file_anton_ops_v1_screening_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2014,7 +2690,7 @@ func (x *ListScreeningPairsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListScreeningPairsResponse.ProtoReflect.Descriptor instead.
 func (*ListScreeningPairsResponse) Descriptor() ([]byte, []int) {
-	return file_anton_ops_v1_screening_proto_rawDescGZIP(), []int{22}
+	return file_anton_ops_v1_screening_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *ListScreeningPairsResponse) GetData() []*ScreeningPair {
@@ -2038,6 +2714,96 @@ func (x *ListScreeningPairsResponse) GetNextCursor() string {
 	return ""
 }
 
+type ApproveScreeningPairRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The pair's id.
+	Id            string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ApproveScreeningPairRequest) Reset() {
+	*x = ApproveScreeningPairRequest{}
+	mi := &file_anton_ops_v1_screening_proto_msgTypes[30]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ApproveScreeningPairRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ApproveScreeningPairRequest) ProtoMessage() {}
+
+func (x *ApproveScreeningPairRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_anton_ops_v1_screening_proto_msgTypes[30]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ApproveScreeningPairRequest.ProtoReflect.Descriptor instead.
+func (*ApproveScreeningPairRequest) Descriptor() ([]byte, []int) {
+	return file_anton_ops_v1_screening_proto_rawDescGZIP(), []int{30}
+}
+
+func (x *ApproveScreeningPairRequest) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+type ApproveScreeningPairResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The pair.
+	Data          *ScreeningPair `protobuf:"bytes,1,opt,name=data,proto3" json:"data,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ApproveScreeningPairResponse) Reset() {
+	*x = ApproveScreeningPairResponse{}
+	mi := &file_anton_ops_v1_screening_proto_msgTypes[31]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ApproveScreeningPairResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ApproveScreeningPairResponse) ProtoMessage() {}
+
+func (x *ApproveScreeningPairResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_anton_ops_v1_screening_proto_msgTypes[31]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ApproveScreeningPairResponse.ProtoReflect.Descriptor instead.
+func (*ApproveScreeningPairResponse) Descriptor() ([]byte, []int) {
+	return file_anton_ops_v1_screening_proto_rawDescGZIP(), []int{31}
+}
+
+func (x *ApproveScreeningPairResponse) GetData() *ScreeningPair {
+	if x != nil {
+		return x.Data
+	}
+	return nil
+}
+
 type RevokeScreeningPairRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The pair's id.
@@ -2050,7 +2816,7 @@ type RevokeScreeningPairRequest struct {
 
 func (x *RevokeScreeningPairRequest) Reset() {
 	*x = RevokeScreeningPairRequest{}
-	mi := &file_anton_ops_v1_screening_proto_msgTypes[23]
+	mi := &file_anton_ops_v1_screening_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2062,7 +2828,7 @@ func (x *RevokeScreeningPairRequest) String() string {
 func (*RevokeScreeningPairRequest) ProtoMessage() {}
 
 func (x *RevokeScreeningPairRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_anton_ops_v1_screening_proto_msgTypes[23]
+	mi := &file_anton_ops_v1_screening_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2075,7 +2841,7 @@ func (x *RevokeScreeningPairRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RevokeScreeningPairRequest.ProtoReflect.Descriptor instead.
 func (*RevokeScreeningPairRequest) Descriptor() ([]byte, []int) {
-	return file_anton_ops_v1_screening_proto_rawDescGZIP(), []int{23}
+	return file_anton_ops_v1_screening_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *RevokeScreeningPairRequest) GetId() string {
@@ -2102,7 +2868,7 @@ type RevokeScreeningPairResponse struct {
 
 func (x *RevokeScreeningPairResponse) Reset() {
 	*x = RevokeScreeningPairResponse{}
-	mi := &file_anton_ops_v1_screening_proto_msgTypes[24]
+	mi := &file_anton_ops_v1_screening_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2114,7 +2880,7 @@ func (x *RevokeScreeningPairResponse) String() string {
 func (*RevokeScreeningPairResponse) ProtoMessage() {}
 
 func (x *RevokeScreeningPairResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_anton_ops_v1_screening_proto_msgTypes[24]
+	mi := &file_anton_ops_v1_screening_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2127,7 +2893,7 @@ func (x *RevokeScreeningPairResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RevokeScreeningPairResponse.ProtoReflect.Descriptor instead.
 func (*RevokeScreeningPairResponse) Descriptor() ([]byte, []int) {
-	return file_anton_ops_v1_screening_proto_rawDescGZIP(), []int{24}
+	return file_anton_ops_v1_screening_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *RevokeScreeningPairResponse) GetData() *ScreeningPair {
@@ -2141,7 +2907,55 @@ var File_anton_ops_v1_screening_proto protoreflect.FileDescriptor
 
 const file_anton_ops_v1_screening_proto_rawDesc = "" +
 	"\n" +
-	"\x1canton/ops/v1/screening.proto\x12\fanton.ops.v1\x1a\x16anton/v1/options.proto\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xd2\x04\n" +
+	"\x1canton/ops/v1/screening.proto\x12\fanton.ops.v1\x1a\x16anton/v1/options.proto\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"S\n" +
+	"\x0eRescreenStatus\"A\n" +
+	"\x05Value\x12\x0f\n" +
+	"\vunspecified\x10\x00\x12\v\n" +
+	"\apending\x10\x01\x12\v\n" +
+	"\arunning\x10\x02\x12\r\n" +
+	"\tcompleted\x10\x03\"\xe3\x05\n" +
+	"\bRescreen\x12\x17\n" +
+	"\x02id\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x18@R\x02id\x12%\n" +
+	"\tauthority\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x18\x14R\tauthority\x12*\n" +
+	"\flist_version\x18\x03 \x01(\tB\a\xbaH\x04r\x02\x18@R\vlistVersion\x12@\n" +
+	"\x15previous_list_version\x18\x04 \x01(\tB\a\xbaH\x04r\x02\x18@H\x00R\x13previousListVersion\x88\x01\x01\x12:\n" +
+	"\x06status\x18\x05 \x01(\x0e2\".anton.ops.v1.RescreenStatus.ValueR\x06status\x12#\n" +
+	"\rentries_added\x18\x06 \x01(\x05R\fentriesAdded\x12'\n" +
+	"\x0fentries_changed\x18\a \x01(\x05R\x0eentriesChanged\x12'\n" +
+	"\x0fentries_removed\x18\b \x01(\x05R\x0eentriesRemoved\x12\x1a\n" +
+	"\bexamined\x18\t \x01(\x05R\bexamined\x12\x1a\n" +
+	"\bpossible\x18\n" +
+	" \x01(\x05R\bpossible\x12\x18\n" +
+	"\acertain\x18\v \x01(\x05R\acertain\x12\x16\n" +
+	"\x06failed\x18\f \x01(\x05R\x06failed\x12\x16\n" +
+	"\x06alerts\x18\r \x01(\x05R\x06alerts\x129\n" +
+	"\n" +
+	"created_at\x18\x0e \x01(\v2\x1a.google.protobuf.TimestampR\tcreatedAt\x12>\n" +
+	"\n" +
+	"started_at\x18\x0f \x01(\v2\x1a.google.protobuf.TimestampH\x01R\tstartedAt\x88\x01\x01\x12@\n" +
+	"\vfinished_at\x18\x10 \x01(\v2\x1a.google.protobuf.TimestampH\x02R\n" +
+	"finishedAt\x88\x01\x01B\x18\n" +
+	"\x16_previous_list_versionB\r\n" +
+	"\v_started_atB\x0e\n" +
+	"\f_finished_at\"\xd9\x02\n" +
+	"\x14ListRescreensRequest\x12%\n" +
+	"\tauthority\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x18\x14R\tauthority\x12D\n" +
+	"\x06status\x18\x02 \x01(\x0e2\".anton.ops.v1.RescreenStatus.ValueB\b\xbaH\x05\x82\x01\x02\x10\x01R\x06status\x12?\n" +
+	"\rcreated_after\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\fcreatedAfter\x12A\n" +
+	"\x0ecreated_before\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\rcreatedBefore\x12$\n" +
+	"\x05limit\x18\x05 \x01(\x05B\t\xbaH\x06\x1a\x04\x18d(\x01H\x00R\x05limit\x88\x01\x01\x12 \n" +
+	"\x06cursor\x18\x06 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x04R\x06cursorB\b\n" +
+	"\x06_limit\"\xa8\x01\n" +
+	"\x15ListRescreensResponse\x124\n" +
+	"\x04data\x18\x01 \x03(\v2\x16.anton.ops.v1.RescreenB\b\xbaH\x05\x92\x01\x02\x10dR\x04data\x12\x19\n" +
+	"\bhas_more\x18\x02 \x01(\bR\ahasMore\x12.\n" +
+	"\vnext_cursor\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x04H\x00R\n" +
+	"nextCursor\x88\x01\x01B\x0e\n" +
+	"\f_next_cursor\"/\n" +
+	"\x12GetRescreenRequest\x12\x19\n" +
+	"\x02id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\x02id\"A\n" +
+	"\x13GetRescreenResponse\x12*\n" +
+	"\x04data\x18\x01 \x01(\v2\x16.anton.ops.v1.RescreenR\x04data\"\xd2\x04\n" +
 	"\rSanctionsList\x12\x17\n" +
 	"\x02id\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x18@R\x02id\x12%\n" +
 	"\tauthority\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x18\x14R\tauthority\x12*\n" +
@@ -2221,14 +3035,21 @@ const file_anton_ops_v1_screening_proto_rawDesc = "" +
 	"\vunspecified\x10\x00\x12\x12\n" +
 	"\x0efalse_positive\x10\x01\x12\x0e\n" +
 	"\n" +
-	"true_match\x10\x02\"\xf5\b\n" +
+	"true_match\x10\x02\"X\n" +
+	"\x13ScreeningPairStatus\"A\n" +
+	"\x05Value\x12\x0f\n" +
+	"\vunspecified\x10\x00\x12\f\n" +
+	"\bproposed\x10\x01\x12\f\n" +
+	"\bin_force\x10\x02\x12\v\n" +
+	"\arevoked\x10\x03\"\x91\n" +
+	"\n" +
 	"\x0eScreeningAlert\x12\x17\n" +
 	"\x02id\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x18@R\x02id\x12(\n" +
 	"\vmerchant_id\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x18@R\n" +
-	"merchantId\x12$\n" +
-	"\tpayout_id\x18\x03 \x01(\tB\a\xbaH\x04r\x02\x18@R\bpayoutId\x12&\n" +
+	"merchantId\x12)\n" +
+	"\tpayout_id\x18\x03 \x01(\tB\a\xbaH\x04r\x02\x18@H\x00R\bpayoutId\x88\x01\x01\x12+\n" +
 	"\n" +
-	"verdict_id\x18\x04 \x01(\tB\a\xbaH\x04r\x02\x18@R\tverdictId\x12.\n" +
+	"verdict_id\x18\x04 \x01(\tB\a\xbaH\x04r\x02\x18@H\x01R\tverdictId\x88\x01\x01\x12.\n" +
 	"\x0ebeneficiary_id\x18\x05 \x01(\tB\a\xbaH\x04r\x02\x18@R\rbeneficiaryId\x124\n" +
 	"\x04role\x18\x06 \x01(\x0e2 .anton.ops.v1.ScreenedRole.ValueR\x04role\x12&\n" +
 	"\n" +
@@ -2252,17 +3073,25 @@ const file_anton_ops_v1_screening_proto_rawDesc = "" +
 	"\x06status\x18\x14 \x01(\x0e2(.anton.ops.v1.ScreeningAlertStatus.ValueR\x06status\x129\n" +
 	"\n" +
 	"created_at\x18\x15 \x01(\v2\x1a.google.protobuf.TimestampR\tcreatedAt\x12%\n" +
-	"\apair_id\x18\x16 \x01(\tB\a\xbaH\x04r\x02\x18@H\x00R\x06pairId\x88\x01\x01\x12-\n" +
-	"\vresolved_by\x18\x17 \x01(\tB\a\xbaH\x04r\x02\x18@H\x01R\n" +
+	"\apair_id\x18\x16 \x01(\tB\a\xbaH\x04r\x02\x18@H\x02R\x06pairId\x88\x01\x01\x12-\n" +
+	"\vresolved_by\x18\x17 \x01(\tB\a\xbaH\x04r\x02\x18@H\x03R\n" +
 	"resolvedBy\x88\x01\x01\x12@\n" +
-	"\vresolved_at\x18\x18 \x01(\v2\x1a.google.protobuf.TimestampH\x02R\n" +
+	"\vresolved_at\x18\x18 \x01(\v2\x1a.google.protobuf.TimestampH\x04R\n" +
 	"resolvedAt\x88\x01\x01\x12%\n" +
-	"\x06reason\x18\x19 \x01(\tB\b\xbaH\x05r\x03\x18\xf4\x03H\x03R\x06reason\x88\x01\x01B\n" +
+	"\x06reason\x18\x19 \x01(\tB\b\xbaH\x05r\x03\x18\xf4\x03H\x05R\x06reason\x88\x01\x01\x12-\n" +
+	"\vrescreen_id\x18\x1a \x01(\tB\a\xbaH\x04r\x02\x18@H\x06R\n" +
+	"rescreenId\x88\x01\x01\x12'\n" +
+	"\bblock_id\x18\x1b \x01(\tB\a\xbaH\x04r\x02\x18@H\aR\ablockId\x88\x01\x01B\f\n" +
+	"\n" +
+	"_payout_idB\r\n" +
+	"\v_verdict_idB\n" +
 	"\n" +
 	"\b_pair_idB\x0e\n" +
 	"\f_resolved_byB\x0e\n" +
 	"\f_resolved_atB\t\n" +
-	"\a_reason\"\xb9\x06\n" +
+	"\a_reasonB\x0e\n" +
+	"\f_rescreen_idB\v\n" +
+	"\t_block_id\"\x8b\b\n" +
 	"\rScreeningPair\x12\x17\n" +
 	"\x02id\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x18@R\x02id\x12(\n" +
 	"\vmerchant_id\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x18@R\n" +
@@ -2290,10 +3119,17 @@ const file_anton_ops_v1_screening_proto_rawDesc = "" +
 	"revoked_by\x18\x0f \x01(\tB\a\xbaH\x04r\x02\x18@H\x00R\trevokedBy\x88\x01\x01\x12>\n" +
 	"\n" +
 	"revoked_at\x18\x10 \x01(\v2\x1a.google.protobuf.TimestampH\x01R\trevokedAt\x88\x01\x01\x122\n" +
-	"\rrevoke_reason\x18\x11 \x01(\tB\b\xbaH\x05r\x03\x18\xf4\x03H\x02R\frevokeReason\x88\x01\x01B\r\n" +
+	"\rrevoke_reason\x18\x11 \x01(\tB\b\xbaH\x05r\x03\x18\xf4\x03H\x02R\frevokeReason\x88\x01\x01\x12?\n" +
+	"\x06status\x18\x12 \x01(\x0e2'.anton.ops.v1.ScreeningPairStatus.ValueR\x06status\x12-\n" +
+	"\vapproved_by\x18\x13 \x01(\tB\a\xbaH\x04r\x02\x18@H\x03R\n" +
+	"approvedBy\x88\x01\x01\x12@\n" +
+	"\vapproved_at\x18\x14 \x01(\v2\x1a.google.protobuf.TimestampH\x04R\n" +
+	"approvedAt\x88\x01\x01B\r\n" +
 	"\v_revoked_byB\r\n" +
 	"\v_revoked_atB\x10\n" +
-	"\x0e_revoke_reason\"\xbe\x03\n" +
+	"\x0e_revoke_reasonB\x0e\n" +
+	"\f_approved_byB\x0e\n" +
+	"\f_approved_at\"\xe8\x03\n" +
 	"\x1aListScreeningAlertsRequest\x12$\n" +
 	"\x05limit\x18\x01 \x01(\x05B\t\xbaH\x06\x1a\x04\x18d(\x01H\x00R\x05limit\x88\x01\x01\x12 \n" +
 	"\x06cursor\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x04R\x06cursor\x12(\n" +
@@ -2303,7 +3139,9 @@ const file_anton_ops_v1_screening_proto_rawDesc = "" +
 	"\tpayout_id\x18\x05 \x01(\tB\a\xbaH\x04r\x02\x18@R\bpayoutId\x12J\n" +
 	"\x06status\x18\x06 \x01(\x0e2(.anton.ops.v1.ScreeningAlertStatus.ValueB\b\xbaH\x05\x82\x01\x02\x10\x01R\x06status\x12?\n" +
 	"\rcreated_after\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\fcreatedAfter\x12A\n" +
-	"\x0ecreated_before\x18\b \x01(\v2\x1a.google.protobuf.TimestampR\rcreatedBeforeB\b\n" +
+	"\x0ecreated_before\x18\b \x01(\v2\x1a.google.protobuf.TimestampR\rcreatedBefore\x12(\n" +
+	"\vrescreen_id\x18\t \x01(\tB\a\xbaH\x04r\x02\x18@R\n" +
+	"rescreenIdB\b\n" +
 	"\x06_limit\"\xb4\x01\n" +
 	"\x1bListScreeningAlertsResponse\x12:\n" +
 	"\x04data\x18\x01 \x03(\v2\x1c.anton.ops.v1.ScreeningAlertB\b\xbaH\x05\x92\x01\x02\x10dR\x04data\x12\x19\n" +
@@ -2322,7 +3160,7 @@ const file_anton_ops_v1_screening_proto_rawDesc = "" +
 	"\x06reason\x18\x03 \x01(\tB\n" +
 	"\xbaH\ar\x05\x10\x01\x18\xf4\x03R\x06reason\"Q\n" +
 	"\x1dResolveScreeningAlertResponse\x120\n" +
-	"\x04data\x18\x01 \x01(\v2\x1c.anton.ops.v1.ScreeningAlertR\x04data\"\xb9\x03\n" +
+	"\x04data\x18\x01 \x01(\v2\x1c.anton.ops.v1.ScreeningAlertR\x04data\"\x84\x04\n" +
 	"\x19ListScreeningPairsRequest\x12$\n" +
 	"\x05limit\x18\x01 \x01(\x05B\t\xbaH\x06\x1a\x04\x18d(\x01H\x00R\x05limit\x88\x01\x01\x12 \n" +
 	"\x06cursor\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x04R\x06cursor\x12(\n" +
@@ -2333,38 +3171,49 @@ const file_anton_ops_v1_screening_proto_rawDesc = "" +
 	"\bdecision\x18\x05 \x01(\x0e2%.anton.ops.v1.ScreeningDecision.ValueB\b\xbaH\x05\x82\x01\x02\x10\x01R\bdecision\x12'\n" +
 	"\x0finclude_revoked\x18\x06 \x01(\bR\x0eincludeRevoked\x12?\n" +
 	"\rcreated_after\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\fcreatedAfter\x12A\n" +
-	"\x0ecreated_before\x18\b \x01(\v2\x1a.google.protobuf.TimestampR\rcreatedBeforeB\b\n" +
+	"\x0ecreated_before\x18\b \x01(\v2\x1a.google.protobuf.TimestampR\rcreatedBefore\x12I\n" +
+	"\x06status\x18\t \x01(\x0e2'.anton.ops.v1.ScreeningPairStatus.ValueB\b\xbaH\x05\x82\x01\x02\x10\x01R\x06statusB\b\n" +
 	"\x06_limit\"\xb2\x01\n" +
 	"\x1aListScreeningPairsResponse\x129\n" +
 	"\x04data\x18\x01 \x03(\v2\x1b.anton.ops.v1.ScreeningPairB\b\xbaH\x05\x92\x01\x02\x10dR\x04data\x12\x19\n" +
 	"\bhas_more\x18\x02 \x01(\bR\ahasMore\x12.\n" +
 	"\vnext_cursor\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x04H\x00R\n" +
 	"nextCursor\x88\x01\x01B\x0e\n" +
-	"\f_next_cursor\"[\n" +
+	"\f_next_cursor\"8\n" +
+	"\x1bApproveScreeningPairRequest\x12\x19\n" +
+	"\x02id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\x02id\"O\n" +
+	"\x1cApproveScreeningPairResponse\x12/\n" +
+	"\x04data\x18\x01 \x01(\v2\x1b.anton.ops.v1.ScreeningPairR\x04data\"[\n" +
 	"\x1aRevokeScreeningPairRequest\x12\x19\n" +
 	"\x02id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\x02id\x12\"\n" +
 	"\x06reason\x18\x02 \x01(\tB\n" +
 	"\xbaH\ar\x05\x10\x01\x18\xf4\x03R\x06reason\"N\n" +
 	"\x1bRevokeScreeningPairResponse\x12/\n" +
-	"\x04data\x18\x01 \x01(\v2\x1b.anton.ops.v1.ScreeningPairR\x04data2\xfb\r\n" +
+	"\x04data\x18\x01 \x01(\v2\x1b.anton.ops.v1.ScreeningPairR\x04data2\x9b\x17\n" +
 	"\x10ScreeningService\x12\x9a\x03\n" +
 	"\x12GetSanctionsStatus\x12'.anton.ops.v1.GetSanctionsStatusRequest\x1a(.anton.ops.v1.GetSanctionsStatusResponse\"\xb0\x02\xa2\xbb\x18\x02\x10\x01\xaa\xbb\x18\x82\x02\n" +
 	"\x02{}\x12\xfb\x01{\"data\":{\"screens\":true,\"lists\":[{\"authority\":\"un\",\"freshness\":\"current\",\"version\":\"un-2026-02-13-0f3a9c41.1\",\"entries\":1003,\"refreshed_at\":\"2026-02-14T06:12:09Z\",\"last_outcome\":\"unchanged\",\"last_attempt_at\":\"2026-02-14T06:12:09Z\",\"last_detail\":\"\"}]}}\x82\xd3\xe4\x93\x02\x1a\x12\x18/ops/v1/screening/status\x90\x02\x01\x12\xab\x05\n" +
 	"\x12ListSanctionsLists\x12'.anton.ops.v1.ListSanctionsListsRequest\x1a(.anton.ops.v1.ListSanctionsListsResponse\"\xc1\x04\xa2\xbb\x18\x02\x10\x01\xaa\xbb\x18\x94\x04\n" +
 	"\x1d{\"authority\":\"un\",\"limit\":20}\x12\xf2\x03{\"data\":[{\"id\":\"un-2026-02-13-0f3a9c41.1\",\"authority\":\"un\",\"published_on\":\"2026-02-13\",\"file_hash\":\"0f3a9c4184d92e0c0a8f3b0f4d0e4f5a6b7c8d9e0f1a2b3c4d5e6f708192a3b4\",\"parser\":\"1\",\"entries\":1003,\"names\":3905,\"source\":\"https://scsanctions.un.org/resources/xml/en/consolidated.xml\",\"loaded_at\":\"2026-02-13T18:04:11Z\",\"loaded_by\":\"list_refresh\",\"activated_at\":\"2026-02-13T18:04:11Z\",\"activated_by\":\"list_refresh\",\"reason\":\"the newest version\",\"shrink_accepted_by\":\"\",\"in_force\":true}],\"has_more\":false}\x82\xd3\xe4\x93\x02\x19\x12\x17/ops/v1/screening/lists\x90\x02\x01\x12\x9b\x05\n" +
 	"\x10GetSanctionsList\x12%.anton.ops.v1.GetSanctionsListRequest\x1a&.anton.ops.v1.GetSanctionsListResponse\"\xb7\x04\xa2\xbb\x18\x02\x10\x01\xaa\xbb\x18\x85\x04\n" +
-	"!{\"id\":\"un-2026-02-13-0f3a9c41.1\"}\x12\xdf\x03{\"data\":{\"id\":\"un-2026-02-13-0f3a9c41.1\",\"authority\":\"un\",\"published_on\":\"2026-02-13\",\"file_hash\":\"0f3a9c4184d92e0c0a8f3b0f4d0e4f5a6b7c8d9e0f1a2b3c4d5e6f708192a3b4\",\"parser\":\"1\",\"entries\":1003,\"names\":3905,\"source\":\"https://scsanctions.un.org/resources/xml/en/consolidated.xml\",\"loaded_at\":\"2026-02-13T18:04:11Z\",\"loaded_by\":\"list_refresh\",\"activated_at\":\"2026-02-13T18:04:11Z\",\"activated_by\":\"list_refresh\",\"reason\":\"the newest version\",\"shrink_accepted_by\":\"\",\"in_force\":true}}\x82\xd3\xe4\x93\x02\x1e\x12\x1c/ops/v1/screening/lists/{id}\x90\x02\x012\xc6&\n" +
+	"!{\"id\":\"un-2026-02-13-0f3a9c41.1\"}\x12\xdf\x03{\"data\":{\"id\":\"un-2026-02-13-0f3a9c41.1\",\"authority\":\"un\",\"published_on\":\"2026-02-13\",\"file_hash\":\"0f3a9c4184d92e0c0a8f3b0f4d0e4f5a6b7c8d9e0f1a2b3c4d5e6f708192a3b4\",\"parser\":\"1\",\"entries\":1003,\"names\":3905,\"source\":\"https://scsanctions.un.org/resources/xml/en/consolidated.xml\",\"loaded_at\":\"2026-02-13T18:04:11Z\",\"loaded_by\":\"list_refresh\",\"activated_at\":\"2026-02-13T18:04:11Z\",\"activated_by\":\"list_refresh\",\"reason\":\"the newest version\",\"shrink_accepted_by\":\"\",\"in_force\":true}}\x82\xd3\xe4\x93\x02\x1e\x12\x1c/ops/v1/screening/lists/{id}\x90\x02\x01\x12\xd5\x04\n" +
+	"\rListRescreens\x12\".anton.ops.v1.ListRescreensRequest\x1a#.anton.ops.v1.ListRescreensResponse\"\xfa\x03\xa2\xbb\x18\x02\x10\x01\xaa\xbb\x18\xc9\x03\n" +
+	"\x1d{\"authority\":\"un\",\"limit\":20}\x12\xa7\x03{\"data\":[{\"id\":\"rsc_cng3q8s6ek9kc5qg1hb0\",\"authority\":\"un\",\"list_version\":\"un-2026-02-13-0f3a9c41.1\",\"previous_list_version\":\"un-2026-02-10-77aa01b2.1\",\"status\":\"completed\",\"entries_added\":3,\"entries_changed\":1,\"entries_removed\":0,\"examined\":48210,\"possible\":2,\"certain\":1,\"failed\":0,\"alerts\":3,\"created_at\":\"2026-02-13T18:04:11Z\",\"started_at\":\"2026-02-13T18:04:20Z\",\"finished_at\":\"2026-02-13T18:05:02Z\"}],\"has_more\":false}\x82\xd3\xe4\x93\x02\x1d\x12\x1b/ops/v1/screening/rescreens\x90\x02\x01\x12\xc5\x04\n" +
+	"\vGetRescreen\x12 .anton.ops.v1.GetRescreenRequest\x1a!.anton.ops.v1.GetRescreenResponse\"\xf0\x03\xa2\xbb\x18\x02\x10\x01\xaa\xbb\x18\xba\x03\n" +
+	"!{\"id\":\"rsc_cng3q8s6ek9kc5qg1hb0\"}\x12\x94\x03{\"data\":{\"id\":\"rsc_cng3q8s6ek9kc5qg1hb0\",\"authority\":\"un\",\"list_version\":\"un-2026-02-13-0f3a9c41.1\",\"previous_list_version\":\"un-2026-02-10-77aa01b2.1\",\"status\":\"completed\",\"entries_added\":3,\"entries_changed\":1,\"entries_removed\":0,\"examined\":48210,\"possible\":2,\"certain\":1,\"failed\":0,\"alerts\":3,\"created_at\":\"2026-02-13T18:04:11Z\",\"started_at\":\"2026-02-13T18:04:20Z\",\"finished_at\":\"2026-02-13T18:05:02Z\"}}\x82\xd3\xe4\x93\x02\"\x12 /ops/v1/screening/rescreens/{id}\x90\x02\x012\xc0-\n" +
 	"\x16ScreeningAlertsService\x12\xeb\a\n" +
 	"\x13ListScreeningAlerts\x12(.anton.ops.v1.ListScreeningAlertsRequest\x1a).anton.ops.v1.ListScreeningAlertsResponse\"\xfe\x06\xa2\xbb\x18\x02\x10\x02\xaa\xbb\x18\xd0\x06\n" +
 	"\x1c{\"status\":\"open\",\"limit\":20}\x12\xaf\x06{\"data\":[{\"id\":\"alr_cng3q8s6ek9kc5qg1h8g\",\"merchant_id\":\"mer_cng3q8s6ek9kc5qg1h1g\",\"payout_id\":\"pay_cng3q8s6ek9kc5qg1h2g\",\"verdict_id\":\"ver_cng3q8s6ek9kc5qg1h20\",\"beneficiary_id\":\"ben_cng3q8s6ek9kc5qg1h1g\",\"role\":\"beneficiary\",\"subject_id\":\"ben_cng3q8s6ek9kc5qg1h1g\",\"party_name\":\"Zoltrazar Quimbwel\",\"finding\":\"possible\",\"authority\":\"un\",\"list_version\":\"un-2026-02-13-0f3a9c41.1\",\"entry_id\":\"NWi.0042\",\"entry_hash\":\"5d1f3a9c4184d92e0c0a8f3b0f4d0e4f5a6b7c8d9e0f1a2b3c4d5e6f70819200\",\"entry_name\":\"Zoltrazar Quimbwell\",\"score\":932,\"words\":[\"zoltrazar ~ zoltrazar: the same\",\"quimbwel ~ quimbwell: alike but for typing or spelling\"],\"parts\":[\"+4.10 name: how telling the matched words are\"],\"model\":\"names-1\",\"lists\":[\"un-2026-02-13-0f3a9c41.1\"],\"status\":\"open\",\"created_at\":\"2026-02-14T10:00:02Z\"}],\"has_more\":false}\x82\xd3\xe4\x93\x02\x1a\x12\x18/ops/v1/screening/alerts\x90\x02\x01\x12\xdc\a\n" +
 	"\x11GetScreeningAlert\x12&.anton.ops.v1.GetScreeningAlertRequest\x1a'.anton.ops.v1.GetScreeningAlertResponse\"\xf5\x06\xa2\xbb\x18\x02\x10\x02\xaa\xbb\x18\xc2\x06\n" +
 	"!{\"id\":\"alr_cng3q8s6ek9kc5qg1h8g\"}\x12\x9c\x06{\"data\":{\"id\":\"alr_cng3q8s6ek9kc5qg1h8g\",\"merchant_id\":\"mer_cng3q8s6ek9kc5qg1h1g\",\"payout_id\":\"pay_cng3q8s6ek9kc5qg1h2g\",\"verdict_id\":\"ver_cng3q8s6ek9kc5qg1h20\",\"beneficiary_id\":\"ben_cng3q8s6ek9kc5qg1h1g\",\"role\":\"beneficiary\",\"subject_id\":\"ben_cng3q8s6ek9kc5qg1h1g\",\"party_name\":\"Zoltrazar Quimbwel\",\"finding\":\"possible\",\"authority\":\"un\",\"list_version\":\"un-2026-02-13-0f3a9c41.1\",\"entry_id\":\"NWi.0042\",\"entry_hash\":\"5d1f3a9c4184d92e0c0a8f3b0f4d0e4f5a6b7c8d9e0f1a2b3c4d5e6f70819200\",\"entry_name\":\"Zoltrazar Quimbwell\",\"score\":932,\"words\":[\"zoltrazar ~ zoltrazar: the same\",\"quimbwel ~ quimbwell: alike but for typing or spelling\"],\"parts\":[\"+4.10 name: how telling the matched words are\"],\"model\":\"names-1\",\"lists\":[\"un-2026-02-13-0f3a9c41.1\"],\"status\":\"open\",\"created_at\":\"2026-02-14T10:00:02Z\"}}\x82\xd3\xe4\x93\x02\x1f\x12\x1d/ops/v1/screening/alerts/{id}\x90\x02\x01\x12\xf8\t\n" +
 	"\x15ResolveScreeningAlert\x12*.anton.ops.v1.ResolveScreeningAlertRequest\x1a+.anton.ops.v1.ResolveScreeningAlertResponse\"\x85\t\xa2\xbb\x18\x1b\x10\x03\x1a\x17screening_alert.resolve\xaa\xbb\x18\xb1\b\n" +
-	"h{\"id\":\"alr_cng3q8s6ek9kc5qg1h8g\",\"decision\":\"false_positive\",\"reason\":\"Another birthday; passport seen\"}\x12\xc4\a{\"data\":{\"id\":\"alr_cng3q8s6ek9kc5qg1h8g\",\"merchant_id\":\"mer_cng3q8s6ek9kc5qg1h1g\",\"payout_id\":\"pay_cng3q8s6ek9kc5qg1h2g\",\"verdict_id\":\"ver_cng3q8s6ek9kc5qg1h20\",\"beneficiary_id\":\"ben_cng3q8s6ek9kc5qg1h1g\",\"role\":\"beneficiary\",\"subject_id\":\"ben_cng3q8s6ek9kc5qg1h1g\",\"party_name\":\"Zoltrazar Quimbwel\",\"finding\":\"possible\",\"authority\":\"un\",\"list_version\":\"un-2026-02-13-0f3a9c41.1\",\"entry_id\":\"NWi.0042\",\"entry_hash\":\"5d1f3a9c4184d92e0c0a8f3b0f4d0e4f5a6b7c8d9e0f1a2b3c4d5e6f70819200\",\"entry_name\":\"Zoltrazar Quimbwell\",\"score\":932,\"words\":[\"zoltrazar ~ zoltrazar: the same\",\"quimbwel ~ quimbwell: alike but for typing or spelling\"],\"parts\":[\"+4.10 name: how telling the matched words are\"],\"model\":\"names-1\",\"lists\":[\"un-2026-02-13-0f3a9c41.1\"],\"status\":\"false_positive\",\"created_at\":\"2026-02-14T10:00:02Z\",\"pair_id\":\"prr_cng3q8s6ek9kc5qg1h90\",\"resolved_by\":\"key_cng3q8s6ek9kc5qg1h30\",\"resolved_at\":\"2026-02-14T10:20:00Z\",\"reason\":\"Another birthday; passport seen\"}}\x82\xd3\xe4\x93\x02*:\x01*\"%/ops/v1/screening/alerts/{id}/resolve\x12\xde\x05\n" +
-	"\x12ListScreeningPairs\x12'.anton.ops.v1.ListScreeningPairsRequest\x1a(.anton.ops.v1.ListScreeningPairsResponse\"\xf4\x04\xa2\xbb\x18\x02\x10\x02\xaa\xbb\x18\xc7\x04\n" +
-	"){\"subject_id\":\"ben_cng3q8s6ek9kc5qg1h1g\"}\x12\x99\x04{\"data\":[{\"id\":\"prr_cng3q8s6ek9kc5qg1h90\",\"merchant_id\":\"mer_cng3q8s6ek9kc5qg1h1g\",\"alert_id\":\"alr_cng3q8s6ek9kc5qg1h8g\",\"role\":\"beneficiary\",\"subject_id\":\"ben_cng3q8s6ek9kc5qg1h1g\",\"party_name\":\"Zoltrazar Quimbwel\",\"authority\":\"un\",\"entry_id\":\"NWi.0042\",\"entry_hash\":\"5d1f3a9c4184d92e0c0a8f3b0f4d0e4f5a6b7c8d9e0f1a2b3c4d5e6f70819200\",\"entry_name\":\"Zoltrazar Quimbwell\",\"decision\":\"false_positive\",\"reason\":\"Another birthday; passport seen\",\"created_at\":\"2026-02-14T10:20:00Z\",\"reviewed_by\":\"key_cng3q8s6ek9kc5qg1h30\"}],\"has_more\":false}\x82\xd3\xe4\x93\x02\x19\x12\x17/ops/v1/screening/pairs\x90\x02\x01\x12\x82\a\n" +
-	"\x13RevokeScreeningPair\x12(.anton.ops.v1.RevokeScreeningPairRequest\x1a).anton.ops.v1.RevokeScreeningPairResponse\"\x95\x06\xa2\xbb\x18\x19\x10\x03\x1a\x15screening_pair.revoke\xaa\xbb\x18\xc5\x05\n" +
-	"D{\"id\":\"prr_cng3q8s6ek9kc5qg1h90\",\"reason\":\"The passport was forged\"}\x12\xfc\x04{\"data\":{\"id\":\"prr_cng3q8s6ek9kc5qg1h90\",\"merchant_id\":\"mer_cng3q8s6ek9kc5qg1h1g\",\"alert_id\":\"alr_cng3q8s6ek9kc5qg1h8g\",\"role\":\"beneficiary\",\"subject_id\":\"ben_cng3q8s6ek9kc5qg1h1g\",\"party_name\":\"Zoltrazar Quimbwel\",\"authority\":\"un\",\"entry_id\":\"NWi.0042\",\"entry_hash\":\"5d1f3a9c4184d92e0c0a8f3b0f4d0e4f5a6b7c8d9e0f1a2b3c4d5e6f70819200\",\"entry_name\":\"Zoltrazar Quimbwell\",\"decision\":\"false_positive\",\"reason\":\"Another birthday; passport seen\",\"created_at\":\"2026-02-14T10:20:00Z\",\"reviewed_by\":\"key_cng3q8s6ek9kc5qg1h30\",\"revoked_by\":\"key_cng3q8s6ek9kc5qg1h30\",\"revoked_at\":\"2026-03-01T09:00:00Z\",\"revoke_reason\":\"The passport was forged\"}}\x82\xd3\xe4\x93\x02(:\x01*\"#/ops/v1/screening/pairs/{id}/revokeB7Z5github.com/antonpayments/anton/gen/anton/ops/v1;opsv1b\x06proto3"
+	"h{\"id\":\"alr_cng3q8s6ek9kc5qg1h8g\",\"decision\":\"false_positive\",\"reason\":\"Another birthday; passport seen\"}\x12\xc4\a{\"data\":{\"id\":\"alr_cng3q8s6ek9kc5qg1h8g\",\"merchant_id\":\"mer_cng3q8s6ek9kc5qg1h1g\",\"payout_id\":\"pay_cng3q8s6ek9kc5qg1h2g\",\"verdict_id\":\"ver_cng3q8s6ek9kc5qg1h20\",\"beneficiary_id\":\"ben_cng3q8s6ek9kc5qg1h1g\",\"role\":\"beneficiary\",\"subject_id\":\"ben_cng3q8s6ek9kc5qg1h1g\",\"party_name\":\"Zoltrazar Quimbwel\",\"finding\":\"possible\",\"authority\":\"un\",\"list_version\":\"un-2026-02-13-0f3a9c41.1\",\"entry_id\":\"NWi.0042\",\"entry_hash\":\"5d1f3a9c4184d92e0c0a8f3b0f4d0e4f5a6b7c8d9e0f1a2b3c4d5e6f70819200\",\"entry_name\":\"Zoltrazar Quimbwell\",\"score\":932,\"words\":[\"zoltrazar ~ zoltrazar: the same\",\"quimbwel ~ quimbwell: alike but for typing or spelling\"],\"parts\":[\"+4.10 name: how telling the matched words are\"],\"model\":\"names-1\",\"lists\":[\"un-2026-02-13-0f3a9c41.1\"],\"status\":\"false_positive\",\"created_at\":\"2026-02-14T10:00:02Z\",\"pair_id\":\"prr_cng3q8s6ek9kc5qg1h90\",\"resolved_by\":\"key_cng3q8s6ek9kc5qg1h30\",\"resolved_at\":\"2026-02-14T10:20:00Z\",\"reason\":\"Another birthday; passport seen\"}}\x82\xd3\xe4\x93\x02*:\x01*\"%/ops/v1/screening/alerts/{id}/resolve\x12\xf2\x05\n" +
+	"\x12ListScreeningPairs\x12'.anton.ops.v1.ListScreeningPairsRequest\x1a(.anton.ops.v1.ListScreeningPairsResponse\"\x88\x05\xa2\xbb\x18\x02\x10\x02\xaa\xbb\x18\xdb\x04\n" +
+	"){\"subject_id\":\"ben_cng3q8s6ek9kc5qg1h1g\"}\x12\xad\x04{\"data\":[{\"id\":\"prr_cng3q8s6ek9kc5qg1h90\",\"merchant_id\":\"mer_cng3q8s6ek9kc5qg1h1g\",\"alert_id\":\"alr_cng3q8s6ek9kc5qg1h8g\",\"role\":\"beneficiary\",\"subject_id\":\"ben_cng3q8s6ek9kc5qg1h1g\",\"party_name\":\"Zoltrazar Quimbwel\",\"authority\":\"un\",\"entry_id\":\"NWi.0042\",\"entry_hash\":\"5d1f3a9c4184d92e0c0a8f3b0f4d0e4f5a6b7c8d9e0f1a2b3c4d5e6f70819200\",\"entry_name\":\"Zoltrazar Quimbwell\",\"decision\":\"false_positive\",\"reason\":\"Another birthday; passport seen\",\"created_at\":\"2026-02-14T10:20:00Z\",\"reviewed_by\":\"key_cng3q8s6ek9kc5qg1h30\",\"status\":\"in_force\"}],\"has_more\":false}\x82\xd3\xe4\x93\x02\x19\x12\x17/ops/v1/screening/pairs\x90\x02\x01\x12\xd0\x06\n" +
+	"\x14ApproveScreeningPair\x12).anton.ops.v1.ApproveScreeningPairRequest\x1a*.anton.ops.v1.ApproveScreeningPairResponse\"\xe0\x05\xa2\xbb\x18\x1a\x10\x03\x1a\x16screening_pair.approve\xaa\xbb\x18\x8e\x05\n" +
+	"!{\"id\":\"prr_cng3q8s6ek9kc5qg1h90\"}\x12\xe8\x04{\"data\":{\"id\":\"prr_cng3q8s6ek9kc5qg1h90\",\"merchant_id\":\"mer_cng3q8s6ek9kc5qg1h1g\",\"alert_id\":\"alr_cng3q8s6ek9kc5qg1h8g\",\"role\":\"beneficiary\",\"subject_id\":\"ben_cng3q8s6ek9kc5qg1h1g\",\"party_name\":\"Zoltrazar Quimbwel\",\"authority\":\"un\",\"entry_id\":\"NWi.0042\",\"entry_hash\":\"5d1f3a9c4184d92e0c0a8f3b0f4d0e4f5a6b7c8d9e0f1a2b3c4d5e6f70819200\",\"entry_name\":\"Zoltrazar Quimbwell\",\"decision\":\"false_positive\",\"reason\":\"Another birthday; passport seen\",\"created_at\":\"2026-02-14T10:20:00Z\",\"reviewed_by\":\"key_cng3q8s6ek9kc5qg1h30\",\"status\":\"in_force\",\"approved_by\":\"key_cng3q8s6ek9kc5qg1h3g\",\"approved_at\":\"2026-02-14T10:45:00Z\"}}\x82\xd3\xe4\x93\x02):\x01*\"$/ops/v1/screening/pairs/{id}/approve\x12\x95\a\n" +
+	"\x13RevokeScreeningPair\x12(.anton.ops.v1.RevokeScreeningPairRequest\x1a).anton.ops.v1.RevokeScreeningPairResponse\"\xa8\x06\xa2\xbb\x18\x19\x10\x03\x1a\x15screening_pair.revoke\xaa\xbb\x18\xd8\x05\n" +
+	"D{\"id\":\"prr_cng3q8s6ek9kc5qg1h90\",\"reason\":\"The passport was forged\"}\x12\x8f\x05{\"data\":{\"id\":\"prr_cng3q8s6ek9kc5qg1h90\",\"merchant_id\":\"mer_cng3q8s6ek9kc5qg1h1g\",\"alert_id\":\"alr_cng3q8s6ek9kc5qg1h8g\",\"role\":\"beneficiary\",\"subject_id\":\"ben_cng3q8s6ek9kc5qg1h1g\",\"party_name\":\"Zoltrazar Quimbwel\",\"authority\":\"un\",\"entry_id\":\"NWi.0042\",\"entry_hash\":\"5d1f3a9c4184d92e0c0a8f3b0f4d0e4f5a6b7c8d9e0f1a2b3c4d5e6f70819200\",\"entry_name\":\"Zoltrazar Quimbwell\",\"decision\":\"false_positive\",\"reason\":\"Another birthday; passport seen\",\"created_at\":\"2026-02-14T10:20:00Z\",\"reviewed_by\":\"key_cng3q8s6ek9kc5qg1h30\",\"status\":\"revoked\",\"revoked_by\":\"key_cng3q8s6ek9kc5qg1h30\",\"revoked_at\":\"2026-03-01T09:00:00Z\",\"revoke_reason\":\"The passport was forged\"}}\x82\xd3\xe4\x93\x02(:\x01*\"#/ops/v1/screening/pairs/{id}/revokeB7Z5github.com/antonpayments/anton/gen/anton/ops/v1;opsv1b\x06proto3"
 
 var (
 	file_anton_ops_v1_screening_proto_rawDescOnce sync.Once
@@ -2378,93 +3227,123 @@ func file_anton_ops_v1_screening_proto_rawDescGZIP() []byte {
 	return file_anton_ops_v1_screening_proto_rawDescData
 }
 
-var file_anton_ops_v1_screening_proto_enumTypes = make([]protoimpl.EnumInfo, 4)
-var file_anton_ops_v1_screening_proto_msgTypes = make([]protoimpl.MessageInfo, 25)
+var file_anton_ops_v1_screening_proto_enumTypes = make([]protoimpl.EnumInfo, 6)
+var file_anton_ops_v1_screening_proto_msgTypes = make([]protoimpl.MessageInfo, 34)
 var file_anton_ops_v1_screening_proto_goTypes = []any{
-	(ScreenedRole_Value)(0),               // 0: anton.ops.v1.ScreenedRole.Value
-	(ScreeningFinding_Value)(0),           // 1: anton.ops.v1.ScreeningFinding.Value
-	(ScreeningAlertStatus_Value)(0),       // 2: anton.ops.v1.ScreeningAlertStatus.Value
-	(ScreeningDecision_Value)(0),          // 3: anton.ops.v1.ScreeningDecision.Value
-	(*SanctionsList)(nil),                 // 4: anton.ops.v1.SanctionsList
-	(*SanctionsListStatus)(nil),           // 5: anton.ops.v1.SanctionsListStatus
-	(*SanctionsStatus)(nil),               // 6: anton.ops.v1.SanctionsStatus
-	(*GetSanctionsStatusRequest)(nil),     // 7: anton.ops.v1.GetSanctionsStatusRequest
-	(*GetSanctionsStatusResponse)(nil),    // 8: anton.ops.v1.GetSanctionsStatusResponse
-	(*ListSanctionsListsRequest)(nil),     // 9: anton.ops.v1.ListSanctionsListsRequest
-	(*ListSanctionsListsResponse)(nil),    // 10: anton.ops.v1.ListSanctionsListsResponse
-	(*GetSanctionsListRequest)(nil),       // 11: anton.ops.v1.GetSanctionsListRequest
-	(*GetSanctionsListResponse)(nil),      // 12: anton.ops.v1.GetSanctionsListResponse
-	(*ScreenedRole)(nil),                  // 13: anton.ops.v1.ScreenedRole
-	(*ScreeningFinding)(nil),              // 14: anton.ops.v1.ScreeningFinding
-	(*ScreeningAlertStatus)(nil),          // 15: anton.ops.v1.ScreeningAlertStatus
-	(*ScreeningDecision)(nil),             // 16: anton.ops.v1.ScreeningDecision
-	(*ScreeningAlert)(nil),                // 17: anton.ops.v1.ScreeningAlert
-	(*ScreeningPair)(nil),                 // 18: anton.ops.v1.ScreeningPair
-	(*ListScreeningAlertsRequest)(nil),    // 19: anton.ops.v1.ListScreeningAlertsRequest
-	(*ListScreeningAlertsResponse)(nil),   // 20: anton.ops.v1.ListScreeningAlertsResponse
-	(*GetScreeningAlertRequest)(nil),      // 21: anton.ops.v1.GetScreeningAlertRequest
-	(*GetScreeningAlertResponse)(nil),     // 22: anton.ops.v1.GetScreeningAlertResponse
-	(*ResolveScreeningAlertRequest)(nil),  // 23: anton.ops.v1.ResolveScreeningAlertRequest
-	(*ResolveScreeningAlertResponse)(nil), // 24: anton.ops.v1.ResolveScreeningAlertResponse
-	(*ListScreeningPairsRequest)(nil),     // 25: anton.ops.v1.ListScreeningPairsRequest
-	(*ListScreeningPairsResponse)(nil),    // 26: anton.ops.v1.ListScreeningPairsResponse
-	(*RevokeScreeningPairRequest)(nil),    // 27: anton.ops.v1.RevokeScreeningPairRequest
-	(*RevokeScreeningPairResponse)(nil),   // 28: anton.ops.v1.RevokeScreeningPairResponse
-	(*timestamppb.Timestamp)(nil),         // 29: google.protobuf.Timestamp
+	(RescreenStatus_Value)(0),             // 0: anton.ops.v1.RescreenStatus.Value
+	(ScreenedRole_Value)(0),               // 1: anton.ops.v1.ScreenedRole.Value
+	(ScreeningFinding_Value)(0),           // 2: anton.ops.v1.ScreeningFinding.Value
+	(ScreeningAlertStatus_Value)(0),       // 3: anton.ops.v1.ScreeningAlertStatus.Value
+	(ScreeningDecision_Value)(0),          // 4: anton.ops.v1.ScreeningDecision.Value
+	(ScreeningPairStatus_Value)(0),        // 5: anton.ops.v1.ScreeningPairStatus.Value
+	(*RescreenStatus)(nil),                // 6: anton.ops.v1.RescreenStatus
+	(*Rescreen)(nil),                      // 7: anton.ops.v1.Rescreen
+	(*ListRescreensRequest)(nil),          // 8: anton.ops.v1.ListRescreensRequest
+	(*ListRescreensResponse)(nil),         // 9: anton.ops.v1.ListRescreensResponse
+	(*GetRescreenRequest)(nil),            // 10: anton.ops.v1.GetRescreenRequest
+	(*GetRescreenResponse)(nil),           // 11: anton.ops.v1.GetRescreenResponse
+	(*SanctionsList)(nil),                 // 12: anton.ops.v1.SanctionsList
+	(*SanctionsListStatus)(nil),           // 13: anton.ops.v1.SanctionsListStatus
+	(*SanctionsStatus)(nil),               // 14: anton.ops.v1.SanctionsStatus
+	(*GetSanctionsStatusRequest)(nil),     // 15: anton.ops.v1.GetSanctionsStatusRequest
+	(*GetSanctionsStatusResponse)(nil),    // 16: anton.ops.v1.GetSanctionsStatusResponse
+	(*ListSanctionsListsRequest)(nil),     // 17: anton.ops.v1.ListSanctionsListsRequest
+	(*ListSanctionsListsResponse)(nil),    // 18: anton.ops.v1.ListSanctionsListsResponse
+	(*GetSanctionsListRequest)(nil),       // 19: anton.ops.v1.GetSanctionsListRequest
+	(*GetSanctionsListResponse)(nil),      // 20: anton.ops.v1.GetSanctionsListResponse
+	(*ScreenedRole)(nil),                  // 21: anton.ops.v1.ScreenedRole
+	(*ScreeningFinding)(nil),              // 22: anton.ops.v1.ScreeningFinding
+	(*ScreeningAlertStatus)(nil),          // 23: anton.ops.v1.ScreeningAlertStatus
+	(*ScreeningDecision)(nil),             // 24: anton.ops.v1.ScreeningDecision
+	(*ScreeningPairStatus)(nil),           // 25: anton.ops.v1.ScreeningPairStatus
+	(*ScreeningAlert)(nil),                // 26: anton.ops.v1.ScreeningAlert
+	(*ScreeningPair)(nil),                 // 27: anton.ops.v1.ScreeningPair
+	(*ListScreeningAlertsRequest)(nil),    // 28: anton.ops.v1.ListScreeningAlertsRequest
+	(*ListScreeningAlertsResponse)(nil),   // 29: anton.ops.v1.ListScreeningAlertsResponse
+	(*GetScreeningAlertRequest)(nil),      // 30: anton.ops.v1.GetScreeningAlertRequest
+	(*GetScreeningAlertResponse)(nil),     // 31: anton.ops.v1.GetScreeningAlertResponse
+	(*ResolveScreeningAlertRequest)(nil),  // 32: anton.ops.v1.ResolveScreeningAlertRequest
+	(*ResolveScreeningAlertResponse)(nil), // 33: anton.ops.v1.ResolveScreeningAlertResponse
+	(*ListScreeningPairsRequest)(nil),     // 34: anton.ops.v1.ListScreeningPairsRequest
+	(*ListScreeningPairsResponse)(nil),    // 35: anton.ops.v1.ListScreeningPairsResponse
+	(*ApproveScreeningPairRequest)(nil),   // 36: anton.ops.v1.ApproveScreeningPairRequest
+	(*ApproveScreeningPairResponse)(nil),  // 37: anton.ops.v1.ApproveScreeningPairResponse
+	(*RevokeScreeningPairRequest)(nil),    // 38: anton.ops.v1.RevokeScreeningPairRequest
+	(*RevokeScreeningPairResponse)(nil),   // 39: anton.ops.v1.RevokeScreeningPairResponse
+	(*timestamppb.Timestamp)(nil),         // 40: google.protobuf.Timestamp
 }
 var file_anton_ops_v1_screening_proto_depIdxs = []int32{
-	29, // 0: anton.ops.v1.SanctionsList.loaded_at:type_name -> google.protobuf.Timestamp
-	29, // 1: anton.ops.v1.SanctionsList.activated_at:type_name -> google.protobuf.Timestamp
-	29, // 2: anton.ops.v1.SanctionsListStatus.refreshed_at:type_name -> google.protobuf.Timestamp
-	29, // 3: anton.ops.v1.SanctionsListStatus.last_attempt_at:type_name -> google.protobuf.Timestamp
-	5,  // 4: anton.ops.v1.SanctionsStatus.lists:type_name -> anton.ops.v1.SanctionsListStatus
-	6,  // 5: anton.ops.v1.GetSanctionsStatusResponse.data:type_name -> anton.ops.v1.SanctionsStatus
-	29, // 6: anton.ops.v1.ListSanctionsListsRequest.created_after:type_name -> google.protobuf.Timestamp
-	29, // 7: anton.ops.v1.ListSanctionsListsRequest.created_before:type_name -> google.protobuf.Timestamp
-	4,  // 8: anton.ops.v1.ListSanctionsListsResponse.data:type_name -> anton.ops.v1.SanctionsList
-	4,  // 9: anton.ops.v1.GetSanctionsListResponse.data:type_name -> anton.ops.v1.SanctionsList
-	0,  // 10: anton.ops.v1.ScreeningAlert.role:type_name -> anton.ops.v1.ScreenedRole.Value
-	1,  // 11: anton.ops.v1.ScreeningAlert.finding:type_name -> anton.ops.v1.ScreeningFinding.Value
-	2,  // 12: anton.ops.v1.ScreeningAlert.status:type_name -> anton.ops.v1.ScreeningAlertStatus.Value
-	29, // 13: anton.ops.v1.ScreeningAlert.created_at:type_name -> google.protobuf.Timestamp
-	29, // 14: anton.ops.v1.ScreeningAlert.resolved_at:type_name -> google.protobuf.Timestamp
-	0,  // 15: anton.ops.v1.ScreeningPair.role:type_name -> anton.ops.v1.ScreenedRole.Value
-	3,  // 16: anton.ops.v1.ScreeningPair.decision:type_name -> anton.ops.v1.ScreeningDecision.Value
-	29, // 17: anton.ops.v1.ScreeningPair.created_at:type_name -> google.protobuf.Timestamp
-	29, // 18: anton.ops.v1.ScreeningPair.revoked_at:type_name -> google.protobuf.Timestamp
-	2,  // 19: anton.ops.v1.ListScreeningAlertsRequest.status:type_name -> anton.ops.v1.ScreeningAlertStatus.Value
-	29, // 20: anton.ops.v1.ListScreeningAlertsRequest.created_after:type_name -> google.protobuf.Timestamp
-	29, // 21: anton.ops.v1.ListScreeningAlertsRequest.created_before:type_name -> google.protobuf.Timestamp
-	17, // 22: anton.ops.v1.ListScreeningAlertsResponse.data:type_name -> anton.ops.v1.ScreeningAlert
-	17, // 23: anton.ops.v1.GetScreeningAlertResponse.data:type_name -> anton.ops.v1.ScreeningAlert
-	3,  // 24: anton.ops.v1.ResolveScreeningAlertRequest.decision:type_name -> anton.ops.v1.ScreeningDecision.Value
-	17, // 25: anton.ops.v1.ResolveScreeningAlertResponse.data:type_name -> anton.ops.v1.ScreeningAlert
-	3,  // 26: anton.ops.v1.ListScreeningPairsRequest.decision:type_name -> anton.ops.v1.ScreeningDecision.Value
-	29, // 27: anton.ops.v1.ListScreeningPairsRequest.created_after:type_name -> google.protobuf.Timestamp
-	29, // 28: anton.ops.v1.ListScreeningPairsRequest.created_before:type_name -> google.protobuf.Timestamp
-	18, // 29: anton.ops.v1.ListScreeningPairsResponse.data:type_name -> anton.ops.v1.ScreeningPair
-	18, // 30: anton.ops.v1.RevokeScreeningPairResponse.data:type_name -> anton.ops.v1.ScreeningPair
-	7,  // 31: anton.ops.v1.ScreeningService.GetSanctionsStatus:input_type -> anton.ops.v1.GetSanctionsStatusRequest
-	9,  // 32: anton.ops.v1.ScreeningService.ListSanctionsLists:input_type -> anton.ops.v1.ListSanctionsListsRequest
-	11, // 33: anton.ops.v1.ScreeningService.GetSanctionsList:input_type -> anton.ops.v1.GetSanctionsListRequest
-	19, // 34: anton.ops.v1.ScreeningAlertsService.ListScreeningAlerts:input_type -> anton.ops.v1.ListScreeningAlertsRequest
-	21, // 35: anton.ops.v1.ScreeningAlertsService.GetScreeningAlert:input_type -> anton.ops.v1.GetScreeningAlertRequest
-	23, // 36: anton.ops.v1.ScreeningAlertsService.ResolveScreeningAlert:input_type -> anton.ops.v1.ResolveScreeningAlertRequest
-	25, // 37: anton.ops.v1.ScreeningAlertsService.ListScreeningPairs:input_type -> anton.ops.v1.ListScreeningPairsRequest
-	27, // 38: anton.ops.v1.ScreeningAlertsService.RevokeScreeningPair:input_type -> anton.ops.v1.RevokeScreeningPairRequest
-	8,  // 39: anton.ops.v1.ScreeningService.GetSanctionsStatus:output_type -> anton.ops.v1.GetSanctionsStatusResponse
-	10, // 40: anton.ops.v1.ScreeningService.ListSanctionsLists:output_type -> anton.ops.v1.ListSanctionsListsResponse
-	12, // 41: anton.ops.v1.ScreeningService.GetSanctionsList:output_type -> anton.ops.v1.GetSanctionsListResponse
-	20, // 42: anton.ops.v1.ScreeningAlertsService.ListScreeningAlerts:output_type -> anton.ops.v1.ListScreeningAlertsResponse
-	22, // 43: anton.ops.v1.ScreeningAlertsService.GetScreeningAlert:output_type -> anton.ops.v1.GetScreeningAlertResponse
-	24, // 44: anton.ops.v1.ScreeningAlertsService.ResolveScreeningAlert:output_type -> anton.ops.v1.ResolveScreeningAlertResponse
-	26, // 45: anton.ops.v1.ScreeningAlertsService.ListScreeningPairs:output_type -> anton.ops.v1.ListScreeningPairsResponse
-	28, // 46: anton.ops.v1.ScreeningAlertsService.RevokeScreeningPair:output_type -> anton.ops.v1.RevokeScreeningPairResponse
-	39, // [39:47] is the sub-list for method output_type
-	31, // [31:39] is the sub-list for method input_type
-	31, // [31:31] is the sub-list for extension type_name
-	31, // [31:31] is the sub-list for extension extendee
-	0,  // [0:31] is the sub-list for field type_name
+	0,  // 0: anton.ops.v1.Rescreen.status:type_name -> anton.ops.v1.RescreenStatus.Value
+	40, // 1: anton.ops.v1.Rescreen.created_at:type_name -> google.protobuf.Timestamp
+	40, // 2: anton.ops.v1.Rescreen.started_at:type_name -> google.protobuf.Timestamp
+	40, // 3: anton.ops.v1.Rescreen.finished_at:type_name -> google.protobuf.Timestamp
+	0,  // 4: anton.ops.v1.ListRescreensRequest.status:type_name -> anton.ops.v1.RescreenStatus.Value
+	40, // 5: anton.ops.v1.ListRescreensRequest.created_after:type_name -> google.protobuf.Timestamp
+	40, // 6: anton.ops.v1.ListRescreensRequest.created_before:type_name -> google.protobuf.Timestamp
+	7,  // 7: anton.ops.v1.ListRescreensResponse.data:type_name -> anton.ops.v1.Rescreen
+	7,  // 8: anton.ops.v1.GetRescreenResponse.data:type_name -> anton.ops.v1.Rescreen
+	40, // 9: anton.ops.v1.SanctionsList.loaded_at:type_name -> google.protobuf.Timestamp
+	40, // 10: anton.ops.v1.SanctionsList.activated_at:type_name -> google.protobuf.Timestamp
+	40, // 11: anton.ops.v1.SanctionsListStatus.refreshed_at:type_name -> google.protobuf.Timestamp
+	40, // 12: anton.ops.v1.SanctionsListStatus.last_attempt_at:type_name -> google.protobuf.Timestamp
+	13, // 13: anton.ops.v1.SanctionsStatus.lists:type_name -> anton.ops.v1.SanctionsListStatus
+	14, // 14: anton.ops.v1.GetSanctionsStatusResponse.data:type_name -> anton.ops.v1.SanctionsStatus
+	40, // 15: anton.ops.v1.ListSanctionsListsRequest.created_after:type_name -> google.protobuf.Timestamp
+	40, // 16: anton.ops.v1.ListSanctionsListsRequest.created_before:type_name -> google.protobuf.Timestamp
+	12, // 17: anton.ops.v1.ListSanctionsListsResponse.data:type_name -> anton.ops.v1.SanctionsList
+	12, // 18: anton.ops.v1.GetSanctionsListResponse.data:type_name -> anton.ops.v1.SanctionsList
+	1,  // 19: anton.ops.v1.ScreeningAlert.role:type_name -> anton.ops.v1.ScreenedRole.Value
+	2,  // 20: anton.ops.v1.ScreeningAlert.finding:type_name -> anton.ops.v1.ScreeningFinding.Value
+	3,  // 21: anton.ops.v1.ScreeningAlert.status:type_name -> anton.ops.v1.ScreeningAlertStatus.Value
+	40, // 22: anton.ops.v1.ScreeningAlert.created_at:type_name -> google.protobuf.Timestamp
+	40, // 23: anton.ops.v1.ScreeningAlert.resolved_at:type_name -> google.protobuf.Timestamp
+	1,  // 24: anton.ops.v1.ScreeningPair.role:type_name -> anton.ops.v1.ScreenedRole.Value
+	4,  // 25: anton.ops.v1.ScreeningPair.decision:type_name -> anton.ops.v1.ScreeningDecision.Value
+	40, // 26: anton.ops.v1.ScreeningPair.created_at:type_name -> google.protobuf.Timestamp
+	40, // 27: anton.ops.v1.ScreeningPair.revoked_at:type_name -> google.protobuf.Timestamp
+	5,  // 28: anton.ops.v1.ScreeningPair.status:type_name -> anton.ops.v1.ScreeningPairStatus.Value
+	40, // 29: anton.ops.v1.ScreeningPair.approved_at:type_name -> google.protobuf.Timestamp
+	3,  // 30: anton.ops.v1.ListScreeningAlertsRequest.status:type_name -> anton.ops.v1.ScreeningAlertStatus.Value
+	40, // 31: anton.ops.v1.ListScreeningAlertsRequest.created_after:type_name -> google.protobuf.Timestamp
+	40, // 32: anton.ops.v1.ListScreeningAlertsRequest.created_before:type_name -> google.protobuf.Timestamp
+	26, // 33: anton.ops.v1.ListScreeningAlertsResponse.data:type_name -> anton.ops.v1.ScreeningAlert
+	26, // 34: anton.ops.v1.GetScreeningAlertResponse.data:type_name -> anton.ops.v1.ScreeningAlert
+	4,  // 35: anton.ops.v1.ResolveScreeningAlertRequest.decision:type_name -> anton.ops.v1.ScreeningDecision.Value
+	26, // 36: anton.ops.v1.ResolveScreeningAlertResponse.data:type_name -> anton.ops.v1.ScreeningAlert
+	4,  // 37: anton.ops.v1.ListScreeningPairsRequest.decision:type_name -> anton.ops.v1.ScreeningDecision.Value
+	40, // 38: anton.ops.v1.ListScreeningPairsRequest.created_after:type_name -> google.protobuf.Timestamp
+	40, // 39: anton.ops.v1.ListScreeningPairsRequest.created_before:type_name -> google.protobuf.Timestamp
+	5,  // 40: anton.ops.v1.ListScreeningPairsRequest.status:type_name -> anton.ops.v1.ScreeningPairStatus.Value
+	27, // 41: anton.ops.v1.ListScreeningPairsResponse.data:type_name -> anton.ops.v1.ScreeningPair
+	27, // 42: anton.ops.v1.ApproveScreeningPairResponse.data:type_name -> anton.ops.v1.ScreeningPair
+	27, // 43: anton.ops.v1.RevokeScreeningPairResponse.data:type_name -> anton.ops.v1.ScreeningPair
+	15, // 44: anton.ops.v1.ScreeningService.GetSanctionsStatus:input_type -> anton.ops.v1.GetSanctionsStatusRequest
+	17, // 45: anton.ops.v1.ScreeningService.ListSanctionsLists:input_type -> anton.ops.v1.ListSanctionsListsRequest
+	19, // 46: anton.ops.v1.ScreeningService.GetSanctionsList:input_type -> anton.ops.v1.GetSanctionsListRequest
+	8,  // 47: anton.ops.v1.ScreeningService.ListRescreens:input_type -> anton.ops.v1.ListRescreensRequest
+	10, // 48: anton.ops.v1.ScreeningService.GetRescreen:input_type -> anton.ops.v1.GetRescreenRequest
+	28, // 49: anton.ops.v1.ScreeningAlertsService.ListScreeningAlerts:input_type -> anton.ops.v1.ListScreeningAlertsRequest
+	30, // 50: anton.ops.v1.ScreeningAlertsService.GetScreeningAlert:input_type -> anton.ops.v1.GetScreeningAlertRequest
+	32, // 51: anton.ops.v1.ScreeningAlertsService.ResolveScreeningAlert:input_type -> anton.ops.v1.ResolveScreeningAlertRequest
+	34, // 52: anton.ops.v1.ScreeningAlertsService.ListScreeningPairs:input_type -> anton.ops.v1.ListScreeningPairsRequest
+	36, // 53: anton.ops.v1.ScreeningAlertsService.ApproveScreeningPair:input_type -> anton.ops.v1.ApproveScreeningPairRequest
+	38, // 54: anton.ops.v1.ScreeningAlertsService.RevokeScreeningPair:input_type -> anton.ops.v1.RevokeScreeningPairRequest
+	16, // 55: anton.ops.v1.ScreeningService.GetSanctionsStatus:output_type -> anton.ops.v1.GetSanctionsStatusResponse
+	18, // 56: anton.ops.v1.ScreeningService.ListSanctionsLists:output_type -> anton.ops.v1.ListSanctionsListsResponse
+	20, // 57: anton.ops.v1.ScreeningService.GetSanctionsList:output_type -> anton.ops.v1.GetSanctionsListResponse
+	9,  // 58: anton.ops.v1.ScreeningService.ListRescreens:output_type -> anton.ops.v1.ListRescreensResponse
+	11, // 59: anton.ops.v1.ScreeningService.GetRescreen:output_type -> anton.ops.v1.GetRescreenResponse
+	29, // 60: anton.ops.v1.ScreeningAlertsService.ListScreeningAlerts:output_type -> anton.ops.v1.ListScreeningAlertsResponse
+	31, // 61: anton.ops.v1.ScreeningAlertsService.GetScreeningAlert:output_type -> anton.ops.v1.GetScreeningAlertResponse
+	33, // 62: anton.ops.v1.ScreeningAlertsService.ResolveScreeningAlert:output_type -> anton.ops.v1.ResolveScreeningAlertResponse
+	35, // 63: anton.ops.v1.ScreeningAlertsService.ListScreeningPairs:output_type -> anton.ops.v1.ListScreeningPairsResponse
+	37, // 64: anton.ops.v1.ScreeningAlertsService.ApproveScreeningPair:output_type -> anton.ops.v1.ApproveScreeningPairResponse
+	39, // 65: anton.ops.v1.ScreeningAlertsService.RevokeScreeningPair:output_type -> anton.ops.v1.RevokeScreeningPairResponse
+	55, // [55:66] is the sub-list for method output_type
+	44, // [44:55] is the sub-list for method input_type
+	44, // [44:44] is the sub-list for extension type_name
+	44, // [44:44] is the sub-list for extension extendee
+	0,  // [0:44] is the sub-list for field type_name
 }
 
 func init() { file_anton_ops_v1_screening_proto_init() }
@@ -2473,21 +3352,24 @@ func file_anton_ops_v1_screening_proto_init() {
 		return
 	}
 	file_anton_ops_v1_screening_proto_msgTypes[1].OneofWrappers = []any{}
-	file_anton_ops_v1_screening_proto_msgTypes[5].OneofWrappers = []any{}
-	file_anton_ops_v1_screening_proto_msgTypes[6].OneofWrappers = []any{}
-	file_anton_ops_v1_screening_proto_msgTypes[13].OneofWrappers = []any{}
-	file_anton_ops_v1_screening_proto_msgTypes[14].OneofWrappers = []any{}
-	file_anton_ops_v1_screening_proto_msgTypes[15].OneofWrappers = []any{}
-	file_anton_ops_v1_screening_proto_msgTypes[16].OneofWrappers = []any{}
+	file_anton_ops_v1_screening_proto_msgTypes[2].OneofWrappers = []any{}
+	file_anton_ops_v1_screening_proto_msgTypes[3].OneofWrappers = []any{}
+	file_anton_ops_v1_screening_proto_msgTypes[7].OneofWrappers = []any{}
+	file_anton_ops_v1_screening_proto_msgTypes[11].OneofWrappers = []any{}
+	file_anton_ops_v1_screening_proto_msgTypes[12].OneofWrappers = []any{}
+	file_anton_ops_v1_screening_proto_msgTypes[20].OneofWrappers = []any{}
 	file_anton_ops_v1_screening_proto_msgTypes[21].OneofWrappers = []any{}
 	file_anton_ops_v1_screening_proto_msgTypes[22].OneofWrappers = []any{}
+	file_anton_ops_v1_screening_proto_msgTypes[23].OneofWrappers = []any{}
+	file_anton_ops_v1_screening_proto_msgTypes[28].OneofWrappers = []any{}
+	file_anton_ops_v1_screening_proto_msgTypes[29].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_anton_ops_v1_screening_proto_rawDesc), len(file_anton_ops_v1_screening_proto_rawDesc)),
-			NumEnums:      4,
-			NumMessages:   25,
+			NumEnums:      6,
+			NumMessages:   34,
 			NumExtensions: 0,
 			NumServices:   2,
 		},

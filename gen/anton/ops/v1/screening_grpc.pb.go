@@ -22,6 +22,8 @@ const (
 	ScreeningService_GetSanctionsStatus_FullMethodName = "/anton.ops.v1.ScreeningService/GetSanctionsStatus"
 	ScreeningService_ListSanctionsLists_FullMethodName = "/anton.ops.v1.ScreeningService/ListSanctionsLists"
 	ScreeningService_GetSanctionsList_FullMethodName   = "/anton.ops.v1.ScreeningService/GetSanctionsList"
+	ScreeningService_ListRescreens_FullMethodName      = "/anton.ops.v1.ScreeningService/ListRescreens"
+	ScreeningService_GetRescreen_FullMethodName        = "/anton.ops.v1.ScreeningService/GetRescreen"
 )
 
 // ScreeningServiceClient is the client API for ScreeningService service.
@@ -40,6 +42,12 @@ type ScreeningServiceClient interface {
 	ListSanctionsLists(ctx context.Context, in *ListSanctionsListsRequest, opts ...grpc.CallOption) (*ListSanctionsListsResponse, error)
 	// Reads one version: what it is and how it came into force. Its entries are not shown here.
 	GetSanctionsList(ctx context.Context, in *GetSanctionsListRequest, opts ...grpc.CallOption) (*GetSanctionsListResponse, error)
+	// Lists the re-screenings, newest first. Every version that comes into force is held against the beneficiaries that are active: only
+	// its added and changed entries, all of them where it is the authority's first. A possible match is an alert; a certain one is an alert
+	// and blocks the beneficiary.
+	ListRescreens(ctx context.Context, in *ListRescreensRequest, opts ...grpc.CallOption) (*ListRescreensResponse, error)
+	// Shows one re-screening. While it runs, its numbers say how far it is. What it found is at `GET /ops/v1/screening/alerts?rescreen_id=`.
+	GetRescreen(ctx context.Context, in *GetRescreenRequest, opts ...grpc.CallOption) (*GetRescreenResponse, error)
 }
 
 type screeningServiceClient struct {
@@ -80,6 +88,26 @@ func (c *screeningServiceClient) GetSanctionsList(ctx context.Context, in *GetSa
 	return out, nil
 }
 
+func (c *screeningServiceClient) ListRescreens(ctx context.Context, in *ListRescreensRequest, opts ...grpc.CallOption) (*ListRescreensResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListRescreensResponse)
+	err := c.cc.Invoke(ctx, ScreeningService_ListRescreens_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *screeningServiceClient) GetRescreen(ctx context.Context, in *GetRescreenRequest, opts ...grpc.CallOption) (*GetRescreenResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(GetRescreenResponse)
+	err := c.cc.Invoke(ctx, ScreeningService_GetRescreen_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // ScreeningServiceServer is the server API for ScreeningService service.
 // All implementations should embed UnimplementedScreeningServiceServer
 // for forward compatibility.
@@ -96,6 +124,12 @@ type ScreeningServiceServer interface {
 	ListSanctionsLists(context.Context, *ListSanctionsListsRequest) (*ListSanctionsListsResponse, error)
 	// Reads one version: what it is and how it came into force. Its entries are not shown here.
 	GetSanctionsList(context.Context, *GetSanctionsListRequest) (*GetSanctionsListResponse, error)
+	// Lists the re-screenings, newest first. Every version that comes into force is held against the beneficiaries that are active: only
+	// its added and changed entries, all of them where it is the authority's first. A possible match is an alert; a certain one is an alert
+	// and blocks the beneficiary.
+	ListRescreens(context.Context, *ListRescreensRequest) (*ListRescreensResponse, error)
+	// Shows one re-screening. While it runs, its numbers say how far it is. What it found is at `GET /ops/v1/screening/alerts?rescreen_id=`.
+	GetRescreen(context.Context, *GetRescreenRequest) (*GetRescreenResponse, error)
 }
 
 // UnimplementedScreeningServiceServer should be embedded to have
@@ -113,6 +147,12 @@ func (UnimplementedScreeningServiceServer) ListSanctionsLists(context.Context, *
 }
 func (UnimplementedScreeningServiceServer) GetSanctionsList(context.Context, *GetSanctionsListRequest) (*GetSanctionsListResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method GetSanctionsList not implemented")
+}
+func (UnimplementedScreeningServiceServer) ListRescreens(context.Context, *ListRescreensRequest) (*ListRescreensResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListRescreens not implemented")
+}
+func (UnimplementedScreeningServiceServer) GetRescreen(context.Context, *GetRescreenRequest) (*GetRescreenResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method GetRescreen not implemented")
 }
 func (UnimplementedScreeningServiceServer) testEmbeddedByValue() {}
 
@@ -188,6 +228,42 @@ func _ScreeningService_GetSanctionsList_Handler(srv interface{}, ctx context.Con
 	return interceptor(ctx, in, info, handler)
 }
 
+func _ScreeningService_ListRescreens_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListRescreensRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ScreeningServiceServer).ListRescreens(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ScreeningService_ListRescreens_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ScreeningServiceServer).ListRescreens(ctx, req.(*ListRescreensRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _ScreeningService_GetRescreen_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(GetRescreenRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ScreeningServiceServer).GetRescreen(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ScreeningService_GetRescreen_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ScreeningServiceServer).GetRescreen(ctx, req.(*GetRescreenRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // ScreeningService_ServiceDesc is the grpc.ServiceDesc for ScreeningService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -207,6 +283,14 @@ var ScreeningService_ServiceDesc = grpc.ServiceDesc{
 			MethodName: "GetSanctionsList",
 			Handler:    _ScreeningService_GetSanctionsList_Handler,
 		},
+		{
+			MethodName: "ListRescreens",
+			Handler:    _ScreeningService_ListRescreens_Handler,
+		},
+		{
+			MethodName: "GetRescreen",
+			Handler:    _ScreeningService_GetRescreen_Handler,
+		},
 	},
 	Streams:  []grpc.StreamDesc{},
 	Metadata: "anton/ops/v1/screening.proto",
@@ -217,6 +301,7 @@ const (
 	ScreeningAlertsService_GetScreeningAlert_FullMethodName     = "/anton.ops.v1.ScreeningAlertsService/GetScreeningAlert"
 	ScreeningAlertsService_ResolveScreeningAlert_FullMethodName = "/anton.ops.v1.ScreeningAlertsService/ResolveScreeningAlert"
 	ScreeningAlertsService_ListScreeningPairs_FullMethodName    = "/anton.ops.v1.ScreeningAlertsService/ListScreeningPairs"
+	ScreeningAlertsService_ApproveScreeningPair_FullMethodName  = "/anton.ops.v1.ScreeningAlertsService/ApproveScreeningPair"
 	ScreeningAlertsService_RevokeScreeningPair_FullMethodName   = "/anton.ops.v1.ScreeningAlertsService/RevokeScreeningPair"
 )
 
@@ -226,7 +311,11 @@ const (
 //
 // What screening found is decided here. Every listed party that somebody of a payout may be is an alert. A payout with a possible match
 // waits in `manual_review` and cannot be approved before every one of its alerts is resolved as a false positive; one with a certain match
-// is `screening_failed` already, and its alert decides about the next payout. Merchants see nothing of this.
+// is `screening_failed` already, and its alert decides about the next payout. A new version of a list alerts of beneficiaries without a
+// payout, too. Merchants see nothing of this.
+//
+// Where two people release (`--screening-release two`), a resolution as a false positive is a proposal: the alert stays open and holds what
+// it holds until another operator approves its pair.
 //
 // A resolution holds for the pair of the party and the list's entry, for as long as both are what they were: another name or birthday of the
 // beneficiary, or a change of the entry, ends it.
@@ -236,14 +325,21 @@ type ScreeningAlertsServiceClient interface {
 	// Shows one alert: who, which entry of which list, and why they may be the same.
 	GetScreeningAlert(ctx context.Context, in *GetScreeningAlertRequest, opts ...grpc.CallOption) (*GetScreeningAlertResponse, error)
 	// Resolves an alert. `false_positive` releases the pair: it holds no payout any more. `true_match` makes it certain: every further payout
-	// with it is `screening_failed`. Neither moves the payout of the alert, which its review decides.
+	// with it is `screening_failed`. Neither moves the payout of the alert, which its review decides, nor blocks or unblocks the beneficiary.
+	//
+	// Where two people release, `false_positive` only proposes: the alert stays `open` and names its `pair_id`, and the pair waits for
+	// `POST /ops/v1/screening/pairs/{id}/approve` by somebody else.
 	//
 	// Resolving it again in the same way changes nothing and shows it. To decide otherwise, revoke its pair first.
 	ResolveScreeningAlert(ctx context.Context, in *ResolveScreeningAlertRequest, opts ...grpc.CallOption) (*ResolveScreeningAlertResponse, error)
 	// Lists the pairs that were reviewed, newest first: those in force, and with `include_revoked` the others too.
 	ListScreeningPairs(ctx context.Context, in *ListScreeningPairsRequest, opts ...grpc.CallOption) (*ListScreeningPairsResponse, error)
-	// Revokes a reviewed pair: from now on the party and the entry are what screening finds. Alerts that it decided, of payouts that are still
-	// in review, are open again. Payouts that were approved stay approved. Revoking it again changes nothing and shows it.
+	// Approves a release that another operator proposed: from now on the pair is in force, and its alert is resolved. Approving it again
+	// changes nothing and shows it; a pair that needed no second person is shown as it is.
+	ApproveScreeningPair(ctx context.Context, in *ApproveScreeningPairRequest, opts ...grpc.CallOption) (*ApproveScreeningPairResponse, error)
+	// Revokes a reviewed pair, or rejects a proposed one: from now on the party and the entry are what screening finds. Alerts that it
+	// decided, of payouts that are still in review and of beneficiaries without a payout, are open again. Payouts that were approved stay
+	// approved. Revoking it again changes nothing and shows it.
 	RevokeScreeningPair(ctx context.Context, in *RevokeScreeningPairRequest, opts ...grpc.CallOption) (*RevokeScreeningPairResponse, error)
 }
 
@@ -295,6 +391,16 @@ func (c *screeningAlertsServiceClient) ListScreeningPairs(ctx context.Context, i
 	return out, nil
 }
 
+func (c *screeningAlertsServiceClient) ApproveScreeningPair(ctx context.Context, in *ApproveScreeningPairRequest, opts ...grpc.CallOption) (*ApproveScreeningPairResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ApproveScreeningPairResponse)
+	err := c.cc.Invoke(ctx, ScreeningAlertsService_ApproveScreeningPair_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *screeningAlertsServiceClient) RevokeScreeningPair(ctx context.Context, in *RevokeScreeningPairRequest, opts ...grpc.CallOption) (*RevokeScreeningPairResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(RevokeScreeningPairResponse)
@@ -311,7 +417,11 @@ func (c *screeningAlertsServiceClient) RevokeScreeningPair(ctx context.Context, 
 //
 // What screening found is decided here. Every listed party that somebody of a payout may be is an alert. A payout with a possible match
 // waits in `manual_review` and cannot be approved before every one of its alerts is resolved as a false positive; one with a certain match
-// is `screening_failed` already, and its alert decides about the next payout. Merchants see nothing of this.
+// is `screening_failed` already, and its alert decides about the next payout. A new version of a list alerts of beneficiaries without a
+// payout, too. Merchants see nothing of this.
+//
+// Where two people release (`--screening-release two`), a resolution as a false positive is a proposal: the alert stays open and holds what
+// it holds until another operator approves its pair.
 //
 // A resolution holds for the pair of the party and the list's entry, for as long as both are what they were: another name or birthday of the
 // beneficiary, or a change of the entry, ends it.
@@ -321,14 +431,21 @@ type ScreeningAlertsServiceServer interface {
 	// Shows one alert: who, which entry of which list, and why they may be the same.
 	GetScreeningAlert(context.Context, *GetScreeningAlertRequest) (*GetScreeningAlertResponse, error)
 	// Resolves an alert. `false_positive` releases the pair: it holds no payout any more. `true_match` makes it certain: every further payout
-	// with it is `screening_failed`. Neither moves the payout of the alert, which its review decides.
+	// with it is `screening_failed`. Neither moves the payout of the alert, which its review decides, nor blocks or unblocks the beneficiary.
+	//
+	// Where two people release, `false_positive` only proposes: the alert stays `open` and names its `pair_id`, and the pair waits for
+	// `POST /ops/v1/screening/pairs/{id}/approve` by somebody else.
 	//
 	// Resolving it again in the same way changes nothing and shows it. To decide otherwise, revoke its pair first.
 	ResolveScreeningAlert(context.Context, *ResolveScreeningAlertRequest) (*ResolveScreeningAlertResponse, error)
 	// Lists the pairs that were reviewed, newest first: those in force, and with `include_revoked` the others too.
 	ListScreeningPairs(context.Context, *ListScreeningPairsRequest) (*ListScreeningPairsResponse, error)
-	// Revokes a reviewed pair: from now on the party and the entry are what screening finds. Alerts that it decided, of payouts that are still
-	// in review, are open again. Payouts that were approved stay approved. Revoking it again changes nothing and shows it.
+	// Approves a release that another operator proposed: from now on the pair is in force, and its alert is resolved. Approving it again
+	// changes nothing and shows it; a pair that needed no second person is shown as it is.
+	ApproveScreeningPair(context.Context, *ApproveScreeningPairRequest) (*ApproveScreeningPairResponse, error)
+	// Revokes a reviewed pair, or rejects a proposed one: from now on the party and the entry are what screening finds. Alerts that it
+	// decided, of payouts that are still in review and of beneficiaries without a payout, are open again. Payouts that were approved stay
+	// approved. Revoking it again changes nothing and shows it.
 	RevokeScreeningPair(context.Context, *RevokeScreeningPairRequest) (*RevokeScreeningPairResponse, error)
 }
 
@@ -350,6 +467,9 @@ func (UnimplementedScreeningAlertsServiceServer) ResolveScreeningAlert(context.C
 }
 func (UnimplementedScreeningAlertsServiceServer) ListScreeningPairs(context.Context, *ListScreeningPairsRequest) (*ListScreeningPairsResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ListScreeningPairs not implemented")
+}
+func (UnimplementedScreeningAlertsServiceServer) ApproveScreeningPair(context.Context, *ApproveScreeningPairRequest) (*ApproveScreeningPairResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ApproveScreeningPair not implemented")
 }
 func (UnimplementedScreeningAlertsServiceServer) RevokeScreeningPair(context.Context, *RevokeScreeningPairRequest) (*RevokeScreeningPairResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method RevokeScreeningPair not implemented")
@@ -446,6 +566,24 @@ func _ScreeningAlertsService_ListScreeningPairs_Handler(srv interface{}, ctx con
 	return interceptor(ctx, in, info, handler)
 }
 
+func _ScreeningAlertsService_ApproveScreeningPair_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ApproveScreeningPairRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ScreeningAlertsServiceServer).ApproveScreeningPair(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ScreeningAlertsService_ApproveScreeningPair_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ScreeningAlertsServiceServer).ApproveScreeningPair(ctx, req.(*ApproveScreeningPairRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _ScreeningAlertsService_RevokeScreeningPair_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(RevokeScreeningPairRequest)
 	if err := dec(in); err != nil {
@@ -486,6 +624,10 @@ var ScreeningAlertsService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "ListScreeningPairs",
 			Handler:    _ScreeningAlertsService_ListScreeningPairs_Handler,
+		},
+		{
+			MethodName: "ApproveScreeningPair",
+			Handler:    _ScreeningAlertsService_ApproveScreeningPair_Handler,
 		},
 		{
 			MethodName: "RevokeScreeningPair",
