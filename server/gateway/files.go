@@ -94,7 +94,7 @@ func readForm(form *multipart.Reader) (*antonv1.CreateDocumentRequest, error) {
 	var p problems
 	for {
 		part, err := form.NextPart()
-		if err == io.EOF { //nolint:errorlint // where it is wrapped, the form was cut off after a part
+		if err == io.EOF { // where it is wrapped, the form was cut off after a part
 			break
 		}
 		if err != nil {
