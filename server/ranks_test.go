@@ -28,7 +28,7 @@ var ranks = [][]string{
 	{"unit", "contract", "bankdetails", "invariants"},
 	{"rules"},
 	{"apierr", "crypto", "ids", "money", "postgres", "screening/lists", "webhooks/verify"},
-	{"observe"},
+	{"observe", "testserver/raced"},
 }
 
 func TestImportsPointDown(t *testing.T) {

@@ -24,6 +24,7 @@ import (
 	"github.com/antonpayments/anton/server/interceptors"
 	"github.com/antonpayments/anton/server/observe"
 	"github.com/antonpayments/anton/server/testserver"
+	"github.com/antonpayments/anton/server/testserver/raced"
 )
 
 // canaries are what the test puts into requests. None of them may be in anything that the server says of itself. Some fit a field and
@@ -69,7 +70,7 @@ func TestNothingOfARequestIsToldElsewhere(t *testing.T) {
 	for _, m := range contract.Methods() {
 		accepted += singInEveryField(t, s, clients[m.Name], m, fixture(t, m, walked))
 	}
-	if accepted < 50 {
+	if few := 50; accepted < few && !raced.On || accepted < few/3 {
 		t.Errorf("only %d requests with canaries were accepted: the walk does not lead where it should", accepted)
 	}
 	singInTheWorker(t, s, tn)
@@ -118,6 +119,9 @@ func singInEveryField(t *testing.T, s *testserver.Server, c *testserver.Client, 
 		md = append(md, strings.ToLower(name), canary)
 	}
 	for i, req := range withCanaries(m.Descriptor.Input(), good) {
+		if raced.On && i%3 != 0 {
+			continue // every text still gets two canaries or three
+		}
 		address, body := restForm(t, m, req)
 		header.Set("Idempotency-Key", fmt.Sprint(headerCanaries["Idempotency-Key"], " ", m.Name, i))
 		if got := c.Do(t, m.Verb, address, header, body); got.Status < 300 {

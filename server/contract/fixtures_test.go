@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/jackc/pgx/v5"
+
 	"github.com/antonpayments/anton/server/contract"
 	"github.com/antonpayments/anton/server/ids"
 	"github.com/antonpayments/anton/server/merchants"
@@ -271,24 +273,35 @@ func fixture(t *testing.T, m *contract.Method, tn tenant) fields {
 func callers(t *testing.T, s *testserver.Server, tn tenant) map[string]*testserver.Client {
 	t.Helper()
 	all := map[string]*testserver.Client{}
+	keys := &pgx.Batch{}
 	for _, m := range contract.Methods() {
 		all[m.Name] = tn.Client
 		if m.ForOperators() {
-			all[m.Name] = s.With(operatorKey(t, s, "admin"))
+			all[m.Name] = s.With(queueOperatorKey(keys, s, "admin"))
 		}
+	}
+	if err := s.Owner.SendBatch(t.Context(), keys).Close(); err != nil {
+		t.Fatalf("make the operators' keys: %v", err)
 	}
 	return all
 }
 
-// operatorKey makes a key of the role. No RPC does yet: the first one comes with the sandbox.
+// operatorKey makes a key of the role.
 func operatorKey(t *testing.T, s *testserver.Server, role string) string {
 	t.Helper()
-	key := merchants.NewKey("ops")
-	_, err := s.Owner.Exec(t.Context(), `insert into operator_keys (hash, id, name, role, created_at) values ($1, $2, $3, $4, $5)`,
-		key.Hash, ids.New(ids.APIKey, s.Clock.Now()), "Test "+role, role, s.Clock.Now())
-	if err != nil {
+	one := &pgx.Batch{}
+	key := queueOperatorKey(one, s, role)
+	if err := s.Owner.SendBatch(t.Context(), one).Close(); err != nil {
 		t.Fatalf("make an operator's key: %v", err)
 	}
+	return key
+}
+
+// queueOperatorKey has the batch make a key.
+func queueOperatorKey(batch *pgx.Batch, s *testserver.Server, role string) string {
+	key := merchants.NewKey("ops")
+	batch.Queue(`insert into operator_keys (hash, id, name, role, created_at) values ($1, $2, $3, $4, $5)`,
+		key.Hash, ids.New(ids.APIKey, s.Clock.Now()), "Test "+role, role, s.Clock.Now())
 	return key.Text
 }
 

@@ -42,7 +42,12 @@ func scan(ctx context.Context, address string, content []byte) (found string, er
 	if err != nil {
 		return "", fmt.Errorf("read the scanner's answer: %w", err)
 	}
-	answer := strings.TrimPrefix(strings.TrimRight(string(text), "\x00\n "), "stream: ")
+	return readAnswer(string(text))
+}
+
+// readAnswer says what the scanner found by its answer.
+func readAnswer(text string) (found string, err error) {
+	answer := strings.TrimPrefix(strings.TrimRight(text, "\x00\n "), "stream: ")
 	if answer == "OK" {
 		return "", nil
 	}

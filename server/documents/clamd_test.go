@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"unicode/utf8"
 )
 
 // clamd is a scanner that speaks the protocol as clamd(8) has it, over any listener, and finds the EICAR test string.
@@ -113,6 +114,36 @@ func FuzzTypeOf(f *testing.F) {
 		case "", "application/pdf", "image/png", "image/jpeg":
 		default:
 			t.Errorf("it is %q", kind)
+		}
+	})
+}
+
+// FuzzCleanName: a name is clean after one cleaning, and holds nothing that leads anywhere.
+func FuzzCleanName(f *testing.F) {
+	for _, seed := range []string{"invoice.pdf", "../../etc/passwd", `C:\a.png`, " . .a", "\u202egpj.exe", strings.Repeat("é", 300), "\xff", "", "..."} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, name string) {
+		clean := cleanName(name, "application/pdf")
+		if again := cleanName(clean, "application/pdf"); again != clean {
+			t.Errorf("%q becomes %q, and that %q", name, clean, again)
+		}
+		if clean == "" || strings.HasPrefix(clean, ".") || strings.ContainsAny(clean, "/\\\"\x00\r\n") || utf8.RuneCountInString(clean) > maxName || !utf8.ValidString(clean) {
+			t.Errorf("%q becomes %q", name, clean)
+		}
+	})
+}
+
+// FuzzScannersAnswer: only the answer that says OK, and says nothing else, lets a file pass.
+func FuzzScannersAnswer(f *testing.F) {
+	for _, seed := range []string{"stream: OK\x00", "stream: Eicar-Signature FOUND\x00", "stream: OK FOUND", "stream:  FOUND", "INSTREAM size limit exceeded. ERROR", "", "OK\nOK"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		found, err := readAnswer(text)
+		said := strings.Trim(text, "\x00\n ")
+		if clean := found == "" && err == nil; clean != (said == "OK" || said == "stream: OK") || err != nil && found != "" {
+			t.Errorf("%q is %q, %v", text, found, err)
 		}
 	})
 }

@@ -53,10 +53,11 @@ func cleanName(name, contentType string) string {
 		}
 		return r
 	}, name)
-	name = strings.TrimLeft(strings.TrimSpace(name), ".")
+	name = strings.TrimLeftFunc(name, func(r rune) bool { return r == '.' || unicode.IsSpace(r) })
 	if runes := []rune(name); len(runes) > maxName {
 		name = string(runes[:maxName])
 	}
+	name = strings.TrimSpace(name)
 	if name == "" {
 		return "document." + contentType[strings.LastIndex(contentType, "/")+1:]
 	}

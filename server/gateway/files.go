@@ -94,7 +94,7 @@ func readForm(form *multipart.Reader) (*antonv1.CreateDocumentRequest, error) {
 	var p problems
 	for {
 		part, err := form.NextPart()
-		if errors.Is(err, io.EOF) {
+		if err == io.EOF { // where it is wrapped, the form was cut off after a part
 			break
 		}
 		if err != nil {

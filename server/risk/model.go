@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"slices"
 	"strings"
@@ -80,6 +81,9 @@ func ParseModel(text []byte) (*Model, error) {
 	decoder.DisallowUnknownFields()
 	if err := decoder.Decode(m); err != nil {
 		return nil, fmt.Errorf("read the risk model: %w", err)
+	}
+	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
+		return nil, errors.New("read the risk model: something follows it") // such as another draft, of which nothing would be used
 	}
 	return m, m.check()
 }

@@ -3,6 +3,7 @@ package risk
 import (
 	"encoding/json"
 	"math"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -213,6 +214,7 @@ func TestModels(t *testing.T) {
 		"a band of zero":   func(s string) string { return strings.Replace(s, `"high":250`, `"high":0`, 1) },
 		"a field unknown":  func(s string) string { return strings.Replace(s, `"points"`, `"pointz"`, 1) },
 		"no JSON":          func(string) string { return "{" },
+		"two models":       func(s string) string { return s + s },
 	} {
 		text := change(string(good))
 		if text == string(good) {
@@ -244,4 +246,29 @@ func TestHistogramQuantiles(t *testing.T) {
 	if s := (Histogram{}).Spread(); s != (Spread{}) {
 		t.Errorf("an empty histogram: %+v", s)
 	}
+}
+
+// FuzzModel: a model that is read is one JSON value with everything a score needs, and read from what it is written as it is the same.
+func FuzzModel(f *testing.F) {
+	good, err := json.Marshal(Latest())
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(good)
+	f.Add(append(good, "{}"...))
+	f.Add([]byte(`{"version":"x","points":{},"review_from":{"low":0}}`))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		m, err := ParseModel(text)
+		if err != nil {
+			return
+		}
+		written, err := json.Marshal(m)
+		if err != nil {
+			t.Fatal(err)
+		}
+		again, err := ParseModel(written)
+		if err != nil || !reflect.DeepEqual(m, again) || !json.Valid(text) {
+			t.Fatalf("%q was read as %s, and that as %+v, %v", text, written, again, err)
+		}
+	})
 }

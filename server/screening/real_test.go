@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/antonpayments/anton/server/screening/lists"
+	"github.com/antonpayments/anton/server/testserver/raced"
 )
 
 // realIndex is of lists as authorities published them, beside the project; the tests that want them are skipped elsewhere.
@@ -29,7 +30,7 @@ func TestRealNamesFindThemselves(t *testing.T) {
 	t.Parallel()
 	ix := realIndex(t)
 	nth := 5
-	if testing.Short() {
+	if testing.Short() || raced.On {
 		nth = 100
 	}
 	if err := ix.SelfTest(t.Context(), nth); err != nil {

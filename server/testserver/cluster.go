@@ -65,7 +65,7 @@ func clusterOf(t testing.TB) *cluster {
 }
 
 func startCluster() (*cluster, error) {
-	dir, err := os.MkdirTemp("", "anton-test-")
+	dir, err := makePlace()
 	if err != nil {
 		return nil, err
 	}
@@ -103,7 +103,7 @@ func Database(t testing.TB) string {
 	c := clusterOf(t)
 	name := fmt.Sprintf("test_%d_%d", os.Getpid(), c.clones.Add(1))
 	c.cloning.Lock()
-	err := c.superuser(t.Context(), "create database "+name+" template "+template+" owner anton_owner")
+	err := c.superuser(t.Context(), "create database "+name+" template "+template+" owner anton_owner strategy file_copy")
 	c.cloning.Unlock()
 	if err != nil {
 		t.Fatalf("clone the template: %v", err)

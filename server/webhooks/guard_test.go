@@ -6,7 +6,10 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
+	"net/url"
 	"os"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -195,4 +198,34 @@ func rebinding(t *testing.T, answers ...string) *net.Resolver {
 	return &net.Resolver{PreferGo: true, Dial: func(ctx context.Context, _, _ string) (net.Conn, error) {
 		return new(net.Dialer).DialContext(ctx, "udp", server.LocalAddr().String())
 	}}
+}
+
+// FuzzAddress: an address that a live server takes is https on a port that is open to webhooks, holds no secret, and does not say in
+// numbers what the dialer would refuse.
+func FuzzAddress(f *testing.F) {
+	for _, seed := range []string{
+		"https://example.com/hooks/anton", "https://93.184.216.34:8443/", "https://[::1]/", "https://[::ffff:10.0.0.1]/x", "https://a:b@example.com", "http://example.com",
+		"https://example.com:22", "https://169.254.169.254", "https:example.com", "https://exa mple.com", "https://example.com/#x", "https://example.com:/", "HTTPS://x",
+	} {
+		f.Add(seed)
+	}
+	g := newGuard(false)
+	f.Fuzz(func(t *testing.T, text string) {
+		if g.check(text) != nil {
+			return
+		}
+		u, err := url.Parse(text)
+		if err != nil || u.Scheme != "https" || u.Host == "" || u.User != nil || u.Fragment != "" || !slices.Contains([]string{"", "443", "8443"}, u.Port()) {
+			t.Fatalf("%q was taken", text)
+		}
+		if ip, err := netip.ParseAddr(u.Hostname()); err == nil {
+			network := "tcp4"
+			if ip.Is6() {
+				network = "tcp6"
+			}
+			if err := g.control(network, netip.AddrPortFrom(ip, 443).String(), nil); err != nil {
+				t.Fatalf("%q was taken, and will never be dialled: %v", text, err)
+			}
+		}
+	})
 }

@@ -2,6 +2,7 @@ package lists_test
 
 import (
 	"maps"
+	"os"
 	"testing"
 	"testing/fstest"
 
@@ -59,6 +60,10 @@ func FuzzOFACAliases(f *testing.F) {
 	fuzzReader(f, lists.OFAC, "alt.csv", ofacRest(f, "alt.csv"), "ofac/alt.csv")
 }
 
+func FuzzOFACAddresses(f *testing.F) {
+	fuzzReader(f, lists.OFAC, "add.csv", ofacRest(f, "add.csv"), "ofac/add.csv")
+}
+
 func FuzzOFACComments(f *testing.F) {
 	fuzzReader(f, lists.OFAC, "sdn_comments.csv", ofacRest(f, ""), "ofac/sdn_comments.csv")
 }
@@ -72,6 +77,15 @@ func FuzzUN(f *testing.F) { fuzzReader(f, lists.UN, "un.xml", nil, "un.xml") }
 func FuzzEU(f *testing.F) { fuzzReader(f, lists.EU, "eu", nil, "eu.xml", "eu.csv", "eu-old.csv") }
 
 func FuzzUK(f *testing.F) { fuzzReader(f, lists.UK, "uk.csv", nil, "uk.csv", "conlist.csv") }
+
+func FuzzSandbox(f *testing.F) {
+	content, err := os.ReadFile("../sandbox_list.csv")
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(content)
+	fuzzReader(f, lists.Sandbox, "sandbox.csv", nil)
+}
 
 func FuzzDecode(f *testing.F) {
 	list, err := lists.Read(f.Context(), lists.UN, "testdata/un.xml")

@@ -1,13 +1,16 @@
 package lists_test
 
 import (
+	"context"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"testing/fstest"
 
 	"github.com/antonpayments/anton/server/screening/lists"
+	"github.com/antonpayments/anton/server/testserver/raced"
 )
 
 // realLists is where the authorities' published lists lie on a machine that has them. They are not part of the project.
@@ -22,9 +25,14 @@ func realPath(t testing.TB, name string) string {
 	return path
 }
 
+// realRead holds what readReal has read: several tests look at the same lists, and change none.
+var realRead sync.Map
+
 func readReal(t testing.TB, authority lists.Authority, name string) *lists.List {
 	t.Helper()
-	list, err := lists.Read(t.Context(), authority, realPath(t, name))
+	path := realPath(t, name)
+	once, _ := realRead.LoadOrStore(path, sync.OnceValues(func() (*lists.List, error) { return lists.Read(context.Background(), authority, path) }))
+	list, err := once.(func() (*lists.List, error))()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -34,6 +42,7 @@ func readReal(t testing.TB, authority lists.Authority, name string) *lists.List 
 // TestRealListsAreReadCompletely compares with counts that were taken from the files by other programs.
 func TestRealListsAreReadCompletely(t *testing.T) {
 	t.Parallel()
+	read := map[lists.Authority]bool{}
 	for _, tt := range []struct {
 		authority                                 lists.Authority
 		path                                      string
@@ -53,6 +62,10 @@ func TestRealListsAreReadCompletely(t *testing.T) {
 		{lists.OFACNonSDN, "ofac/consolidated-nonsdn/consolidated-2025-03-28.xml.gz", "2025-03-28", 443, 1136, 0, 0, 0, 0},
 		{lists.OFACNonSDN, "ofac/consolidated-nonsdn/consolidated-2024-05-06.xml.gz", "2024-05-06", 443, 0, 0, 0, 0, 0},
 	} {
+		if raced.On && read[tt.authority] {
+			continue // one list of each format: reading is one goroutine's work
+		}
+		read[tt.authority] = true
 		t.Run(tt.path, func(t *testing.T) {
 			t.Parallel()
 			list := readReal(t, tt.authority, tt.path)
