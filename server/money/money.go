@@ -54,7 +54,7 @@ func plain(digits string) bool {
 // Of makes a sum of a number that the database keeps. It is an error if the number is finer than the currency, which only a fault of
 // ours could have stored.
 func Of(currency string, value apd.Decimal) (Amount, error) {
-	if !Known(currency) {
+	if !kept(currency) {
 		return Amount{}, ErrCurrency
 	}
 	return Amount{currency: currency, value: value}.rescaled()
@@ -63,13 +63,14 @@ func Of(currency string, value apd.Decimal) (Amount, error) {
 // Rounded is the sum of the currency that is nearest to a number, half to even: what a conversion gives. Half to even, because over many
 // sums it favours nobody.
 func Rounded(currency string, number apd.Decimal) (Amount, error) {
-	if !Known(currency) {
+	if !kept(currency) {
 		return Amount{}, ErrCurrency
 	}
 	a := Amount{currency: currency}
 	if _, err := nearest.Quantize(&a.value, &number, -Digits(currency)); err != nil {
 		return Amount{}, fmt.Errorf("round %s to %s: %w", number.Text('f'), currency, err)
 	}
+	a.value.Negative = a.value.Negative && !a.value.IsZero() // there is no less than nothing
 	return a, nil
 }
 
