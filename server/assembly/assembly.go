@@ -18,6 +18,7 @@ import (
 	"google.golang.org/grpc/keepalive"
 	"google.golang.org/grpc/reflection"
 
+	opsv1 "github.com/antonpayments/anton/gen/anton/ops/v1"
 	antonv1 "github.com/antonpayments/anton/gen/anton/v1"
 	"github.com/antonpayments/anton/server/audit"
 	"github.com/antonpayments/anton/server/balances"
@@ -26,6 +27,7 @@ import (
 	"github.com/antonpayments/anton/server/documents"
 	"github.com/antonpayments/anton/server/engine"
 	"github.com/antonpayments/anton/server/events"
+	"github.com/antonpayments/anton/server/fx"
 	"github.com/antonpayments/anton/server/gateway"
 	"github.com/antonpayments/anton/server/interceptors"
 	"github.com/antonpayments/anton/server/invariants"
@@ -61,6 +63,12 @@ type Config struct {
 	ListSources []sanctions.Source
 	// KeepHeld keeps the money of payouts that sanctions screening stopped held until compliance decides.
 	KeepHeld bool
+	// FxSource is where exchange rates are read from; fx.Sample, which only the sandbox has, is read once and never again.
+	FxSource fx.Source
+	// FxMaxAge is how many publications the rates may have missed before no more quotes are given on them. The sample has no age.
+	FxMaxAge int
+	// FxMarkupBps is what is taken off the mid rate of merchants for whom no operator set anything.
+	FxMarkupBps int32
 	// Tracer traces calls and work; nil where nobody asked for it. The pool has its part of it already.
 	Tracer *observe.Tracer
 	// ReviewWithin is how long a payout waits in review before it is cancelled; seven days where it is zero.
@@ -95,8 +103,11 @@ type Server struct {
 	Metrics   *observe.Metrics
 	Sanctions *sanctions.Watcher
 	Refresher *sanctions.Refresher // nil when the server does not refresh by itself
-	health    *health.Server
-	hub       *events.Hub
+	Rates     *fx.Refresher        // nil where the rates are the sandbox's sample
+
+	fxOperator *fx.Operator
+	health     *health.Server
+	hub        *events.Hub
 }
 
 // ErrSandboxKeyset says that a live server was given keys that lay open.
@@ -106,6 +117,9 @@ var ErrSandboxKeyset = errors.New("the keyset is a sandbox's, which was never se
 func New(c Config) (*Server, error) {
 	if c.Environment == "live" && c.Keys.Sandbox {
 		return nil, ErrSandboxKeyset
+	}
+	if c.Environment == "live" && c.FxSource == fx.Sample {
+		c.FxSource = fx.ECB // invented rates are not for real money
 	}
 	c.Log = slog.New(observe.Redact(c.Log.Handler()))
 	metrics := observe.NewMetrics()
@@ -129,9 +143,14 @@ func New(c Config) (*Server, error) {
 	hub, sequencer, deliverer := telling(c, runner)
 	documentService := &documents.Service{Keys: c.Keys, Log: c.Log, Scanner: c.Scanner}
 
+	fxOperator := &fx.Operator{Desk: c.desk(), Source: c.FxSource, Clock: runner.Now}
+
 	chain := interceptors.New(interceptors.Config{
 		Runner: runner, Keys: c.Keys, Log: c.Log, Environment: c.Environment,
-		Prepare: map[string]interceptors.Prepare{antonv1.DocumentsService_CreateDocument_FullMethodName: documentService.Examine},
+		Prepare: map[string]interceptors.Prepare{
+			antonv1.DocumentsService_CreateDocument_FullMethodName: documentService.Examine,
+			opsv1.FxService_RefreshFxRates_FullMethodName:          fxOperator.Fetch,
+		},
 	})
 	s := &Server{
 		GRPC:      newGRPC(chain),
@@ -152,14 +171,17 @@ func New(c Config) (*Server, error) {
 		Metrics:   metrics,
 		Sanctions: watcher,
 		Refresher: newRefresher(c, runner, watcher.Required),
+		Rates:     newRates(c, runner),
 		health:    health.NewServer(),
 		hub:       hub,
+
+		fxOperator: fxOperator,
 	}
 	s.observe(c.Pool)
 	conn := gateway.NewConn(chain.Unary())
 	documentService.Create = antonv1.NewDocumentsServiceClient(conn).CreateDocument
 	for _, to := range []grpc.ServiceRegistrar{interceptors.Kindly(s.GRPC), conn} {
-		s.register(to, c, &payouts.Service{Rails: registry, Worker: worker}, documentService)
+		s.register(to, c, &payouts.Service{Rails: registry, Worker: worker, Desk: c.desk()}, documentService)
 	}
 	healthpb.RegisterHealthServer(s.GRPC, s.health)
 	if c.Environment == "test" {

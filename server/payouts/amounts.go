@@ -8,6 +8,7 @@ import (
 	antonv1 "github.com/antonpayments/anton/gen/anton/v1"
 	"github.com/antonpayments/anton/gen/db"
 	"github.com/antonpayments/anton/server/apierr"
+	"github.com/antonpayments/anton/server/fx"
 	"github.com/antonpayments/anton/server/money"
 )
 
@@ -18,6 +19,7 @@ type terms struct {
 	fixSource    bool
 	rate         *apd.Decimal // how much of dest one unit of source buys, at the customer's rate; nil where both are one currency
 	bearer       db.FeeBearer
+	quote        *fx.Quote // whose two sums are the principals; nil without one
 }
 
 // sums are what a payout moves.
@@ -31,8 +33,12 @@ type sums struct {
 // work is the arithmetic of rates: far more digits than any sum has, so that only money.Rounded decides the last one.
 var work = apd.BaseContext.WithPrecision(60)
 
-// sourcePrincipal is the principal in the source currency, which percentages of a fee are of: A where the source is fixed, else A / r.
+// sourcePrincipal is the principal in the source currency, which percentages of a fee are of: A where the source is fixed, else A / r. A
+// quote has promised it.
 func (t *terms) sourcePrincipal() (money.Amount, error) {
+	if t.quote != nil {
+		return t.quote.Sell, nil
+	}
 	if t.fixSource || t.rate == nil {
 		return t.amount, nil
 	}
@@ -60,7 +66,9 @@ func (t *terms) amounts(fee money.Amount) (sums, error) {
 	}
 	dest, f := t.amount.Decimal(), fee.Decimal() // f in the destination currency
 	if t.rate != nil {
-		if t.fixSource {
+		if t.quote != nil {
+			dest = t.quote.BuyAmount
+		} else if t.fixSource {
 			if _, err := work.Mul(&dest, &dest, t.rate); err != nil {
 				return sums{}, fmt.Errorf("multiply %s by the rate: %w", t.amount, err)
 			}

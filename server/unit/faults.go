@@ -38,6 +38,8 @@ var races = map[string]bool{
 	"payout_has_a_hundred_rfis_at_most":          true,
 	"documents_stay_within_the_quota":            true,
 	"pair_is_decided_once":                       true,
+	"quote_is_used_once":                         true,
+	"quote_is_exchanged_once":                    true,
 }
 
 // LostRace names the constraint by which the unit lost a race; empty when it did not.
