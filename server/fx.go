@@ -106,7 +106,7 @@ type fxStatus struct {
 // Run prints the status.
 func (c *fxStatusCommand) Run(ctx context.Context) error {
 	return c.on(ctx, func(runner *unit.Runner) error {
-		known, err := fx.Desk{MaxAge: c.MaxAge}.Status(ctx, db.New(runner.Pool), runner.Now())
+		known, err := fx.Desk{MaxAge: c.MaxAge}.Status(ctx, db.New(runner.Pool), runner.Now(), nil)
 		if err != nil {
 			return err
 		}

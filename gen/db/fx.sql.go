@@ -351,9 +351,12 @@ func (q *Queries) FxRatesInsert(ctx context.Context, arg FxRatesInsertParams) er
 }
 
 const fxRatesNewest = `-- name: FxRatesNewest :many
-select quote, rate, as_of, source from reference_rates
-where base = 'EUR' and as_of = (select max(as_of) from reference_rates where base = 'EUR')
-order by quote
+select r.quote, r.rate, r.as_of, r.source from reference_rates r
+where r.base = 'EUR' and ($1::text is null or r.source = $1::text) and r.as_of = (
+    select max(d.as_of) from reference_rates d
+    where d.base = 'EUR' and d.quote = 'USD' and ($1::text is null or d.source = $1::text)
+)
+order by r.quote
 `
 
 type FxRatesNewestRow struct {
@@ -363,9 +366,9 @@ type FxRatesNewestRow struct {
 	Source string
 }
 
-// The newest sheet: every currency of the last day that there are rates of.
-func (q *Queries) FxRatesNewest(ctx context.Context) ([]FxRatesNewestRow, error) {
-	rows, err := q.db.Query(ctx, fxRatesNewest)
+// The newest sheet, of one publisher or of any: every currency of the last day that there are rates of. The dollar is on every sheet.
+func (q *Queries) FxRatesNewest(ctx context.Context, source *string) ([]FxRatesNewestRow, error) {
+	rows, err := q.db.Query(ctx, fxRatesNewest, source)
 	if err != nil {
 		return nil, err
 	}

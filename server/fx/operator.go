@@ -25,7 +25,7 @@ type Operator struct {
 
 // GetFxRates shows the newest rates and how they are.
 func (o *Operator) GetFxRates(ctx context.Context, _ *opsv1.GetFxRatesRequest) (*opsv1.GetFxRatesResponse, error) {
-	status, err := o.Desk.Status(ctx, call.Reads(ctx), o.Clock())
+	status, err := o.Desk.Status(ctx, call.Reads(ctx), o.Clock(), nil)
 	if err != nil {
 		return nil, err
 	}

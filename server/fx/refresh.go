@@ -173,11 +173,12 @@ func (r *Refresher) Run(ctx context.Context) {
 // RunOnce refreshes if newer rates are out and nobody has asked for them lately.
 func (r *Refresher) RunOnce(ctx context.Context) error {
 	now := r.Runner.Now()
-	status, err := r.Desk.Status(ctx, db.New(r.Runner.Pool), now)
+	publisher := r.Source.publisher()
+	status, err := r.Desk.Status(ctx, db.New(r.Runner.Pool), now, &publisher)
 	if err != nil {
 		return err
 	}
-	if status.AsOf != nil && status.Source == r.Source.publisher() && !status.AsOf.Before(ecb.Newest(now)) {
+	if status.AsOf != nil && !status.AsOf.Before(ecb.Newest(now)) {
 		return nil
 	}
 	if status.Last != nil && now.Before(status.Last.At.Add(askEvery)) {

@@ -89,16 +89,14 @@ func refuse(format string, args ...any) error { return &refusal{fmt.Sprintf(form
 
 // judge gives the days that are newer than those we have, oldest first, if nothing is wrong with any.
 func judge(ctx context.Context, u *unit.Unit, found Found, waiver Waiver) ([]ecb.Day, error) {
-	rows, err := u.Read().FxRatesNewest(ctx)
+	publisher := found.Source.publisher() // invented rates say nothing of real ones, nor the other way round
+	rows, err := u.Read().FxRatesNewest(ctx, &publisher)
 	if err != nil {
 		return nil, fmt.Errorf("read the newest rates: %w", err)
 	}
 	before := ecb.Day{Rates: map[string]apd.Decimal{}}
 	var asOf time.Time
 	for _, row := range rows {
-		if row.Source != found.Source.publisher() {
-			continue // invented rates say nothing of real ones, nor the other way round
-		}
 		before.Rates[row.Quote], asOf = row.Rate, row.AsOf
 	}
 	var newer []ecb.Day
@@ -175,11 +173,11 @@ type Status struct {
 	Rates  []db.FxRatesNewestRow
 }
 
-// Status reads it.
-func (d Desk) Status(ctx context.Context, q *db.Queries, now time.Time) (*Status, error) {
+// Status reads it, of one publisher's rates or, where that is nil, of the newest there are.
+func (d Desk) Status(ctx context.Context, q *db.Queries, now time.Time, publisher *string) (*Status, error) {
 	s := &Status{}
 	var err error
-	if s.Rates, err = q.FxRatesNewest(ctx); err != nil {
+	if s.Rates, err = q.FxRatesNewest(ctx, publisher); err != nil {
 		return nil, fmt.Errorf("read the newest rates: %w", err)
 	}
 	if len(s.Rates) > 0 {

@@ -5,10 +5,13 @@ where r.base = 'EUR' and r.quote = any(@currencies::text[]) and r.as_of <= @at::
 order by r.quote, r.as_of desc;
 
 -- name: FxRatesNewest :many
--- The newest sheet: every currency of the last day that there are rates of.
-select quote, rate, as_of, source from reference_rates
-where base = 'EUR' and as_of = (select max(as_of) from reference_rates where base = 'EUR')
-order by quote;
+-- The newest sheet, of one publisher or of any: every currency of the last day that there are rates of. The dollar is on every sheet.
+select r.quote, r.rate, r.as_of, r.source from reference_rates r
+where r.base = 'EUR' and (sqlc.narg('source')::text is null or r.source = sqlc.narg('source')::text) and r.as_of = (
+    select max(d.as_of) from reference_rates d
+    where d.base = 'EUR' and d.quote = 'USD' and (sqlc.narg('source')::text is null or d.source = sqlc.narg('source')::text)
+)
+order by r.quote;
 
 -- name: FxRatesInsert :exec
 -- A day's rates. One that another server has stored already stays as it is.

@@ -652,14 +652,14 @@ const file_anton_v1_reference_proto_rawDesc = "" +
 	"^[A-Z]{2}$\xfa\xbb\x182an ISO 3166-1 alpha-2 code in capitals, such as USR\acountry\"Y\n" +
 	"\x1aListPaymentMethodsResponse\x12;\n" +
 	"\x04data\x18\x01 \x03(\v2\x1d.anton.v1.PaymentMethodSchemaB\b\xbaH\x05\x92\x01\x02\x10\n" +
-	"R\x04data2\xcf\x0e\n" +
+	"R\x04data2\xbf\x0e\n" +
 	"\x10ReferenceService\x12\xcc\x02\n" +
 	"\x0eListCurrencies\x12\x1f.anton.v1.ListCurrenciesRequest\x1a .anton.v1.ListCurrenciesResponse\"\xf6\x01\xa2\xbb\x18\x14\n" +
 	"\x12beneficiaries:read\xaa\xbb\x18\xc0\x01\n" +
-	"\x02{}\x12\xb9\x01{\"data\":[{\"code\":\"JPY\",\"name\":\"Yen\",\"minor_units\":0,\"symbol\":\"¥\"},{\"code\":\"KWD\",\"name\":\"Kuwaiti Dinar\",\"minor_units\":3},{\"code\":\"USD\",\"name\":\"US Dollar\",\"minor_units\":2,\"symbol\":\"$\"}]}\x82\xd3\xe4\x93\x02\x10\x12\x0e/v1/currencies\x90\x02\x01\x12\xc0\x02\n" +
-	"\rListCountries\x12\x1e.anton.v1.ListCountriesRequest\x1a\x1f.anton.v1.ListCountriesResponse\"\xed\x01\xa2\xbb\x18\x14\n" +
-	"\x12beneficiaries:read\xaa\xbb\x18\xb8\x01\n" +
-	"\x02{}\x12\xb1\x01{\"data\":[{\"code\":\"DE\",\"name\":\"Germany\",\"currencies\":[\"EUR\"],\"methods\":[\"iban\",\"swift\"]},{\"code\":\"US\",\"name\":\"United States\",\"currencies\":[\"USD\"],\"methods\":[\"us_bank\",\"swift\"]}]}\x82\xd3\xe4\x93\x02\x0f\x12\r/v1/countries\x90\x02\x01\x12\xa8\t\n" +
+	"\x02{}\x12\xb9\x01{\"data\":[{\"code\":\"JPY\",\"name\":\"Yen\",\"minor_units\":0,\"symbol\":\"¥\"},{\"code\":\"KWD\",\"name\":\"Kuwaiti Dinar\",\"minor_units\":3},{\"code\":\"USD\",\"name\":\"US Dollar\",\"minor_units\":2,\"symbol\":\"$\"}]}\x82\xd3\xe4\x93\x02\x10\x12\x0e/v1/currencies\x90\x02\x01\x12\xb0\x02\n" +
+	"\rListCountries\x12\x1e.anton.v1.ListCountriesRequest\x1a\x1f.anton.v1.ListCountriesResponse\"\xdd\x01\xa2\xbb\x18\x14\n" +
+	"\x12beneficiaries:read\xaa\xbb\x18\xa8\x01\n" +
+	"\x02{}\x12\xa1\x01{\"data\":[{\"code\":\"DE\",\"name\":\"Germany\",\"currencies\":[\"EUR\"],\"methods\":[\"iban\"]},{\"code\":\"US\",\"name\":\"United States\",\"currencies\":[\"USD\"],\"methods\":[\"us_bank\"]}]}\x82\xd3\xe4\x93\x02\x0f\x12\r/v1/countries\x90\x02\x01\x12\xa8\t\n" +
 	"\x12ListPaymentMethods\x12#.anton.v1.ListPaymentMethodsRequest\x1a$.anton.v1.ListPaymentMethodsResponse\"\xc6\b\xa2\xbb\x18\x14\n" +
 	"\x12beneficiaries:read\xaa\xbb\x18\x8b\b\n" +
 	"\x10{\"country\":\"US\"}\x12\xf6\a{\"data\":[{\"method\":\"us_bank\",\"fields\":[{\"name\":\"routing_number\",\"label\":\"Routing number (ABA)\",\"help\":\"Nine digits, at the bottom left of a check. Use the one for direct deposits.\",\"example\":\"021000021\",\"required\":true,\"default_value\":\"\",\"pattern\":\"^[0-9]{9}$\",\"min_length\":9,\"max_length\":9,\"choices\":[]},{\"name\":\"account_number\",\"label\":\"Account number\",\"help\":\"At the bottom of a check, after the routing number.\",\"example\":\"9876543210\",\"required\":true,\"default_value\":\"\",\"pattern\":\"^[0-9]{4,17}$\",\"min_length\":4,\"max_length\":17,\"choices\":[]},{\"name\":\"account_type\",\"label\":\"Account type\",\"help\":\"A checking account unless you say otherwise.\",\"example\":\"checking\",\"required\":false,\"default_value\":\"checking\",\"pattern\":\"\",\"min_length\":0,\"max_length\":0,\"choices\":[\"checking\",\"savings\"]},{\"name\":\"bank_name\",\"label\":\"Bank name\",\"help\":\"For your own eyes; payments do not depend on it.\",\"example\":\"First Example Bank\",\"required\":false,\"default_value\":\"\",\"pattern\":\"\",\"min_length\":1,\"max_length\":140,\"choices\":[]}]}]}\x82\xd3\xe4\x93\x02\x15\x12\x13/v1/payment-methods\x90\x02\x01B5Z3github.com/antonpayments/anton/gen/anton/v1;antonv1b\x06proto3"
