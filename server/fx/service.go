@@ -63,8 +63,8 @@ func (s *Service) CreateFxQuote(ctx context.Context, req *antonv1.CreateFxQuoteR
 	if err := checkPair(pair); err != nil {
 		return nil, err
 	}
-	if (req.GetSellAmount() == "") == (req.GetBuyAmount() == "") {
-		return nil, apierr.InvalidField("sell_amount", "is required, or else buy_amount: one of them, not both")
+	if err := checkSides(req); err != nil {
+		return nil, err
 	}
 	price, err := s.price(ctx, tx.Read(), tx.Now, pair)
 	if err != nil {
@@ -81,6 +81,26 @@ func (s *Service) CreateFxQuote(ctx context.Context, req *antonv1.CreateFxQuoteR
 	}
 	tx.About(merchant, quote.ID)
 	return &antonv1.CreateFxQuoteResponse{Data: quoteToProto(quote, tx.Now)}, tx.Queue(unit.Rows).FxQuoteInsert(ctx, db.FxQuoteInsertParams(quote.FxQuote))
+}
+
+// checkSides refuses an amount that is none, and a request that names not exactly one.
+func checkSides(req *antonv1.CreateFxQuoteRequest) error {
+	given := 0
+	for _, f := range []struct{ path, currency, amount string }{
+		{"sell_amount", req.GetSellCurrency(), req.GetSellAmount()}, {"buy_amount", req.GetBuyCurrency(), req.GetBuyAmount()},
+	} {
+		if f.amount == "" {
+			continue
+		}
+		given++
+		if _, err := parseAmount(f.path, f.currency, f.amount); err != nil {
+			return err
+		}
+	}
+	if given != 1 {
+		return apierr.InvalidField("sell_amount", "is required, or else buy_amount: one of them, not both")
+	}
+	return nil
 }
 
 // sides are both amounts of a request that names one.

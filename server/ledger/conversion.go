@@ -102,3 +102,19 @@ func ReturnConverted(payout string, c Conversion) ([]Transaction, error) {
 		},
 	}, nil
 }
+
+// ReverseConverted is ReverseReturn of a payout across currencies: the merchant gives amount back, the bank took taken, in the currency that
+// was delivered. What both were at the return's rate is the platform's position.
+func ReverseConverted(payout string, amount, taken money.Amount, description string) []Transaction {
+	transactions := []Transaction{{
+		Type: db.LedgerTransactionTypeReturnReversal, Payout: payout, Description: description,
+		Postings: []Posting{{Debit: db.LedgerAccountReceivable, Credit: db.LedgerAccountFxPosition, Amount: amount}},
+	}}
+	if taken.Positive() {
+		transactions = append(transactions, Transaction{
+			Type: db.LedgerTransactionTypeFxExchange, Payout: payout,
+			Postings: []Posting{{Debit: db.LedgerAccountFxPosition, Credit: db.LedgerAccountRailClearing, Amount: taken}},
+		})
+	}
+	return transactions
+}
