@@ -44,6 +44,9 @@ type settings struct {
 	LogLevel         string        `help:"Least level that is logged." enum:"debug,info,warn,error" default:"info" env:"ANTON_LOG_LEVEL"`
 	ReviewWithin     time.Duration `help:"How long a payout may wait for a reviewer before it is cancelled; 168h when absent." default:"168h" env:"ANTON_REVIEW_WITHIN" placeholder:"DURATION"`
 	Clamd            string        `name:"clamd-addr" help:"The clamd that scans uploads, host:port or unix:/path. Without it documents are not scanned." env:"ANTON_CLAMD_ADDR" placeholder:"ADDR"`
+	FxSource         string        `name:"fx-source" help:"Where exchange rates are read from, in the form of the European Central Bank's eurofxref files: a URL or a path. In live the ECB's own address when absent; the sandbox has invented rates of its own then." default:"" env:"ANTON_FX_SOURCE" placeholder:"SOURCE"`
+	FxMaxAge         int           `name:"fx-max-age" help:"On how many business days of the euro newer exchange rates may fail to appear before quotes are refused." default:"4" env:"ANTON_FX_MAX_AGE" placeholder:"DAYS"`
+	FxMarkup         int32         `name:"fx-markup-bps" help:"What is taken off the mid rate, in hundredths of a percent, of merchants for whom no operator set anything." default:"45" env:"ANTON_FX_MARKUP_BPS" placeholder:"BPS"`
 	RiskModel        string        `help:"Version of the risk model that payouts are scored by; the newest when absent." env:"ANTON_RISK_MODEL" placeholder:"VERSION"`
 }
 
@@ -54,6 +57,9 @@ func (s *settings) check() error {
 	}
 	if s.ReviewWithin < 0 {
 		return errors.New("--review-within (ANTON_REVIEW_WITHIN) must not be negative: a review needs time")
+	}
+	if err := s.checkFx(); err != nil {
+		return err
 	}
 	if s.RiskModel != "" {
 		if _, err := risk.Find(s.RiskModel); err != nil {

@@ -26,6 +26,7 @@ type cli struct {
 	Ledger  ledgerCommand  `cmd:"" help:"Look after the ledger."`
 	Audit   auditCommand   `cmd:"" help:"Look after the audit log."`
 	Lists   listsCommand   `cmd:"" help:"Look after the sanctions lists: refresh, status, diff, check."`
+	Fx      fxCommand      `cmd:"" help:"Look after the exchange rates: refresh, status."`
 	Engine  engineCommand  `cmd:"" help:"Look into what the engine decided, and try another risk model on it."`
 	Screen  screenCommand  `cmd:"" help:"Screen names against sanctions lists, without a database."`
 	Bench   benchCommand   `cmd:"" help:"Measure how payouts are created, or how names are screened."`

@@ -20,14 +20,14 @@ var ranks = [][]string{
 	{"gateway", "docs"},
 	{"interceptors"},
 	{"payouts", "rescreen"},
-	{"accounts", "balances", "beneficiaries", "documents", "merchants", "engine", "reference", "rfis", "webhooks"},
+	{"accounts", "balances", "beneficiaries", "documents", "fx", "merchants", "engine", "reference", "rfis", "webhooks"},
 	{"rails/sandbox"},
 	{"ledger", "screening", "sanctions", "velocity", "risk", "rails", "keysets"},
 	{"events", "audit"},
 	{"page", "call", "patch"},
 	{"unit", "contract", "bankdetails", "invariants"},
 	{"rules"},
-	{"apierr", "crypto", "ids", "money", "postgres", "screening/lists", "webhooks/verify"},
+	{"apierr", "crypto", "fx/ecb", "ids", "money", "postgres", "screening/lists", "webhooks/verify"},
 	{"observe", "testserver/raced"},
 }
 

@@ -82,12 +82,16 @@ func serve(ctx context.Context, s *settings, out io.Writer, ready func(*sandboxF
 		Tracer:       tracer,
 		ReviewWithin: s.ReviewWithin, Scanner: s.Clamd,
 		RiskModel: s.riskModel(), Release: s.ScreeningRelease,
+		FxSource:  s.fxSource(), FxMaxAge: s.FxMaxAge, FxMarkupBps: s.FxMarkup,
 	})
 	if err != nil {
 		return err
 	}
 	var sandbox *sandboxFile
 	if s.Environment == "test" {
+		if err := server.TakeSampleRates(ctx); err != nil {
+			return err
+		}
 		if sandbox, err = openSandbox(ctx, s, server, httpPort.Addr().String()); err != nil {
 			return err
 		}
@@ -159,6 +163,9 @@ func serveOn(ctx context.Context, server *assembly.Server, on ports, log *slog.L
 	}
 	if server.Refresher != nil {
 		working.Go(func() { server.Refresher.Run(workerCtx) })
+	}
+	if server.Rates != nil {
+		working.Go(func() { server.Rates.Run(workerCtx) })
 	}
 	ready()
 

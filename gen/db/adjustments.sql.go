@@ -212,6 +212,32 @@ func (q *Queries) AdjustmentList(ctx context.Context, arg AdjustmentListParams) 
 	return items, nil
 }
 
+const returnConverted = `-- name: ReturnConverted :one
+select p.source_currency, p.dest_currency, p.dest_amount, t.available_delta as credited from ledger_transactions t
+join payouts p on p.merchant_id = t.merchant_id and p.id = t.payout_id
+where t.merchant_id = $1 and t.id = $2
+`
+
+type ReturnConvertedRow struct {
+	SourceCurrency string
+	DestCurrency   string
+	DestAmount     apd.Decimal
+	Credited       apd.Decimal
+}
+
+// What a bank sent back of a payout, and what that gave the merchant; two currencies where the payout was across them.
+func (q *Queries) ReturnConverted(ctx context.Context, merchantID string, transactionID string) (ReturnConvertedRow, error) {
+	row := q.db.QueryRow(ctx, returnConverted, merchantID, transactionID)
+	var i ReturnConvertedRow
+	err := row.Scan(
+		&i.SourceCurrency,
+		&i.DestCurrency,
+		&i.DestAmount,
+		&i.Credited,
+	)
+	return i, err
+}
+
 const returnOfPayout = `-- name: ReturnOfPayout :one
 select id from ledger_transactions where merchant_id = $1 and payout_id = $2::text and type = 'return'
 `

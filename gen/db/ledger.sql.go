@@ -148,7 +148,11 @@ func (q *Queries) LedgerPost(ctx context.Context, arg LedgerPostParams) error {
 }
 
 const transactionList = `-- name: TransactionList :many
-select t.merchant_id, t.id, t.type, t.currency, t.available_delta, t.held_delta, t.available_after, t.held_after, t.payout_id, t.description, t.created_at, t.value_date, t.sequence, t.receivable_delta, t.receivable_after from ledger_transactions t
+select t.merchant_id, t.id, t.type, t.currency, t.available_delta, t.held_delta, t.available_after, t.held_after, t.payout_id, t.description, t.created_at, t.value_date, t.sequence, t.receivable_delta, t.receivable_after, coalesce((
+    select x.id from fx_exchanges x
+    where t.type = 'fx_exchange' and x.merchant_id = t.merchant_id and t.id in (x.sell_transaction_id, x.buy_transaction_id)
+), '')::text as exchange_id
+from ledger_transactions t
 join (
     select picked.merchant_id, picked.id,
            min(picked.created_at) over (partition by picked.currency order by picked.sequence desc) as place
@@ -162,6 +166,7 @@ join (
            and ($6::text is null or l.payout_id = $6::text)
            and ($7::timestamptz is null or l.created_at > $7::timestamptz)
            and ($8::timestamptz is null or l.created_at < $8::timestamptz)
+           and (l.available_delta <> 0 or l.held_delta <> 0 or l.receivable_delta <> 0)
          order by l.sequence desc limit $9)
         union all
         (select l.merchant_id, l.id, l.currency, l.sequence, l.created_at from ledger_transactions l
@@ -171,6 +176,7 @@ join (
            and ($6::text is null or l.payout_id = $6::text)
            and ($7::timestamptz is null or l.created_at > $7::timestamptz)
            and ($8::timestamptz is null or l.created_at < $8::timestamptz)
+           and (l.available_delta <> 0 or l.held_delta <> 0 or l.receivable_delta <> 0)
          order by l.sequence desc limit $9)
     ) picked
 ) p on p.merchant_id = t.merchant_id and p.id = t.id
@@ -190,11 +196,17 @@ type TransactionListParams struct {
 	RowLimit      int32
 }
 
+type TransactionListRow struct {
+	LedgerTransaction LedgerTransaction
+	ExchangeID        string
+}
+
 // The next transactions below a place in each balance. Each balance is read in the order of its numbers; between balances the later
 // time goes first, where a transaction counts as no later than those that its balance booked after it. So a page always takes from the
 // top of what each balance has left, and the next place is again one number a balance.
 // Types that few transactions have are looked up by an index that holds nothing else: one of the two halves never runs.
-func (q *Queries) TransactionList(ctx context.Context, arg TransactionListParams) ([]LedgerTransaction, error) {
+// What moved only the platform's own accounts, as the delivered side of a payout across currencies does, is none of the merchant's.
+func (q *Queries) TransactionList(ctx context.Context, arg TransactionListParams) ([]TransactionListRow, error) {
 	rows, err := q.db.Query(ctx, transactionList,
 		arg.Currencies,
 		arg.Belows,
@@ -210,25 +222,26 @@ func (q *Queries) TransactionList(ctx context.Context, arg TransactionListParams
 		return nil, err
 	}
 	defer rows.Close()
-	items := []LedgerTransaction{}
+	items := []TransactionListRow{}
 	for rows.Next() {
-		var i LedgerTransaction
+		var i TransactionListRow
 		if err := rows.Scan(
-			&i.MerchantID,
-			&i.ID,
-			&i.Type,
-			&i.Currency,
-			&i.AvailableDelta,
-			&i.HeldDelta,
-			&i.AvailableAfter,
-			&i.HeldAfter,
-			&i.PayoutID,
-			&i.Description,
-			&i.CreatedAt,
-			&i.ValueDate,
-			&i.Sequence,
-			&i.ReceivableDelta,
-			&i.ReceivableAfter,
+			&i.LedgerTransaction.MerchantID,
+			&i.LedgerTransaction.ID,
+			&i.LedgerTransaction.Type,
+			&i.LedgerTransaction.Currency,
+			&i.LedgerTransaction.AvailableDelta,
+			&i.LedgerTransaction.HeldDelta,
+			&i.LedgerTransaction.AvailableAfter,
+			&i.LedgerTransaction.HeldAfter,
+			&i.LedgerTransaction.PayoutID,
+			&i.LedgerTransaction.Description,
+			&i.LedgerTransaction.CreatedAt,
+			&i.LedgerTransaction.ValueDate,
+			&i.LedgerTransaction.Sequence,
+			&i.LedgerTransaction.ReceivableDelta,
+			&i.LedgerTransaction.ReceivableAfter,
+			&i.ExchangeID,
 		); err != nil {
 			return nil, err
 		}

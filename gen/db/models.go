@@ -2146,6 +2146,59 @@ type FundingAccount struct {
 	UpdatedAt     time.Time
 }
 
+type FxExchange struct {
+	MerchantID        string
+	ID                string
+	QuoteID           string
+	SellTransactionID string
+	BuyTransactionID  string
+	CreatedAt         time.Time
+}
+
+type FxMarkup struct {
+	MerchantID   string
+	SellCurrency string
+	BuyCurrency  string
+	Bps          int32
+	SetBy        string
+	SetAt        time.Time
+}
+
+type FxQuote struct {
+	MerchantID   string
+	ID           string
+	SellCurrency string
+	BuyCurrency  string
+	SellAmount   apd.Decimal
+	BuyAmount    apd.Decimal
+	MidRate      apd.Decimal
+	CustomerRate apd.Decimal
+	MarkupBps    int32
+	RatesAsOf    time.Time
+	CreatedAt    time.Time
+	ExpiresAt    time.Time
+}
+
+type FxQuoteUse struct {
+	MerchantID string
+	QuoteID    string
+	ExpiresAt  time.Time
+	ExchangeID *string
+	PayoutID   *string
+	UsedAt     time.Time
+}
+
+type FxRefresh struct {
+	ID           string
+	At           time.Time
+	RefreshedBy  string
+	Source       string
+	Outcome      string
+	Detail       string
+	AsOf         *time.Time
+	AcceptReason string
+}
+
 type IdempotencyKey struct {
 	OwnerID     string
 	Key         string
@@ -2284,6 +2337,9 @@ type Payout struct {
 	VelocityRuleID   *string
 	VelocityResetsAt *time.Time
 	RfiIds           []string
+	ExchangeRate     *apd.Decimal
+	MidRate          *apd.Decimal
+	QuoteID          *string
 }
 
 type PayoutReview struct {

@@ -18,6 +18,7 @@ import (
 	"google.golang.org/grpc/keepalive"
 	"google.golang.org/grpc/reflection"
 
+	opsv1 "github.com/antonpayments/anton/gen/anton/ops/v1"
 	antonv1 "github.com/antonpayments/anton/gen/anton/v1"
 	"github.com/antonpayments/anton/server/audit"
 	"github.com/antonpayments/anton/server/balances"
@@ -26,6 +27,7 @@ import (
 	"github.com/antonpayments/anton/server/documents"
 	"github.com/antonpayments/anton/server/engine"
 	"github.com/antonpayments/anton/server/events"
+	"github.com/antonpayments/anton/server/fx"
 	"github.com/antonpayments/anton/server/gateway"
 	"github.com/antonpayments/anton/server/interceptors"
 	"github.com/antonpayments/anton/server/invariants"
@@ -62,6 +64,12 @@ type Config struct {
 	ListSources []sanctions.Source
 	// KeepHeld keeps the money of payouts that sanctions screening stopped held until compliance decides.
 	KeepHeld bool
+	// FxSource is where exchange rates are read from; fx.Sample, which only the sandbox has, is read once and never again.
+	FxSource fx.Source
+	// FxMaxAge is how many publications the rates may have missed before no more quotes are given on them. The sample has no age.
+	FxMaxAge int
+	// FxMarkupBps is what is taken off the mid rate of merchants for whom no operator set anything.
+	FxMarkupBps int32
 	// Tracer traces calls and work; nil where nobody asked for it. The pool has its part of it already.
 	Tracer *observe.Tracer
 	// ReviewWithin is how long a payout waits in review before it is cancelled; seven days where it is zero.
@@ -101,8 +109,11 @@ type Server struct {
 	Metrics   *observe.Metrics
 	Sanctions *sanctions.Watcher
 	Refresher *sanctions.Refresher // nil when the server does not refresh by itself
-	health    *health.Server
-	hub       *events.Hub
+	Rates     *fx.Refresher        // nil where the rates are the sandbox's sample
+
+	fxOperator *fx.Operator
+	health     *health.Server
+	hub        *events.Hub
 }
 
 // ErrSandboxKeyset says that a live server was given keys that lay open.
@@ -110,8 +121,8 @@ var ErrSandboxKeyset = errors.New("the keyset is a sandbox's, which was never se
 
 // New assembles a server.
 func New(c Config) (*Server, error) {
-	if c.Environment == "live" && c.Keys.Sandbox {
-		return nil, ErrSandboxKeyset
+	if err := c.keepSandboxOut(); err != nil {
+		return nil, err
 	}
 	c.Log = slog.New(observe.Redact(c.Log.Handler()))
 	metrics := observe.NewMetrics()
@@ -135,10 +146,8 @@ func New(c Config) (*Server, error) {
 	hub, sequencer, deliverer := telling(c, runner)
 	documentService := &documents.Service{Keys: c.Keys, Log: c.Log, Scanner: c.Scanner}
 
-	chain := interceptors.New(interceptors.Config{
-		Runner: runner, Keys: c.Keys, Log: c.Log, Environment: c.Environment,
-		Prepare: map[string]interceptors.Prepare{antonv1.DocumentsService_CreateDocument_FullMethodName: documentService.Examine},
-	})
+	fxOperator := &fx.Operator{Desk: c.desk(), Source: c.FxSource, Clock: runner.Now}
+	chain := newChain(c, runner, documentService, fxOperator)
 	s := &Server{
 		GRPC:      newGRPC(chain),
 		Worker:    worker,
@@ -159,15 +168,18 @@ func New(c Config) (*Server, error) {
 		Metrics:   metrics,
 		Sanctions: watcher,
 		Refresher: newRefresher(c, runner, watcher.Required),
+		Rates:     newRates(c, runner),
 		health:    health.NewServer(),
 		hub:       hub,
+
+		fxOperator: fxOperator,
 	}
 	s.Rescreen, s.SelfTest = rescreen.New(runner, judge, c.Log)
 	s.observe(c.Pool)
 	conn := gateway.NewConn(chain.Unary())
 	documentService.Create = antonv1.NewDocumentsServiceClient(conn).CreateDocument
 	for _, to := range []grpc.ServiceRegistrar{interceptors.Kindly(s.GRPC), conn} {
-		s.register(to, c, &payouts.Service{Rails: registry, Worker: worker}, documentService)
+		s.register(to, c, &payouts.Service{Rails: registry, Worker: worker, Desk: c.desk()}, documentService)
 	}
 	healthpb.RegisterHealthServer(s.GRPC, s.health)
 	if c.Environment == "test" {
@@ -181,6 +193,31 @@ func New(c Config) (*Server, error) {
 		return nil, fmt.Errorf("assemble the gateway: %w", err)
 	}
 	return s, nil
+}
+
+// keepSandboxOut refuses to run live with what only the sandbox may have: keys that lay open. Its invented rates give way to real ones.
+func (c *Config) keepSandboxOut() error {
+	if c.Environment != "live" {
+		return nil
+	}
+	if c.Keys.Sandbox {
+		return ErrSandboxKeyset
+	}
+	if c.FxSource == fx.Sample {
+		c.FxSource = fx.ECB
+	}
+	return nil
+}
+
+// newChain is what every call passes. Two methods ask the network for something, which they do before their transactions.
+func newChain(c Config, runner *unit.Runner, d *documents.Service, o *fx.Operator) *interceptors.Chain {
+	return interceptors.New(interceptors.Config{
+		Runner: runner, Keys: c.Keys, Log: c.Log, Environment: c.Environment,
+		Prepare: map[string]interceptors.Prepare{
+			antonv1.DocumentsService_CreateDocument_FullMethodName: d.Examine,
+			opsv1.FxService_RefreshFxRates_FullMethodName:          o.Fetch,
+		},
+	})
 }
 
 // observe ties together what shows how the server is: gauges that are read when somebody asks, and gRPC's health service, which says

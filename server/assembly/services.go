@@ -12,6 +12,7 @@ import (
 	"github.com/antonpayments/anton/server/documents"
 	"github.com/antonpayments/anton/server/engine"
 	"github.com/antonpayments/anton/server/events"
+	"github.com/antonpayments/anton/server/fx"
 	"github.com/antonpayments/anton/server/invariants"
 	"github.com/antonpayments/anton/server/merchants"
 	"github.com/antonpayments/anton/server/payouts"
@@ -39,6 +40,8 @@ func (s *Server) register(to grpc.ServiceRegistrar, c Config, payout *payouts.Se
 	antonv1.RegisterRfisServiceServer(to, &rfis.Service{Keys: c.Keys})
 	antonv1.RegisterEngineServiceServer(to, &engine.Service{Clock: s.Runner.Now})
 	antonv1.RegisterDocumentsServiceServer(to, document)
+	antonv1.RegisterFxServiceServer(to, &fx.Service{Desk: c.desk(), Clock: s.Runner.Now})
+	opsv1.RegisterFxServiceServer(to, s.fxOperator)
 	opsv1.RegisterMerchantsServiceServer(to, s.Merchants)
 	opsv1.RegisterAdjustmentsServiceServer(to, &merchants.Adjustments{Environment: c.Environment, Clock: c.Clock})
 	opsv1.RegisterOperatorKeysServiceServer(to, &merchants.OperatorKeys{})

@@ -87,11 +87,16 @@ func transactions(ctx context.Context, req query) (l listed, err error) {
 	if err != nil {
 		return l, fmt.Errorf("list transactions: %w", err)
 	}
-	rows, l.more, l.next = page.CutWalk(w, rows, func(t db.LedgerTransaction) (string, int64) { return t.Currency, t.Sequence })
+	rows, l.more, l.next = page.CutWalk(w, rows, func(t db.TransactionListRow) (string, int64) {
+		return t.LedgerTransaction.Currency, t.LedgerTransaction.Sequence
+	})
 	for _, row := range rows {
-		t, err := transactionToProto(row)
+		t, err := transactionToProto(row.LedgerTransaction)
 		if err != nil {
 			return l, err
+		}
+		if row.ExchangeID != "" {
+			t.ExchangeId = &row.ExchangeID
 		}
 		l.data = append(l.data, t)
 	}

@@ -46,6 +46,7 @@ type tenant struct {
 	asked, resolving, reopening, escalated string // requests for information, about a beneficiary that no payout uses
 	webhook, spareWebhook                  string
 	screened
+	euros, quote, spareQuote string // an instrument of the beneficiary's that takes euros, and quotes of euros for dollars
 }
 
 // newTenants makes merchants with their objects. The account numbers lie apart, so that nobody's are another's.
@@ -93,6 +94,7 @@ func newTenants(t *testing.T, s *testserver.Server, count int) []tenant {
 		if resolved.Status != http.StatusOK {
 			t.Fatalf("resolve: %d %s", resolved.Status, resolved.Raw)
 		}
+		newQuotes(t, &tn)
 		tn.webhook = made(t, tn.Client, "/v1/webhooks", `{"url":"`+nowhere+`","events":["*"]}`)
 		tn.spareWebhook = made(t, tn.Client, "/v1/webhooks", `{"url":"`+nowhere+`","events":["*"]}`)
 		all[i] = tn
@@ -177,7 +179,8 @@ var fixtures = map[string]func(tn tenant) fields{
 
 	"/anton.v1.PayoutsService/CreatePayout": func(tn tenant) fields {
 		return fields{
-			"beneficiary_id": tn.beneficiary, "instrument_id": tn.instrument, "amount": "12.50", "currency": "USD",
+			"beneficiary_id": tn.beneficiary, "instrument_id": tn.euros, "amount": "12.50", "currency": "EUR",
+			"source_currency": "USD", "fixed_side": "dest", "quote_id": tn.quote, "fee_bearer": "merchant",
 			"description": "Invoice", "reference": "INV-7", "purpose": "supplier_payment", "metadata": fields{"team": "north"},
 			"on_behalf_of": fields{"name": "Acme Retail", "type": "business", "country": "GB"},
 		}

@@ -98,6 +98,8 @@ func TestAnyTextIsAnIdempotencyKey(t *testing.T) {
 	for _, key := range []string{
 		"k", strings.Repeat("k", 255), strings.Repeat("é", 255), "Rechnung 1042 für Müller", "発票 7", "a,b", `"quoted"`, "' or 1=1 --", "%00", "a  b",
 	} {
-		replayed(t, tn.Client, m, fixture(t, m, tn), key)
+		req := fixture(t, m, tn)
+		delete(req, "quote_id") // a quote is good for one payout
+		replayed(t, tn.Client, m, req, key)
 	}
 }

@@ -83,7 +83,7 @@ func TestAKeyDoesWhatItsScopeSaysAndNothingElse(t *testing.T) {
 				refusedBy(t, s, keys[scope], m, req, scope)
 			}
 		}
-		if slices.Contains([]string{"balances:read", "payouts:read", "beneficiaries:read"}, m.Rule.GetScope()) {
+		if slices.Contains([]string{"fx:read", "balances:read", "payouts:read", "beneficiaries:read"}, m.Rule.GetScope()) {
 			admittedBy(t, s, many, m, req, "four scopes of which one is right")
 		} else {
 			refusedBy(t, s, many, m, req, "four scopes of which none is right")

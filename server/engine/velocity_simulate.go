@@ -73,7 +73,7 @@ func ratesUntil(ctx context.Context, q *db.Queries, draft *velocity.Rule, rows [
 	if draft.Currency == "" {
 		return nil, nil
 	}
-	currencies := []string{draft.Currency}
+	currencies := []string{draft.Currency, velocity.Through}
 	for _, row := range rows {
 		if !slices.Contains(currencies, row.VelocityCheck.Currency) {
 			currencies = append(currencies, row.VelocityCheck.Currency)

@@ -75,6 +75,8 @@ var services = []func(*runtime.ServeMux, grpc.ClientConnInterface) error{
 	routes(antonv1.RegisterRfisServiceHandlerClient, antonv1.NewRfisServiceClient),
 	routes(antonv1.RegisterDocumentsServiceHandlerClient, antonv1.NewDocumentsServiceClient),
 	routes(antonv1.RegisterEngineServiceHandlerClient, antonv1.NewEngineServiceClient),
+	routes(antonv1.RegisterFxServiceHandlerClient, antonv1.NewFxServiceClient),
+	routes(opsv1.RegisterFxServiceHandlerClient, opsv1.NewFxServiceClient),
 	routes(opsv1.RegisterReviewServiceHandlerClient, opsv1.NewReviewServiceClient),
 	routes(opsv1.RegisterRfisServiceHandlerClient, opsv1.NewRfisServiceClient),
 	routes(opsv1.RegisterDocumentsServiceHandlerClient, opsv1.NewDocumentsServiceClient),

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -98,6 +99,9 @@ var damages = map[string]string{
 	"reversals_take_what_was_credited":        "update reversals set credited = credited + 1",
 	"adjustments_are_booked":                  "update adjustments set amount = amount + 1",
 	"live_adjustments_had_four_eyes":          "alter table adjustments drop constraint adjustments_environment_fkey; update deployment set environment = 'live'",
+	"exchanges_are_booked":                    "update fx_quotes set sell_amount = sell_amount + 1",
+	"conversions_add_up_to_mid":               "update ledger_postings set amount = amount + 1 where credit = 'fx_spread'",
+	"quotes_give_what_they_promised":          "delete from fx_quote_uses",
 	"histories_have_no_gap":                   unguarded + "delete from payout_transitions where seq = 3",
 	"payouts_end_once":                        unguarded + "update payout_transitions set from_status = 'cancelled' where to_status = 'sent'",
 	"sent_payouts_have_an_instruction":        "delete from rail_instructions",
@@ -157,6 +161,9 @@ func TestEveryInvariantNoticesDamage(t *testing.T) {
 			}
 			reverse(t, s, m)
 			reviewed(t, s, m)
+			if strings.Contains(damage, "fx_") {
+				exchanged(t, s, m)
+			}
 			if _, err := s.Sealer.RunOnce(t.Context()); err != nil {
 				t.Fatal(err)
 			}
@@ -204,6 +211,27 @@ func reviewed(t *testing.T, s *testserver.Server, m *testserver.Client) {
 	} {
 		if step.Status >= 300 {
 			t.Fatalf("%d %s, after %s", step.Status, step.Raw, opened.Raw)
+		}
+	}
+	for range 3 {
+		s.Work()
+		s.Clock.Advance(1e9)
+	}
+}
+
+// exchanged adds an exchange, and a payout across currencies that took a quote.
+func exchanged(t *testing.T, s *testserver.Server, m *testserver.Client) {
+	t.Helper()
+	anna := m.Post(t, "/v1/beneficiaries", "", `{"type":"individual","first_name":"Anna","last_name":"Schmidt","country":"DE","currency":"EUR","bank_account":{"iban":"DE89370400440532013000"}}`)
+	for i, path := range []string{"exchange", "payout"} {
+		quote := m.Post(t, "/v1/fx/quote", "", `{"sell_currency":"USD","buy_currency":"EUR","buy_amount":"100.00"}`).Data()["id"]
+		body := fmt.Sprintf(`{"quote_id":%q}`, quote)
+		to := "/v1/fx/exchange"
+		if i == 1 {
+			to, body = "/v1/payouts", fmt.Sprintf(`{"beneficiary_id":%q,"amount":"100.00","currency":"EUR","quote_id":%q}`, anna.Data()["id"], quote)
+		}
+		if got := m.Post(t, to, path, body); got.Status != http.StatusCreated {
+			t.Fatalf("%s: %d %s", path, got.Status, got.Raw)
 		}
 	}
 	for range 3 {

@@ -84,16 +84,21 @@ func Release(payout string, total money.Amount) Transaction {
 	}
 }
 
-// Settle takes a held payout's money away: source was delivered by the rail, fee is ours.
-func Settle(payout string, source, fee money.Amount) Transaction {
-	postings := []Posting{{Debit: db.LedgerAccountHeld, Credit: db.LedgerAccountRailClearing, Amount: source}}
+// Settle takes a held payout's money away: delivered was delivered by the rail, fee is ours. Both are in the payout's one currency.
+func Settle(payout string, delivered, fee money.Amount) Transaction {
+	return settlement(payout, db.LedgerAccountRailClearing, delivered, fee)
+}
+
+// settlement empties a payout's hold: sent goes to the account that takes it further.
+func settlement(payout string, to db.LedgerAccount, sent, fee money.Amount) Transaction {
+	postings := []Posting{{Debit: db.LedgerAccountHeld, Credit: to, Amount: sent}}
 	if fee.Positive() {
 		postings = append(postings, Posting{Debit: db.LedgerAccountHeld, Credit: db.LedgerAccountFeeIncome, Amount: fee})
 	}
 	return Transaction{Type: db.LedgerTransactionTypePayoutSettlement, Payout: payout, Postings: postings}
 }
 
-// Return gives back what a bank sent back of a payout that was settled.
+// Return gives back what a bank sent back of a payout that was settled, in the payout's one currency.
 func Return(payout string, returned money.Amount) Transaction {
 	return Transaction{
 		Type:     db.LedgerTransactionTypeReturn,

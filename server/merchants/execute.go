@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/cockroachdb/apd/v3"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
@@ -70,9 +71,12 @@ func execute(ctx context.Context, tx *unit.Unit, row db.Adjustment) error {
 			return err
 		}
 	}
-	booked := booking(row, amount)
-	booked.ID = row.TransactionID
-	if err := ledger.Post(ctx, tx, row.MerchantID, booked); err != nil {
+	booked, err := bookings(ctx, tx, row, amount)
+	if err != nil {
+		return err
+	}
+	booked[0].ID = row.TransactionID
+	if err := ledger.Post(ctx, tx, row.MerchantID, booked...); err != nil {
 		return err
 	}
 	if err := tellAdjustment(ctx, tx, row, amount); err != nil {
@@ -84,21 +88,46 @@ func execute(ctx context.Context, tx *unit.Unit, row db.Adjustment) error {
 	}})
 }
 
-// booking is the ledger transaction of an adjustment.
-func booking(row db.Adjustment, amount money.Amount) ledger.Transaction {
+// bookings are the ledger transactions of an adjustment; the first is the adjustment itself.
+func bookings(ctx context.Context, tx *unit.Unit, row db.Adjustment, amount money.Amount) ([]ledger.Transaction, error) {
 	switch row.Type {
 	case db.AdjustmentTypeDeposit:
-		return ledger.Deposit(amount, row.Reason)
+		return []ledger.Transaction{ledger.Deposit(amount, row.Reason)}, nil
 	case db.AdjustmentTypeDepositReversal:
-		return ledger.ReverseDeposit(amount, row.Reason)
+		return []ledger.Transaction{ledger.ReverseDeposit(amount, row.Reason)}, nil
 	case db.AdjustmentTypeReturnReversal:
-		return ledger.ReverseReturn(*row.PayoutID, amount, row.Reason)
+		return reverseReturn(ctx, tx, row, amount)
 	case db.AdjustmentTypeCredit:
-		return ledger.Credit(amount, row.Reason)
+		return []ledger.Transaction{ledger.Credit(amount, row.Reason)}, nil
 	case db.AdjustmentTypeDebit:
-		return ledger.Debit(amount, row.Reason)
+		return []ledger.Transaction{ledger.Debit(amount, row.Reason)}, nil
 	}
 	panic("merchants: no booking for an adjustment of type " + string(row.Type))
+}
+
+// reverseReturn takes back what a bank had sent back. Across currencies the bank takes the same part of what it sent as we take of what that
+// gave the merchant.
+func reverseReturn(ctx context.Context, tx *unit.Unit, row db.Adjustment, amount money.Amount) ([]ledger.Transaction, error) {
+	back, err := tx.Read().ReturnConverted(ctx, row.MerchantID, *row.Reverses)
+	if err != nil {
+		return nil, fmt.Errorf("read what came back: %w", err)
+	}
+	if back.SourceCurrency == back.DestCurrency {
+		return []ledger.Transaction{ledger.ReverseReturn(*row.PayoutID, amount, row.Reason)}, nil
+	}
+	var part apd.Decimal
+	c := apd.BaseContext.WithPrecision(60)
+	if _, err := c.Mul(&part, &back.DestAmount, &row.Amount); err != nil {
+		return nil, fmt.Errorf("compute what the bank took: %w", err)
+	}
+	if _, err := c.Quo(&part, &part, &back.Credited); err != nil {
+		return nil, fmt.Errorf("compute what the bank took: %w", err)
+	}
+	taken, err := money.Rounded(back.DestCurrency, part)
+	if err != nil {
+		return nil, err
+	}
+	return ledger.ReverseConverted(*row.PayoutID, amount, taken, row.Reason), nil
 }
 
 // adjustmentEvents are the events by which merchants hear of adjustments.

@@ -1,5 +1,5 @@
-// Package money holds exact sums: a decimal and its currency, never finer than the currency allows. It never rounds and never sees a
-// float; what it cannot keep exactly is an error.
+// Package money holds exact sums: a decimal and its currency, never finer than the currency allows. It rounds nowhere but in Rounded and
+// never sees a float; what it cannot keep exactly is an error.
 package money
 
 import (
@@ -54,11 +54,38 @@ func plain(digits string) bool {
 // Of makes a sum of a number that the database keeps. It is an error if the number is finer than the currency, which only a fault of
 // ours could have stored.
 func Of(currency string, value apd.Decimal) (Amount, error) {
-	if !Known(currency) {
+	if !kept(currency) {
 		return Amount{}, ErrCurrency
 	}
 	return Amount{currency: currency, value: value}.rescaled()
 }
+
+// Rounded is the sum of the currency that is nearest to a number, half to even: what a conversion gives. Half to even, because over many
+// sums it favours nobody.
+func Rounded(currency string, number apd.Decimal) (Amount, error) {
+	if !kept(currency) {
+		return Amount{}, ErrCurrency
+	}
+	a := Amount{currency: currency}
+	if _, err := nearest.Quantize(&a.value, &number, -Digits(currency)); err != nil {
+		return Amount{}, fmt.Errorf("round %s to %s: %w", number.Text('f'), currency, err)
+	}
+	a.value.Negative = a.value.Negative && !a.value.IsZero() // there is no less than nothing
+	return a, nil
+}
+
+// nearest rounds half to even.
+var nearest = func() *apd.Context {
+	c := apd.BaseContext.WithPrecision(60)
+	c.Rounding = apd.RoundHalfEven
+	return c
+}()
+
+// largest is what no sum reaches: 13 digits before the point.
+var largest = apd.New(1, 12)
+
+// InRange says whether the sum has no more than the 12 digits before the point that Parse takes; one that was computed may have more.
+func (a Amount) InRange() bool { return a.value.Cmp(largest) < 0 }
 
 // Zero is no money in the currency.
 func Zero(currency string) Amount {

@@ -47,6 +47,10 @@ func toProto(p db.Payout) (*antonv1.Payout, error) {
 	if out.StatusReason != nil {
 		out.StatusReason.RuleId, out.StatusReason.ResetsAt = p.VelocityRuleID, optionalTime(p.VelocityResetsAt)
 	}
+	if p.ExchangeRate != nil {
+		rate := p.ExchangeRate.Text('f')
+		out.ExchangeRate, out.QuoteId = &rate, p.QuoteID
+	}
 	for _, sum := range []struct {
 		to       *string
 		currency string

@@ -3,14 +3,16 @@ package payouts
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
+
+	"github.com/cockroachdb/apd/v3"
 
 	antonv1 "github.com/antonpayments/anton/gen/anton/v1"
 	"github.com/antonpayments/anton/gen/db"
 	"github.com/antonpayments/anton/server/apierr"
 	"github.com/antonpayments/anton/server/bankdetails"
 	"github.com/antonpayments/anton/server/call"
+	"github.com/antonpayments/anton/server/fx"
 	"github.com/antonpayments/anton/server/ids"
 	"github.com/antonpayments/anton/server/ledger"
 	"github.com/antonpayments/anton/server/money"
@@ -42,7 +44,9 @@ func (s *Service) CreatePayout(ctx context.Context, req *antonv1.CreatePayoutReq
 // An order is a request on its way to a payout.
 type order struct {
 	req    *antonv1.CreatePayoutRequest
-	amount money.Amount
+	source string       // the balance it is paid from
+	amount money.Amount // as asked for, in the currency of the side that it fixes
+	quote  *fx.Quote    // nil where it names none
 	facts  *db.PayoutCreateFactsRow
 	payout *db.Payout
 }
@@ -51,21 +55,26 @@ type order struct {
 // or a refusal, in the order given, and money that an earlier one took is not there for a later one. What it creates is queued in the
 // unit: the payouts with their first transition, the holds, the events, the audit rows.
 func (s *Service) create(ctx context.Context, u *unit.Unit, merchant string, reqs []*antonv1.CreatePayoutRequest) ([]*db.Payout, []error, error) {
+	quotes, err := namedQuotes(ctx, u, merchant, reqs)
+	if err != nil {
+		return nil, nil, err
+	}
 	orders, refusals := make([]order, len(reqs)), make([]error, len(reqs))
 	for i, req := range reqs {
 		orders[i].req = req
-		orders[i].amount, refusals[i] = parseAmount(req)
-		if refusals[i] == nil {
-			refusals[i] = checkSender(req.GetOnBehalfOf())
-		}
+		refusals[i] = orders[i].read(quotes)
 	}
 	if err := loadFacts(ctx, u, merchant, orders); err != nil {
+		return nil, nil, err
+	}
+	prices, err := s.prices(ctx, u, merchant, orders)
+	if err != nil {
 		return nil, nil, err
 	}
 	left := map[string]money.Amount{} // what each balance still has
 	for i := range orders {
 		if refusals[i] == nil {
-			refusals[i] = s.decide(u, merchant, &orders[i], left)
+			refusals[i] = s.decide(u, merchant, &orders[i], prices, left)
 		}
 	}
 	created := make([]*db.Payout, len(orders))
@@ -74,22 +83,12 @@ func (s *Service) create(ctx context.Context, u *unit.Unit, merchant string, req
 		if refusals[i] == nil {
 			created[i] = orders[i].payout
 			accepted = append(accepted, created[i])
+			if err := orders[i].useQuote(ctx, u); err != nil {
+				return nil, nil, err
+			}
 		}
 	}
 	return created, refusals, s.record(ctx, u, merchant, accepted)
-}
-
-func parseAmount(req *antonv1.CreatePayoutRequest) (money.Amount, error) {
-	amount, err := money.Parse(req.GetCurrency(), req.GetAmount())
-	switch {
-	case errors.Is(err, money.ErrCurrency):
-		return amount, apierr.InvalidField("currency", "%v", err)
-	case err != nil:
-		return amount, apierr.InvalidField("amount", "%v", err)
-	case !amount.Positive():
-		return amount, apierr.InvalidField("amount", "must be greater than zero")
-	}
-	return amount, nil
 }
 
 func checkSender(sender *antonv1.OnBehalfOf) error {
@@ -105,7 +104,7 @@ func loadFacts(ctx context.Context, u *unit.Unit, merchant string, orders []orde
 	for _, o := range orders {
 		p.BeneficiaryIds = append(p.BeneficiaryIds, o.req.GetBeneficiaryId())
 		p.InstrumentIds = append(p.InstrumentIds, o.req.GetInstrumentId())
-		p.Currencies = append(p.Currencies, o.req.GetCurrency())
+		p.Currencies = append(p.Currencies, o.source)
 	}
 	rows, err := u.Read().PayoutCreateFacts(ctx, p)
 	if err != nil {
@@ -118,7 +117,7 @@ func loadFacts(ctx context.Context, u *unit.Unit, merchant string, orders []orde
 }
 
 // decide refuses the order, or makes its payout and takes its money from what is left.
-func (s *Service) decide(u *unit.Unit, merchant string, o *order, left map[string]money.Amount) error {
+func (s *Service) decide(u *unit.Unit, merchant string, o *order, prices *fx.Prices, left map[string]money.Amount) error {
 	f, req := o.facts, o.req
 	switch {
 	case f == nil:
@@ -131,44 +130,74 @@ func (s *Service) decide(u *unit.Unit, merchant string, o *order, left map[strin
 		return apierr.InvalidField("instrument_id", "is required: beneficiary %s has no default instrument", f.BeneficiaryID)
 	case *f.InstrumentStatus != db.InstrumentStatusActive:
 		return apierr.New(antonv1.ErrorCode_instrument_not_active, "Instrument %s is %s.", *f.InstrumentID, *f.InstrumentStatus)
-	case *f.InstrumentCurrency != req.GetCurrency():
+	case !o.takes(*f.InstrumentCurrency):
 		return apierr.New(antonv1.ErrorCode_corridor_not_enabled, "Instrument %s takes %s, not %s.", *f.InstrumentID, *f.InstrumentCurrency, req.GetCurrency())
 	}
-	rail := s.Rails.For(*f.Method, *f.InstrumentCountry, req.GetCurrency())
+	rail := s.Rails.For(*f.Method, *f.InstrumentCountry, *f.InstrumentCurrency)
 	if rail == nil {
-		return apierr.New(antonv1.ErrorCode_corridor_not_enabled, "No rail serves %s to %s by %s.", req.GetCurrency(), *f.InstrumentCountry, *f.Method)
+		return apierr.New(antonv1.ErrorCode_corridor_not_enabled, "No rail serves %s to %s by %s.", *f.InstrumentCurrency, *f.InstrumentCountry, *f.Method)
 	}
-	available, seen := left[req.GetCurrency()]
-	if !seen {
-		var err error
-		if available, err = ledger.Balance(f.Available, req.GetCurrency()); err != nil {
-			return err
-		}
-	}
-	fee := money.Zero(req.GetCurrency())
-	total := o.amount.Plus(fee)
-	if available.Less(total) {
-		return apierr.New(antonv1.ErrorCode_insufficient_balance, "Insufficient balance: available %s %s, required %s %s",
-			available.Currency(), available, total.Currency(), total)
-	}
-	left[req.GetCurrency()] = available.Minus(total)
-	payout, err := newPayout(u, merchant, o, fee, total)
+	t, price, err := o.convert(u, prices)
 	if err != nil {
 		return err
+	}
+	fee := money.Zero(t.source)
+	sums, err := t.amounts(fee)
+	if err != nil {
+		return err
+	}
+	if err := o.reserve(sums.debit, left); err != nil {
+		return err
+	}
+	payout, err := newPayout(u, merchant, o, &t, sums, fee)
+	if err != nil {
+		return err
+	}
+	if t.rate != nil {
+		payout.ExchangeRate, payout.MidRate = &price.Customer, &price.Mid
+	}
+	if o.quote != nil {
+		payout.QuoteID = &o.quote.ID
+		o.quote.TakeFor(payout.ID)
 	}
 	payout.Rail, payout.EstimatedArrival = rail.Name(), rail.Arrival(u.Now)
 	o.payout = payout
 	return nil
 }
 
-func newPayout(u *unit.Unit, merchant string, o *order, fee, total money.Amount) (*db.Payout, error) {
+// reserve takes the debit from what is left of the balance.
+func (o *order) reserve(debit money.Amount, left map[string]money.Amount) error {
+	available, seen := left[o.source]
+	if !seen {
+		var err error
+		if available, err = ledger.Balance(o.facts.Available, o.source); err != nil {
+			return err
+		}
+	}
+	if available.Less(debit) {
+		return apierr.New(antonv1.ErrorCode_insufficient_balance, "Insufficient balance: available %s %s, required %s %s",
+			available.Currency(), available, debit.Currency(), debit)
+	}
+	left[o.source] = available.Minus(debit)
+	return nil
+}
+
+// useQuote queues that the order's payout uses its quote, where it has one.
+func (o *order) useQuote(ctx context.Context, u *unit.Unit) error {
+	if o.quote == nil {
+		return nil
+	}
+	return o.quote.QueueUse(ctx, u)
+}
+
+func newPayout(u *unit.Unit, merchant string, o *order, t *terms, s sums, fee money.Amount) (*db.Payout, error) {
 	p := &db.Payout{
 		MerchantID: merchant, ID: ids.New(ids.Payout, u.Now), Status: db.PayoutStatusCreated, Seq: 1,
 		BeneficiaryID: o.facts.BeneficiaryID, InstrumentID: *o.facts.InstrumentID, Method: *o.facts.Method,
 		Amount: o.amount.Decimal(), Currency: o.amount.Currency(),
-		SourceAmount: o.amount.Decimal(), SourceCurrency: o.amount.Currency(),
-		DestAmount: o.amount.Decimal(), DestCurrency: o.amount.Currency(),
-		Fee: fee.Decimal(), FeeBearer: db.FeeBearerMerchant, TotalDebited: total.Decimal(),
+		SourceAmount: s.source.Decimal(), SourceCurrency: t.source,
+		DestAmount: s.delivered.Decimal(), DestCurrency: t.dest,
+		Fee: fee.Decimal(), FeeBearer: t.bearer, TotalDebited: s.debit.Decimal(),
 		Description: o.req.GetDescription(), Reference: o.req.GetReference(), Purpose: o.req.GetPurpose(), Metadata: o.req.GetMetadata(),
 		CreatedAt: u.Now, UpdatedAt: u.Now, DueAt: &u.Now,
 	}
@@ -244,5 +273,23 @@ func addRow(c *db.PayoutsCreateParams, p *db.Payout, eventID string) error {
 	c.Metadata = append(c.Metadata, string(metadata))
 	c.OnBehalfOf = append(c.OnBehalfOf, string(p.OnBehalfOf))
 	c.EstimatedArrivals = append(c.EstimatedArrivals, p.EstimatedArrival)
+	c.ExchangeRates = append(c.ExchangeRates, rateText(p.ExchangeRate))
+	c.MidRates = append(c.MidRates, rateText(p.MidRate))
+	c.QuoteIds = append(c.QuoteIds, textOf(p.QuoteID))
 	return nil
+}
+
+// rateText is a rate as PayoutsCreate reads it; nothing within one currency.
+func rateText(rate *apd.Decimal) string {
+	if rate == nil {
+		return ""
+	}
+	return rate.Text('f')
+}
+
+func textOf(id *string) string {
+	if id == nil {
+		return ""
+	}
+	return *id
 }

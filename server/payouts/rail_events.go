@@ -8,7 +8,6 @@ import (
 	"github.com/antonpayments/anton/server/audit"
 	"github.com/antonpayments/anton/server/events"
 	"github.com/antonpayments/anton/server/ledger"
-	"github.com/antonpayments/anton/server/money"
 	"github.com/antonpayments/anton/server/rails"
 	"github.com/antonpayments/anton/server/unit"
 )
@@ -143,11 +142,11 @@ func lateReturn(ctx context.Context, u *unit.Unit, p *db.Payout) error {
 	if err := audit.Record(ctx, u, audit.Row{Merchant: p.MerchantID, Action: "payout.late_return", Object: p.ID}); err != nil {
 		return err
 	}
-	source, err := money.Of(p.SourceCurrency, p.SourceAmount)
+	back, err := returned(ctx, u, p)
 	if err != nil {
 		return err
 	}
-	return ledger.Post(ctx, u, p.MerchantID, ledger.Return(p.ID, source))
+	return ledger.Post(ctx, u, p.MerchantID, back...)
 }
 
 // way is the steps that the event takes the payout, given the steps it is about to take already.

@@ -16,6 +16,7 @@ import (
 	"github.com/antonpayments/anton/gen/db"
 	"github.com/antonpayments/anton/server/apierr"
 	"github.com/antonpayments/anton/server/call"
+	"github.com/antonpayments/anton/server/fx"
 	"github.com/antonpayments/anton/server/page"
 	"github.com/antonpayments/anton/server/rails"
 )
@@ -24,6 +25,7 @@ import (
 type Service struct {
 	Rails  *rails.Registry
 	Worker *Worker
+	Desk   fx.Desk
 }
 
 // GetPayout shows one of the caller's payouts.

@@ -106,7 +106,7 @@ func (m *mover) move(ctx context.Context, u *unit.Unit, merchant, actor string, 
 		if err := tell(ctx, u, s.payout, eventID, from); err != nil {
 			return err
 		}
-		booked, err := m.bookings(s)
+		booked, err := m.bookings(ctx, u, s)
 		if err != nil {
 			return err
 		}
@@ -250,33 +250,33 @@ func eventType(s db.PayoutStatus) string {
 }
 
 // bookings are the ledger transactions that belong to the step's arrow. The hold itself belongs to the creation.
-func (m *mover) bookings(s step) ([]ledger.Transaction, error) {
-	p := s.payout
-	total, err := money.Of(p.SourceCurrency, p.TotalDebited)
-	if err != nil {
-		return nil, err
-	}
-	source, err := money.Of(p.SourceCurrency, p.SourceAmount)
-	if err != nil {
-		return nil, err
-	}
-	fee, err := money.Of(p.SourceCurrency, p.Fee)
-	if err != nil {
-		return nil, err
-	}
+func (m *mover) bookings(ctx context.Context, u *unit.Unit, s step) ([]ledger.Transaction, error) {
 	switch s.to {
 	case db.PayoutStatusCompleted:
-		return []ledger.Transaction{ledger.Settle(p.ID, source, fee)}, nil
+		return settled(s.payout)
 	case db.PayoutStatusReturned:
-		// The money had left; the fee stays charged.
-		return []ledger.Transaction{ledger.Settle(p.ID, source, fee), ledger.Return(p.ID, source)}, nil
+		left, err := settled(s.payout) // the money had left
+		if err != nil {
+			return nil, err
+		}
+		back, err := returned(ctx, u, s.payout)
+		return append(left, back...), err
 	case db.PayoutStatusCancelled, db.PayoutStatusVelocityBlocked, db.PayoutStatusFailed:
-		return []ledger.Transaction{ledger.Release(p.ID, total)}, nil
+		return released(s.payout)
 	case db.PayoutStatusScreeningFailed:
 		if m.keepHeld {
 			return nil, nil
 		}
-		return []ledger.Transaction{ledger.Release(p.ID, total)}, nil
+		return released(s.payout)
 	}
 	return nil, nil
+}
+
+// released gives back what was held: nothing was sent.
+func released(p *db.Payout) ([]ledger.Transaction, error) {
+	total, err := money.Of(p.SourceCurrency, p.TotalDebited)
+	if err != nil {
+		return nil, err
+	}
+	return []ledger.Transaction{ledger.Release(p.ID, total)}, nil
 }

@@ -1,6 +1,7 @@
 package reference_test
 
 import (
+	"fmt"
 	"net/http"
 	"regexp"
 	"slices"
@@ -79,5 +80,40 @@ func TestAFormBuiltFromTheAnswerIsAccepted(t *testing.T) {
 				t.Errorf("%s: a form for %s made an instrument of %v", country, method, got)
 			}
 		}
+	}
+}
+
+// TestCurrenciesAndCountries: both lists are whole, and say of each country what its accounts are checked by.
+func TestCurrenciesAndCountries(t *testing.T) {
+	t.Parallel()
+	s := testserver.New(t)
+	m := s.Merchant(t, "beneficiaries:read")
+	currencies := map[string]map[string]any{}
+	for _, c := range m.Get(t, "/v1/currencies").List() {
+		currencies[c["code"].(string)] = c
+	}
+	if len(currencies) != 155 || currencies["USD"]["minor_units"] != 2.0 || currencies["JPY"]["minor_units"] != 0.0 || currencies["USD"]["symbol"] != "$" {
+		t.Errorf("%d currencies; the dollar is %v, the yen %v", len(currencies), currencies["USD"], currencies["JPY"])
+	}
+	if symbol, shown := currencies["KWD"]["symbol"]; shown {
+		t.Errorf("the dinar's sign is %v", symbol)
+	}
+	countries := map[string]map[string]any{}
+	for _, c := range m.Get(t, "/v1/countries").List() {
+		countries[c["code"].(string)] = c
+		for _, currency := range c["currencies"].([]any) {
+			if currencies[currency.(string)] == nil {
+				t.Errorf("%v has %v, which is no currency", c["name"], currency)
+			}
+		}
+		if len(c["methods"].([]any)) == 0 && c["code"] != "AQ" {
+			t.Errorf("no account in %v has a name", c["name"])
+		}
+	}
+	if len(countries) != 250 || countries["XK"]["name"] != "Kosovo" || countries["PR"] == nil || countries["US"]["name"] != "United States" {
+		t.Errorf("%d countries; XK is %v, US is %v", len(countries), countries["XK"], countries["US"])
+	}
+	if got := fmt.Sprint(countries["CH"]["currencies"], countries["US"]["methods"], countries["PA"]["currencies"]); got != "[CHF] [us_bank] [PAB USD]" {
+		t.Error(got)
 	}
 }

@@ -81,6 +81,9 @@ func (s *Server) sandbox(t testing.TB) {
 		t.Fatal(err)
 	}
 	s.start(t, "test", keys)
+	if err := s.TakeSampleRates(t.Context()); err != nil {
+		t.Fatal(err)
+	}
 	box, err := s.OpenSandbox(t.Context())
 	if err != nil {
 		t.Fatal(err)
@@ -107,6 +110,7 @@ func (s *Server) start(t testing.TB, environment string, keys *crypto.Keys) {
 	}
 	s.Server, err = assembly.New(assembly.Config{
 		Pool: s.Pool, Keys: keys, Clock: s.Clock.Now, Log: s.log, Environment: environment, Tracer: s.tracer, Lists: s.required,
+		FxMaxAge: 4, FxMarkupBps: 45,
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -42,6 +42,8 @@ var races = map[string]bool{
 	"entry_alerts_once_for_a_party_of_a_payout":  true,
 	"beneficiary_is_blocked_once":                true,
 	"rescreen_slice_is_done_once":                true,
+	"quote_is_used_once":                         true,
+	"quote_is_exchanged_once":                    true,
 }
 
 // LostRace names the constraint by which the unit lost a race; empty when it did not.

@@ -19,8 +19,11 @@ type NoRateError struct{ Currency string }
 
 func (e NoRateError) Error() string { return "no mid rate is stored for " + e.Currency }
 
-// Convert gives the amount in another currency, by the rate of the pair or else of the reverse pair. The result is not rounded to the
-// currency: it is compared, never paid.
+// Through is the currency that published rates have as their base: two others are crossed through it.
+const Through = "EUR"
+
+// Convert gives the amount in another currency, by the rate of the pair or of the reverse pair, or else by those of both to the euro. The
+// result is not rounded to the currency: it is compared, never paid.
 func (r Rates) Convert(amount apd.Decimal, from, to string) (apd.Decimal, error) {
 	if from == to {
 		return amount, nil
@@ -31,6 +34,14 @@ func (r Rates) Convert(amount apd.Decimal, from, to string) (apd.Decimal, error)
 		_, err = exact.Mul(&out, &amount, &rate)
 	} else if rate, ok := r[Pair{to, from}]; ok {
 		_, err = exact.Quo(&out, &amount, &rate)
+	} else if sold, ok := r[Pair{Through, from}]; ok && to != Through {
+		bought, ok := r[Pair{Through, to}]
+		if !ok {
+			return out, NoRateError{to}
+		}
+		if _, err = exact.Mul(&out, &amount, &bought); err == nil {
+			_, err = exact.Quo(&out, &out, &sold)
+		}
 	} else {
 		return out, NoRateError{from}
 	}
@@ -58,8 +69,8 @@ func Foreign(book *Rulebook, used *Used, payouts []Payout) []string {
 	currencies := map[string]bool{}
 	for _, r := range book.foreign {
 		for kind := range kinds {
-			if kind.Currency != r.Currency && r.looksAt(&kind) {
-				currencies[kind.Currency], currencies[r.Currency] = true, true
+			if r.Currency != "" && kind.Currency != r.Currency && r.looksAt(&kind) {
+				currencies[kind.Currency], currencies[r.Currency], currencies[Through] = true, true, true
 			}
 		}
 	}

@@ -14,6 +14,12 @@ update reversals set reversed = reversed + @amount where merchant_id = @merchant
 -- The transaction by which a payout's money came back.
 select id from ledger_transactions where merchant_id = @merchant_id and payout_id = @payout_id::text and type = 'return';
 
+-- name: ReturnConverted :one
+-- What a bank sent back of a payout, and what that gave the merchant; two currencies where the payout was across them.
+select p.source_currency, p.dest_currency, p.dest_amount, t.available_delta as credited from ledger_transactions t
+join payouts p on p.merchant_id = t.merchant_id and p.id = t.payout_id
+where t.merchant_id = @merchant_id and t.id = @transaction_id;
+
 -- name: AdjustmentInsert :exec
 insert into adjustments (merchant_id, id, type, status, currency, amount, reverses, payout_id, transaction_id, reason, environment,
                          requested_by, requested_at, expires_at, decided_by, decided_at)

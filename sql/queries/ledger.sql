@@ -23,7 +23,12 @@ order by currency;
 -- time goes first, where a transaction counts as no later than those that its balance booked after it. So a page always takes from the
 -- top of what each balance has left, and the next place is again one number a balance.
 -- Types that few transactions have are looked up by an index that holds nothing else: one of the two halves never runs.
-select t.* from ledger_transactions t
+-- What moved only the platform's own accounts, as the delivered side of a payout across currencies does, is none of the merchant's.
+select sqlc.embed(t), coalesce((
+    select x.id from fx_exchanges x
+    where t.type = 'fx_exchange' and x.merchant_id = t.merchant_id and t.id in (x.sell_transaction_id, x.buy_transaction_id)
+), '')::text as exchange_id
+from ledger_transactions t
 join (
     select picked.merchant_id, picked.id,
            min(picked.created_at) over (partition by picked.currency order by picked.sequence desc) as place
@@ -37,6 +42,7 @@ join (
            and (sqlc.narg('payout_id')::text is null or l.payout_id = sqlc.narg('payout_id')::text)
            and (sqlc.narg('created_after')::timestamptz is null or l.created_at > sqlc.narg('created_after')::timestamptz)
            and (sqlc.narg('created_before')::timestamptz is null or l.created_at < sqlc.narg('created_before')::timestamptz)
+           and (l.available_delta <> 0 or l.held_delta <> 0 or l.receivable_delta <> 0)
          order by l.sequence desc limit @row_limit)
         union all
         (select l.merchant_id, l.id, l.currency, l.sequence, l.created_at from ledger_transactions l
@@ -46,6 +52,7 @@ join (
            and (sqlc.narg('payout_id')::text is null or l.payout_id = sqlc.narg('payout_id')::text)
            and (sqlc.narg('created_after')::timestamptz is null or l.created_at > sqlc.narg('created_after')::timestamptz)
            and (sqlc.narg('created_before')::timestamptz is null or l.created_at < sqlc.narg('created_before')::timestamptz)
+           and (l.available_delta <> 0 or l.held_delta <> 0 or l.receivable_delta <> 0)
          order by l.sequence desc limit @row_limit)
     ) picked
 ) p on p.merchant_id = t.merchant_id and p.id = t.id

@@ -22,13 +22,14 @@ with first_steps as (
 )
 insert into payouts (merchant_id, id, beneficiary_id, instrument_id, amount, currency, source_amount, source_currency, dest_amount,
                      dest_currency, fee, fee_bearer, total_debited, method, rail, description, reference, purpose, metadata,
-                     on_behalf_of, estimated_arrival, created_at, updated_at, due_at)
+                     on_behalf_of, estimated_arrival, exchange_rate, mid_rate, quote_id, created_at, updated_at, due_at)
 select @merchant_id, unnest(@ids::text[]), unnest(@beneficiary_ids::text[]), unnest(@instrument_ids::text[]), unnest(@amounts::numeric[]),
        unnest(@currencies::text[]), unnest(@source_amounts::numeric[]), unnest(@source_currencies::text[]),
        unnest(@dest_amounts::numeric[]), unnest(@dest_currencies::text[]), unnest(@fees::numeric[]),
        unnest(@fee_bearers::text[])::fee_bearer, unnest(@totals_debited::numeric[]), unnest(@methods::text[])::payment_method,
        unnest(@rails::text[]), unnest(@descriptions::text[]), unnest(@refs::text[]), unnest(@purposes::text[]),
        unnest(@metadata::text[])::jsonb, nullif(unnest(@on_behalf_of::text[]), '')::jsonb, unnest(@estimated_arrivals::timestamptz[]),
+       nullif(unnest(@exchange_rates::text[]), '')::numeric, nullif(unnest(@mid_rates::text[]), '')::numeric, nullif(unnest(@quote_ids::text[]), ''),
        @at, @at, @due_at;
 
 -- name: PayoutGet :one

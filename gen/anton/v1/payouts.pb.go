@@ -175,6 +175,59 @@ func (FeeBearer_Value) EnumDescriptor() ([]byte, []int) {
 	return file_anton_v1_payouts_proto_rawDescGZIP(), []int{1, 0}
 }
 
+// The sides.
+type FixedSide_Value int32
+
+const (
+	// Not said; `dest` is assumed.
+	FixedSide_unspecified FixedSide_Value = 0
+	// What the beneficiary receives.
+	FixedSide_dest FixedSide_Value = 1
+	// What leaves your balance, without the fee.
+	FixedSide_source FixedSide_Value = 2
+)
+
+// Enum value maps for FixedSide_Value.
+var (
+	FixedSide_Value_name = map[int32]string{
+		0: "unspecified",
+		1: "dest",
+		2: "source",
+	}
+	FixedSide_Value_value = map[string]int32{
+		"unspecified": 0,
+		"dest":        1,
+		"source":      2,
+	}
+)
+
+func (x FixedSide_Value) Enum() *FixedSide_Value {
+	p := new(FixedSide_Value)
+	*p = x
+	return p
+}
+
+func (x FixedSide_Value) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (FixedSide_Value) Descriptor() protoreflect.EnumDescriptor {
+	return file_anton_v1_payouts_proto_enumTypes[2].Descriptor()
+}
+
+func (FixedSide_Value) Type() protoreflect.EnumType {
+	return &file_anton_v1_payouts_proto_enumTypes[2]
+}
+
+func (x FixedSide_Value) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use FixedSide_Value.Descriptor instead.
+func (FixedSide_Value) EnumDescriptor() ([]byte, []int) {
+	return file_anton_v1_payouts_proto_rawDescGZIP(), []int{2, 0}
+}
+
 // How far a payout is.
 //
 // `completed`, `failed`, `returned`, `screening_failed`, `velocity_blocked` and `cancelled` are final.
@@ -251,6 +304,43 @@ func (*FeeBearer) Descriptor() ([]byte, []int) {
 	return file_anton_v1_payouts_proto_rawDescGZIP(), []int{1}
 }
 
+// Which side of a conversion an amount fixes.
+type FixedSide struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *FixedSide) Reset() {
+	*x = FixedSide{}
+	mi := &file_anton_v1_payouts_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *FixedSide) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*FixedSide) ProtoMessage() {}
+
+func (x *FixedSide) ProtoReflect() protoreflect.Message {
+	mi := &file_anton_v1_payouts_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use FixedSide.ProtoReflect.Descriptor instead.
+func (*FixedSide) Descriptor() ([]byte, []int) {
+	return file_anton_v1_payouts_proto_rawDescGZIP(), []int{2}
+}
+
 // The party you pay for, where it isn't yourself.
 type OnBehalfOf struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -266,7 +356,7 @@ type OnBehalfOf struct {
 
 func (x *OnBehalfOf) Reset() {
 	*x = OnBehalfOf{}
-	mi := &file_anton_v1_payouts_proto_msgTypes[2]
+	mi := &file_anton_v1_payouts_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -278,7 +368,7 @@ func (x *OnBehalfOf) String() string {
 func (*OnBehalfOf) ProtoMessage() {}
 
 func (x *OnBehalfOf) ProtoReflect() protoreflect.Message {
-	mi := &file_anton_v1_payouts_proto_msgTypes[2]
+	mi := &file_anton_v1_payouts_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -291,7 +381,7 @@ func (x *OnBehalfOf) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OnBehalfOf.ProtoReflect.Descriptor instead.
 func (*OnBehalfOf) Descriptor() ([]byte, []int) {
-	return file_anton_v1_payouts_proto_rawDescGZIP(), []int{2}
+	return file_anton_v1_payouts_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *OnBehalfOf) GetName() string {
@@ -333,7 +423,7 @@ type StatusReason struct {
 
 func (x *StatusReason) Reset() {
 	*x = StatusReason{}
-	mi := &file_anton_v1_payouts_proto_msgTypes[3]
+	mi := &file_anton_v1_payouts_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -345,7 +435,7 @@ func (x *StatusReason) String() string {
 func (*StatusReason) ProtoMessage() {}
 
 func (x *StatusReason) ProtoReflect() protoreflect.Message {
-	mi := &file_anton_v1_payouts_proto_msgTypes[3]
+	mi := &file_anton_v1_payouts_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -358,7 +448,7 @@ func (x *StatusReason) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StatusReason.ProtoReflect.Descriptor instead.
 func (*StatusReason) Descriptor() ([]byte, []int) {
-	return file_anton_v1_payouts_proto_rawDescGZIP(), []int{3}
+	return file_anton_v1_payouts_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *StatusReason) GetCode() string {
@@ -400,7 +490,8 @@ type Payout struct {
 	BeneficiaryId string `protobuf:"bytes,3,opt,name=beneficiary_id,json=beneficiaryId,proto3" json:"beneficiary_id,omitempty"`
 	// The account it goes to.
 	InstrumentId string `protobuf:"bytes,4,opt,name=instrument_id,json=instrumentId,proto3" json:"instrument_id,omitempty"`
-	// The amount as you asked for it.
+	// The amount as you asked for it: `source_amount` where you fixed the source side, else what the beneficiary receives before a fee that
+	// it bears.
 	Amount string `protobuf:"bytes,5,opt,name=amount,proto3" json:"amount,omitempty"`
 	// The currency of `amount`, ISO 4217.
 	Currency string `protobuf:"bytes,6,opt,name=currency,proto3" json:"currency,omitempty"`
@@ -408,7 +499,7 @@ type Payout struct {
 	SourceAmount string `protobuf:"bytes,7,opt,name=source_amount,json=sourceAmount,proto3" json:"source_amount,omitempty"`
 	// The balance it is taken from.
 	SourceCurrency string `protobuf:"bytes,8,opt,name=source_currency,json=sourceCurrency,proto3" json:"source_currency,omitempty"`
-	// What the beneficiary receives.
+	// What the beneficiary receives, after the fee where it bears that.
 	DestAmount string `protobuf:"bytes,9,opt,name=dest_amount,json=destAmount,proto3" json:"dest_amount,omitempty"`
 	// The currency the beneficiary receives.
 	DestCurrency string `protobuf:"bytes,10,opt,name=dest_currency,json=destCurrency,proto3" json:"dest_currency,omitempty"`
@@ -457,14 +548,19 @@ type Payout struct {
 	// When it came back.
 	ReturnedAt *timestamppb.Timestamp `protobuf:"bytes,32,opt,name=returned_at,json=returnedAt,proto3,oneof" json:"returned_at,omitempty"`
 	// When it was cancelled.
-	CancelledAt   *timestamppb.Timestamp `protobuf:"bytes,33,opt,name=cancelled_at,json=cancelledAt,proto3,oneof" json:"cancelled_at,omitempty"`
+	CancelledAt *timestamppb.Timestamp `protobuf:"bytes,33,opt,name=cancelled_at,json=cancelledAt,proto3,oneof" json:"cancelled_at,omitempty"`
+	// How much of `dest_currency` one unit of `source_currency` buys, fixed when the payout was created; absent within one currency. With it
+	// you can compute every amount of the payout: each is rounded once, half to even.
+	ExchangeRate *string `protobuf:"bytes,34,opt,name=exchange_rate,json=exchangeRate,proto3,oneof" json:"exchange_rate,omitempty"`
+	// The quote that gave the rate; absent where none was named.
+	QuoteId       *string `protobuf:"bytes,35,opt,name=quote_id,json=quoteId,proto3,oneof" json:"quote_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Payout) Reset() {
 	*x = Payout{}
-	mi := &file_anton_v1_payouts_proto_msgTypes[4]
+	mi := &file_anton_v1_payouts_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -476,7 +572,7 @@ func (x *Payout) String() string {
 func (*Payout) ProtoMessage() {}
 
 func (x *Payout) ProtoReflect() protoreflect.Message {
-	mi := &file_anton_v1_payouts_proto_msgTypes[4]
+	mi := &file_anton_v1_payouts_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -489,7 +585,7 @@ func (x *Payout) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Payout.ProtoReflect.Descriptor instead.
 func (*Payout) Descriptor() ([]byte, []int) {
-	return file_anton_v1_payouts_proto_rawDescGZIP(), []int{4}
+	return file_anton_v1_payouts_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *Payout) GetId() string {
@@ -723,6 +819,20 @@ func (x *Payout) GetCancelledAt() *timestamppb.Timestamp {
 	return nil
 }
 
+func (x *Payout) GetExchangeRate() string {
+	if x != nil && x.ExchangeRate != nil {
+		return *x.ExchangeRate
+	}
+	return ""
+}
+
+func (x *Payout) GetQuoteId() string {
+	if x != nil && x.QuoteId != nil {
+		return *x.QuoteId
+	}
+	return ""
+}
+
 // One step of a payout.
 type PayoutTransition struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -746,7 +856,7 @@ type PayoutTransition struct {
 
 func (x *PayoutTransition) Reset() {
 	*x = PayoutTransition{}
-	mi := &file_anton_v1_payouts_proto_msgTypes[5]
+	mi := &file_anton_v1_payouts_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -758,7 +868,7 @@ func (x *PayoutTransition) String() string {
 func (*PayoutTransition) ProtoMessage() {}
 
 func (x *PayoutTransition) ProtoReflect() protoreflect.Message {
-	mi := &file_anton_v1_payouts_proto_msgTypes[5]
+	mi := &file_anton_v1_payouts_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -771,7 +881,7 @@ func (x *PayoutTransition) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PayoutTransition.ProtoReflect.Descriptor instead.
 func (*PayoutTransition) Descriptor() ([]byte, []int) {
-	return file_anton_v1_payouts_proto_rawDescGZIP(), []int{5}
+	return file_anton_v1_payouts_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *PayoutTransition) GetSequence() int32 {
@@ -829,7 +939,8 @@ type CreatePayoutRequest struct {
 	BeneficiaryId string `protobuf:"bytes,1,opt,name=beneficiary_id,json=beneficiaryId,proto3" json:"beneficiary_id,omitempty"`
 	// How much, as a decimal string with at most the currency's own digits: `"2500.00"`.
 	Amount string `protobuf:"bytes,2,opt,name=amount,proto3" json:"amount,omitempty"`
-	// The currency of the amount, ISO 4217. It is taken from your balance in this currency.
+	// The currency of the amount, ISO 4217. It is taken from your balance in this currency, unless `source_currency` or `quote_id` says
+	// otherwise. With `fixed_side` `source` the amount is in the source currency, and `currency` may also name what the beneficiary receives.
 	Currency string `protobuf:"bytes,3,opt,name=currency,proto3" json:"currency,omitempty"`
 	// What the payment is for, in your words.
 	Description string `protobuf:"bytes,4,opt,name=description,proto3" json:"description,omitempty"`
@@ -845,14 +956,24 @@ type CreatePayoutRequest struct {
 	OnBehalfOf *OnBehalfOf `protobuf:"bytes,9,opt,name=on_behalf_of,json=onBehalfOf,proto3" json:"on_behalf_of,omitempty"`
 	// Checks everything up to the hold, your balance included, and answers 200 with the payout as it would be, without an `id`. Nothing is
 	// stored, nothing is screened, and no `Idempotency-Key` is used or needed.
-	ValidateOnly  bool `protobuf:"varint,10,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
+	ValidateOnly bool `protobuf:"varint,10,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
+	// The balance to pay from, ISO 4217; `currency` when absent. Where the beneficiary's account takes another currency the payout is converted
+	// at your rate, which is fixed now, so that you know what is debited and what arrives.
+	SourceCurrency string `protobuf:"bytes,11,opt,name=source_currency,json=sourceCurrency,proto3" json:"source_currency,omitempty"`
+	// Which side of the conversion `amount` fixes; `dest`, what arrives, when absent.
+	FixedSide FixedSide_Value `protobuf:"varint,12,opt,name=fixed_side,json=fixedSide,proto3,enum=anton.v1.FixedSide_Value" json:"fixed_side,omitempty"`
+	// A quote, `fxq_…`, whose rate and amounts the payout takes. The source currency is then the quote's, and `amount` must be what it sells
+	// or buys, else `quote_mismatch`. The payout uses the quote up.
+	QuoteId string `protobuf:"bytes,13,opt,name=quote_id,json=quoteId,proto3" json:"quote_id,omitempty"`
+	// Who pays the fee; `merchant` when absent.
+	FeeBearer     FeeBearer_Value `protobuf:"varint,14,opt,name=fee_bearer,json=feeBearer,proto3,enum=anton.v1.FeeBearer_Value" json:"fee_bearer,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *CreatePayoutRequest) Reset() {
 	*x = CreatePayoutRequest{}
-	mi := &file_anton_v1_payouts_proto_msgTypes[6]
+	mi := &file_anton_v1_payouts_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -864,7 +985,7 @@ func (x *CreatePayoutRequest) String() string {
 func (*CreatePayoutRequest) ProtoMessage() {}
 
 func (x *CreatePayoutRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_anton_v1_payouts_proto_msgTypes[6]
+	mi := &file_anton_v1_payouts_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -877,7 +998,7 @@ func (x *CreatePayoutRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreatePayoutRequest.ProtoReflect.Descriptor instead.
 func (*CreatePayoutRequest) Descriptor() ([]byte, []int) {
-	return file_anton_v1_payouts_proto_rawDescGZIP(), []int{6}
+	return file_anton_v1_payouts_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *CreatePayoutRequest) GetBeneficiaryId() string {
@@ -950,6 +1071,34 @@ func (x *CreatePayoutRequest) GetValidateOnly() bool {
 	return false
 }
 
+func (x *CreatePayoutRequest) GetSourceCurrency() string {
+	if x != nil {
+		return x.SourceCurrency
+	}
+	return ""
+}
+
+func (x *CreatePayoutRequest) GetFixedSide() FixedSide_Value {
+	if x != nil {
+		return x.FixedSide
+	}
+	return FixedSide_unspecified
+}
+
+func (x *CreatePayoutRequest) GetQuoteId() string {
+	if x != nil {
+		return x.QuoteId
+	}
+	return ""
+}
+
+func (x *CreatePayoutRequest) GetFeeBearer() FeeBearer_Value {
+	if x != nil {
+		return x.FeeBearer
+	}
+	return FeeBearer_unspecified
+}
+
 type CreatePayoutResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The new payout.
@@ -960,7 +1109,7 @@ type CreatePayoutResponse struct {
 
 func (x *CreatePayoutResponse) Reset() {
 	*x = CreatePayoutResponse{}
-	mi := &file_anton_v1_payouts_proto_msgTypes[7]
+	mi := &file_anton_v1_payouts_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -972,7 +1121,7 @@ func (x *CreatePayoutResponse) String() string {
 func (*CreatePayoutResponse) ProtoMessage() {}
 
 func (x *CreatePayoutResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_anton_v1_payouts_proto_msgTypes[7]
+	mi := &file_anton_v1_payouts_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -985,7 +1134,7 @@ func (x *CreatePayoutResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreatePayoutResponse.ProtoReflect.Descriptor instead.
 func (*CreatePayoutResponse) Descriptor() ([]byte, []int) {
-	return file_anton_v1_payouts_proto_rawDescGZIP(), []int{7}
+	return file_anton_v1_payouts_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *CreatePayoutResponse) GetData() *Payout {
@@ -1005,7 +1154,7 @@ type GetPayoutRequest struct {
 
 func (x *GetPayoutRequest) Reset() {
 	*x = GetPayoutRequest{}
-	mi := &file_anton_v1_payouts_proto_msgTypes[8]
+	mi := &file_anton_v1_payouts_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1017,7 +1166,7 @@ func (x *GetPayoutRequest) String() string {
 func (*GetPayoutRequest) ProtoMessage() {}
 
 func (x *GetPayoutRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_anton_v1_payouts_proto_msgTypes[8]
+	mi := &file_anton_v1_payouts_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1030,7 +1179,7 @@ func (x *GetPayoutRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetPayoutRequest.ProtoReflect.Descriptor instead.
 func (*GetPayoutRequest) Descriptor() ([]byte, []int) {
-	return file_anton_v1_payouts_proto_rawDescGZIP(), []int{8}
+	return file_anton_v1_payouts_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *GetPayoutRequest) GetId() string {
@@ -1050,7 +1199,7 @@ type GetPayoutResponse struct {
 
 func (x *GetPayoutResponse) Reset() {
 	*x = GetPayoutResponse{}
-	mi := &file_anton_v1_payouts_proto_msgTypes[9]
+	mi := &file_anton_v1_payouts_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1062,7 +1211,7 @@ func (x *GetPayoutResponse) String() string {
 func (*GetPayoutResponse) ProtoMessage() {}
 
 func (x *GetPayoutResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_anton_v1_payouts_proto_msgTypes[9]
+	mi := &file_anton_v1_payouts_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1075,7 +1224,7 @@ func (x *GetPayoutResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetPayoutResponse.ProtoReflect.Descriptor instead.
 func (*GetPayoutResponse) Descriptor() ([]byte, []int) {
-	return file_anton_v1_payouts_proto_rawDescGZIP(), []int{9}
+	return file_anton_v1_payouts_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *GetPayoutResponse) GetData() *Payout {
@@ -1109,7 +1258,7 @@ type ListPayoutsRequest struct {
 
 func (x *ListPayoutsRequest) Reset() {
 	*x = ListPayoutsRequest{}
-	mi := &file_anton_v1_payouts_proto_msgTypes[10]
+	mi := &file_anton_v1_payouts_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1121,7 +1270,7 @@ func (x *ListPayoutsRequest) String() string {
 func (*ListPayoutsRequest) ProtoMessage() {}
 
 func (x *ListPayoutsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_anton_v1_payouts_proto_msgTypes[10]
+	mi := &file_anton_v1_payouts_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1134,7 +1283,7 @@ func (x *ListPayoutsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListPayoutsRequest.ProtoReflect.Descriptor instead.
 func (*ListPayoutsRequest) Descriptor() ([]byte, []int) {
-	return file_anton_v1_payouts_proto_rawDescGZIP(), []int{10}
+	return file_anton_v1_payouts_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *ListPayoutsRequest) GetLimit() int32 {
@@ -1207,7 +1356,7 @@ type ListPayoutsResponse struct {
 
 func (x *ListPayoutsResponse) Reset() {
 	*x = ListPayoutsResponse{}
-	mi := &file_anton_v1_payouts_proto_msgTypes[11]
+	mi := &file_anton_v1_payouts_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1219,7 +1368,7 @@ func (x *ListPayoutsResponse) String() string {
 func (*ListPayoutsResponse) ProtoMessage() {}
 
 func (x *ListPayoutsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_anton_v1_payouts_proto_msgTypes[11]
+	mi := &file_anton_v1_payouts_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1232,7 +1381,7 @@ func (x *ListPayoutsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListPayoutsResponse.ProtoReflect.Descriptor instead.
 func (*ListPayoutsResponse) Descriptor() ([]byte, []int) {
-	return file_anton_v1_payouts_proto_rawDescGZIP(), []int{11}
+	return file_anton_v1_payouts_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *ListPayoutsResponse) GetData() []*Payout {
@@ -1268,7 +1417,7 @@ type CancelPayoutRequest struct {
 
 func (x *CancelPayoutRequest) Reset() {
 	*x = CancelPayoutRequest{}
-	mi := &file_anton_v1_payouts_proto_msgTypes[12]
+	mi := &file_anton_v1_payouts_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1280,7 +1429,7 @@ func (x *CancelPayoutRequest) String() string {
 func (*CancelPayoutRequest) ProtoMessage() {}
 
 func (x *CancelPayoutRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_anton_v1_payouts_proto_msgTypes[12]
+	mi := &file_anton_v1_payouts_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1293,7 +1442,7 @@ func (x *CancelPayoutRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CancelPayoutRequest.ProtoReflect.Descriptor instead.
 func (*CancelPayoutRequest) Descriptor() ([]byte, []int) {
-	return file_anton_v1_payouts_proto_rawDescGZIP(), []int{12}
+	return file_anton_v1_payouts_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *CancelPayoutRequest) GetId() string {
@@ -1320,7 +1469,7 @@ type CancelPayoutResponse struct {
 
 func (x *CancelPayoutResponse) Reset() {
 	*x = CancelPayoutResponse{}
-	mi := &file_anton_v1_payouts_proto_msgTypes[13]
+	mi := &file_anton_v1_payouts_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1332,7 +1481,7 @@ func (x *CancelPayoutResponse) String() string {
 func (*CancelPayoutResponse) ProtoMessage() {}
 
 func (x *CancelPayoutResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_anton_v1_payouts_proto_msgTypes[13]
+	mi := &file_anton_v1_payouts_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1345,7 +1494,7 @@ func (x *CancelPayoutResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CancelPayoutResponse.ProtoReflect.Descriptor instead.
 func (*CancelPayoutResponse) Descriptor() ([]byte, []int) {
-	return file_anton_v1_payouts_proto_rawDescGZIP(), []int{13}
+	return file_anton_v1_payouts_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *CancelPayoutResponse) GetData() *Payout {
@@ -1365,7 +1514,7 @@ type GetPayoutTimelineRequest struct {
 
 func (x *GetPayoutTimelineRequest) Reset() {
 	*x = GetPayoutTimelineRequest{}
-	mi := &file_anton_v1_payouts_proto_msgTypes[14]
+	mi := &file_anton_v1_payouts_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1377,7 +1526,7 @@ func (x *GetPayoutTimelineRequest) String() string {
 func (*GetPayoutTimelineRequest) ProtoMessage() {}
 
 func (x *GetPayoutTimelineRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_anton_v1_payouts_proto_msgTypes[14]
+	mi := &file_anton_v1_payouts_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1390,7 +1539,7 @@ func (x *GetPayoutTimelineRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetPayoutTimelineRequest.ProtoReflect.Descriptor instead.
 func (*GetPayoutTimelineRequest) Descriptor() ([]byte, []int) {
-	return file_anton_v1_payouts_proto_rawDescGZIP(), []int{14}
+	return file_anton_v1_payouts_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *GetPayoutTimelineRequest) GetId() string {
@@ -1410,7 +1559,7 @@ type GetPayoutTimelineResponse struct {
 
 func (x *GetPayoutTimelineResponse) Reset() {
 	*x = GetPayoutTimelineResponse{}
-	mi := &file_anton_v1_payouts_proto_msgTypes[15]
+	mi := &file_anton_v1_payouts_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1422,7 +1571,7 @@ func (x *GetPayoutTimelineResponse) String() string {
 func (*GetPayoutTimelineResponse) ProtoMessage() {}
 
 func (x *GetPayoutTimelineResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_anton_v1_payouts_proto_msgTypes[15]
+	mi := &file_anton_v1_payouts_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1435,7 +1584,7 @@ func (x *GetPayoutTimelineResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetPayoutTimelineResponse.ProtoReflect.Descriptor instead.
 func (*GetPayoutTimelineResponse) Descriptor() ([]byte, []int) {
-	return file_anton_v1_payouts_proto_rawDescGZIP(), []int{15}
+	return file_anton_v1_payouts_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *GetPayoutTimelineResponse) GetData() []*PayoutTransition {
@@ -1473,7 +1622,13 @@ const file_anton_v1_payouts_proto_rawDesc = "" +
 	"\x05Value\x12\x0f\n" +
 	"\vunspecified\x10\x00\x12\f\n" +
 	"\bmerchant\x10\x01\x12\x0f\n" +
-	"\vbeneficiary\x10\x02\"\xce\x01\n" +
+	"\vbeneficiary\x10\x02\";\n" +
+	"\tFixedSide\".\n" +
+	"\x05Value\x12\x0f\n" +
+	"\vunspecified\x10\x00\x12\b\n" +
+	"\x04dest\x10\x01\x12\n" +
+	"\n" +
+	"\x06source\x10\x02\"\xce\x01\n" +
 	"\n" +
 	"OnBehalfOf\x12\"\n" +
 	"\x04name\x18\x01 \x01(\tB\x0e\xbaH\ar\x05\x10\x01\x18\xc8\x01\xf0\xbb\x18\x01R\x04name\x129\n" +
@@ -1489,7 +1644,7 @@ const file_anton_v1_payouts_proto_rawDesc = "" +
 	"\n" +
 	"\b_rule_idB\f\n" +
 	"\n" +
-	"_resets_at\"\x9d\x0f\n" +
+	"_resets_at\"\x98\x10\n" +
 	"\x06Payout\x12\x17\n" +
 	"\x02id\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x18@R\x02id\x124\n" +
 	"\x06status\x18\x02 \x01(\x0e2\x1c.anton.v1.PayoutStatus.ValueR\x06status\x12.\n" +
@@ -1531,7 +1686,10 @@ const file_anton_v1_payouts_proto_rawDesc = "" +
 	"\tfailed_at\x18\x1f \x01(\v2\x1a.google.protobuf.TimestampH\aR\bfailedAt\x88\x01\x01\x12@\n" +
 	"\vreturned_at\x18  \x01(\v2\x1a.google.protobuf.TimestampH\bR\n" +
 	"returnedAt\x88\x01\x01\x12B\n" +
-	"\fcancelled_at\x18! \x01(\v2\x1a.google.protobuf.TimestampH\tR\vcancelledAt\x88\x01\x01\x1a;\n" +
+	"\fcancelled_at\x18! \x01(\v2\x1a.google.protobuf.TimestampH\tR\vcancelledAt\x88\x01\x01\x121\n" +
+	"\rexchange_rate\x18\" \x01(\tB\a\xbaH\x04r\x02\x18 H\n" +
+	"R\fexchangeRate\x88\x01\x01\x12'\n" +
+	"\bquote_id\x18# \x01(\tB\a\xbaH\x04r\x02\x18@H\vR\aquoteId\x88\x01\x01\x1a;\n" +
 	"\rMetadataEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01B\x11\n" +
@@ -1546,7 +1704,9 @@ const file_anton_v1_payouts_proto_rawDesc = "" +
 	"\n" +
 	"_failed_atB\x0e\n" +
 	"\f_returned_atB\x0f\n" +
-	"\r_cancelled_at\"\xd4\x02\n" +
+	"\r_cancelled_atB\x10\n" +
+	"\x0e_exchange_rateB\v\n" +
+	"\t_quote_id\"\xd4\x02\n" +
 	"\x10PayoutTransition\x12#\n" +
 	"\bsequence\x18\x01 \x01(\x05B\a\xbaH\x04\x1a\x02(\x01R\bsequence\x125\n" +
 	"\x04from\x18\x02 \x01(\x0e2\x1c.anton.v1.PayoutStatus.ValueH\x00R\x04from\x88\x01\x01\x12,\n" +
@@ -1556,7 +1716,7 @@ const file_anton_v1_payouts_proto_rawDesc = "" +
 	"\x06reason\x18\x06 \x01(\v2\x16.anton.v1.StatusReasonH\x01R\x06reason\x88\x01\x01\x12\"\n" +
 	"\bevent_id\x18\a \x01(\tB\a\xbaH\x04r\x02\x18@R\aeventIdB\a\n" +
 	"\x05_fromB\t\n" +
-	"\a_reason\"\xd7\x05\n" +
+	"\a_reason\"\xef\a\n" +
 	"\x13CreatePayoutRequest\x120\n" +
 	"\x0ebeneficiary_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\rbeneficiaryId\x12\x88\x01\n" +
 	"\x06amount\x18\x02 \x01(\tBp\xbaH r\x1e2\x1c^[0-9]{1,12}(\\.[0-9]{1,8})?$\xfa\xbb\x18Ia decimal string such as \"2500.00\", with up to 12 digits before the pointR\x06amount\x12Z\n" +
@@ -1570,7 +1730,13 @@ const file_anton_v1_payouts_proto_rawDesc = "" +
 	"\fon_behalf_of\x18\t \x01(\v2\x14.anton.v1.OnBehalfOfR\n" +
 	"onBehalfOf\x12#\n" +
 	"\rvalidate_only\x18\n" +
-	" \x01(\bR\fvalidateOnly\x1a;\n" +
+	" \x01(\bR\fvalidateOnly\x12j\n" +
+	"\x0fsource_currency\x18\v \x01(\tBA\xbaH\x11r\x0f2\r^([A-Z]{3})?$\xfa\xbb\x18)an ISO 4217 code in capitals, such as USDR\x0esourceCurrency\x12B\n" +
+	"\n" +
+	"fixed_side\x18\f \x01(\x0e2\x19.anton.v1.FixedSide.ValueB\b\xbaH\x05\x82\x01\x02\x10\x01R\tfixedSide\x12\"\n" +
+	"\bquote_id\x18\r \x01(\tB\a\xbaH\x04r\x02\x18@R\aquoteId\x12B\n" +
+	"\n" +
+	"fee_bearer\x18\x0e \x01(\x0e2\x19.anton.v1.FeeBearer.ValueB\b\xbaH\x05\x82\x01\x02\x10\x01R\tfeeBearer\x1a;\n" +
 	"\rMetadataEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"<\n" +
@@ -1634,81 +1800,85 @@ func file_anton_v1_payouts_proto_rawDescGZIP() []byte {
 	return file_anton_v1_payouts_proto_rawDescData
 }
 
-var file_anton_v1_payouts_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_anton_v1_payouts_proto_msgTypes = make([]protoimpl.MessageInfo, 18)
+var file_anton_v1_payouts_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
+var file_anton_v1_payouts_proto_msgTypes = make([]protoimpl.MessageInfo, 19)
 var file_anton_v1_payouts_proto_goTypes = []any{
 	(PayoutStatus_Value)(0),           // 0: anton.v1.PayoutStatus.Value
 	(FeeBearer_Value)(0),              // 1: anton.v1.FeeBearer.Value
-	(*PayoutStatus)(nil),              // 2: anton.v1.PayoutStatus
-	(*FeeBearer)(nil),                 // 3: anton.v1.FeeBearer
-	(*OnBehalfOf)(nil),                // 4: anton.v1.OnBehalfOf
-	(*StatusReason)(nil),              // 5: anton.v1.StatusReason
-	(*Payout)(nil),                    // 6: anton.v1.Payout
-	(*PayoutTransition)(nil),          // 7: anton.v1.PayoutTransition
-	(*CreatePayoutRequest)(nil),       // 8: anton.v1.CreatePayoutRequest
-	(*CreatePayoutResponse)(nil),      // 9: anton.v1.CreatePayoutResponse
-	(*GetPayoutRequest)(nil),          // 10: anton.v1.GetPayoutRequest
-	(*GetPayoutResponse)(nil),         // 11: anton.v1.GetPayoutResponse
-	(*ListPayoutsRequest)(nil),        // 12: anton.v1.ListPayoutsRequest
-	(*ListPayoutsResponse)(nil),       // 13: anton.v1.ListPayoutsResponse
-	(*CancelPayoutRequest)(nil),       // 14: anton.v1.CancelPayoutRequest
-	(*CancelPayoutResponse)(nil),      // 15: anton.v1.CancelPayoutResponse
-	(*GetPayoutTimelineRequest)(nil),  // 16: anton.v1.GetPayoutTimelineRequest
-	(*GetPayoutTimelineResponse)(nil), // 17: anton.v1.GetPayoutTimelineResponse
-	nil,                               // 18: anton.v1.Payout.MetadataEntry
-	nil,                               // 19: anton.v1.CreatePayoutRequest.MetadataEntry
-	(PartyType_Value)(0),              // 20: anton.v1.PartyType.Value
-	(*timestamppb.Timestamp)(nil),     // 21: google.protobuf.Timestamp
-	(PaymentMethod_Value)(0),          // 22: anton.v1.PaymentMethod.Value
+	(FixedSide_Value)(0),              // 2: anton.v1.FixedSide.Value
+	(*PayoutStatus)(nil),              // 3: anton.v1.PayoutStatus
+	(*FeeBearer)(nil),                 // 4: anton.v1.FeeBearer
+	(*FixedSide)(nil),                 // 5: anton.v1.FixedSide
+	(*OnBehalfOf)(nil),                // 6: anton.v1.OnBehalfOf
+	(*StatusReason)(nil),              // 7: anton.v1.StatusReason
+	(*Payout)(nil),                    // 8: anton.v1.Payout
+	(*PayoutTransition)(nil),          // 9: anton.v1.PayoutTransition
+	(*CreatePayoutRequest)(nil),       // 10: anton.v1.CreatePayoutRequest
+	(*CreatePayoutResponse)(nil),      // 11: anton.v1.CreatePayoutResponse
+	(*GetPayoutRequest)(nil),          // 12: anton.v1.GetPayoutRequest
+	(*GetPayoutResponse)(nil),         // 13: anton.v1.GetPayoutResponse
+	(*ListPayoutsRequest)(nil),        // 14: anton.v1.ListPayoutsRequest
+	(*ListPayoutsResponse)(nil),       // 15: anton.v1.ListPayoutsResponse
+	(*CancelPayoutRequest)(nil),       // 16: anton.v1.CancelPayoutRequest
+	(*CancelPayoutResponse)(nil),      // 17: anton.v1.CancelPayoutResponse
+	(*GetPayoutTimelineRequest)(nil),  // 18: anton.v1.GetPayoutTimelineRequest
+	(*GetPayoutTimelineResponse)(nil), // 19: anton.v1.GetPayoutTimelineResponse
+	nil,                               // 20: anton.v1.Payout.MetadataEntry
+	nil,                               // 21: anton.v1.CreatePayoutRequest.MetadataEntry
+	(PartyType_Value)(0),              // 22: anton.v1.PartyType.Value
+	(*timestamppb.Timestamp)(nil),     // 23: google.protobuf.Timestamp
+	(PaymentMethod_Value)(0),          // 24: anton.v1.PaymentMethod.Value
 }
 var file_anton_v1_payouts_proto_depIdxs = []int32{
-	20, // 0: anton.v1.OnBehalfOf.type:type_name -> anton.v1.PartyType.Value
-	21, // 1: anton.v1.StatusReason.resets_at:type_name -> google.protobuf.Timestamp
+	22, // 0: anton.v1.OnBehalfOf.type:type_name -> anton.v1.PartyType.Value
+	23, // 1: anton.v1.StatusReason.resets_at:type_name -> google.protobuf.Timestamp
 	0,  // 2: anton.v1.Payout.status:type_name -> anton.v1.PayoutStatus.Value
 	1,  // 3: anton.v1.Payout.fee_bearer:type_name -> anton.v1.FeeBearer.Value
-	22, // 4: anton.v1.Payout.method:type_name -> anton.v1.PaymentMethod.Value
-	18, // 5: anton.v1.Payout.metadata:type_name -> anton.v1.Payout.MetadataEntry
-	5,  // 6: anton.v1.Payout.status_reason:type_name -> anton.v1.StatusReason
-	21, // 7: anton.v1.Payout.estimated_arrival:type_name -> google.protobuf.Timestamp
-	21, // 8: anton.v1.Payout.created_at:type_name -> google.protobuf.Timestamp
-	21, // 9: anton.v1.Payout.updated_at:type_name -> google.protobuf.Timestamp
-	21, // 10: anton.v1.Payout.screened_at:type_name -> google.protobuf.Timestamp
-	21, // 11: anton.v1.Payout.approved_at:type_name -> google.protobuf.Timestamp
-	21, // 12: anton.v1.Payout.processed_at:type_name -> google.protobuf.Timestamp
-	21, // 13: anton.v1.Payout.sent_at:type_name -> google.protobuf.Timestamp
-	21, // 14: anton.v1.Payout.completed_at:type_name -> google.protobuf.Timestamp
-	21, // 15: anton.v1.Payout.failed_at:type_name -> google.protobuf.Timestamp
-	21, // 16: anton.v1.Payout.returned_at:type_name -> google.protobuf.Timestamp
-	21, // 17: anton.v1.Payout.cancelled_at:type_name -> google.protobuf.Timestamp
+	24, // 4: anton.v1.Payout.method:type_name -> anton.v1.PaymentMethod.Value
+	20, // 5: anton.v1.Payout.metadata:type_name -> anton.v1.Payout.MetadataEntry
+	7,  // 6: anton.v1.Payout.status_reason:type_name -> anton.v1.StatusReason
+	23, // 7: anton.v1.Payout.estimated_arrival:type_name -> google.protobuf.Timestamp
+	23, // 8: anton.v1.Payout.created_at:type_name -> google.protobuf.Timestamp
+	23, // 9: anton.v1.Payout.updated_at:type_name -> google.protobuf.Timestamp
+	23, // 10: anton.v1.Payout.screened_at:type_name -> google.protobuf.Timestamp
+	23, // 11: anton.v1.Payout.approved_at:type_name -> google.protobuf.Timestamp
+	23, // 12: anton.v1.Payout.processed_at:type_name -> google.protobuf.Timestamp
+	23, // 13: anton.v1.Payout.sent_at:type_name -> google.protobuf.Timestamp
+	23, // 14: anton.v1.Payout.completed_at:type_name -> google.protobuf.Timestamp
+	23, // 15: anton.v1.Payout.failed_at:type_name -> google.protobuf.Timestamp
+	23, // 16: anton.v1.Payout.returned_at:type_name -> google.protobuf.Timestamp
+	23, // 17: anton.v1.Payout.cancelled_at:type_name -> google.protobuf.Timestamp
 	0,  // 18: anton.v1.PayoutTransition.from:type_name -> anton.v1.PayoutStatus.Value
 	0,  // 19: anton.v1.PayoutTransition.to:type_name -> anton.v1.PayoutStatus.Value
-	21, // 20: anton.v1.PayoutTransition.at:type_name -> google.protobuf.Timestamp
-	5,  // 21: anton.v1.PayoutTransition.reason:type_name -> anton.v1.StatusReason
-	19, // 22: anton.v1.CreatePayoutRequest.metadata:type_name -> anton.v1.CreatePayoutRequest.MetadataEntry
-	4,  // 23: anton.v1.CreatePayoutRequest.on_behalf_of:type_name -> anton.v1.OnBehalfOf
-	6,  // 24: anton.v1.CreatePayoutResponse.data:type_name -> anton.v1.Payout
-	6,  // 25: anton.v1.GetPayoutResponse.data:type_name -> anton.v1.Payout
-	0,  // 26: anton.v1.ListPayoutsRequest.status:type_name -> anton.v1.PayoutStatus.Value
-	21, // 27: anton.v1.ListPayoutsRequest.created_after:type_name -> google.protobuf.Timestamp
-	21, // 28: anton.v1.ListPayoutsRequest.created_before:type_name -> google.protobuf.Timestamp
-	6,  // 29: anton.v1.ListPayoutsResponse.data:type_name -> anton.v1.Payout
-	6,  // 30: anton.v1.CancelPayoutResponse.data:type_name -> anton.v1.Payout
-	7,  // 31: anton.v1.GetPayoutTimelineResponse.data:type_name -> anton.v1.PayoutTransition
-	8,  // 32: anton.v1.PayoutsService.CreatePayout:input_type -> anton.v1.CreatePayoutRequest
-	10, // 33: anton.v1.PayoutsService.GetPayout:input_type -> anton.v1.GetPayoutRequest
-	12, // 34: anton.v1.PayoutsService.ListPayouts:input_type -> anton.v1.ListPayoutsRequest
-	14, // 35: anton.v1.PayoutsService.CancelPayout:input_type -> anton.v1.CancelPayoutRequest
-	16, // 36: anton.v1.PayoutsService.GetPayoutTimeline:input_type -> anton.v1.GetPayoutTimelineRequest
-	9,  // 37: anton.v1.PayoutsService.CreatePayout:output_type -> anton.v1.CreatePayoutResponse
-	11, // 38: anton.v1.PayoutsService.GetPayout:output_type -> anton.v1.GetPayoutResponse
-	13, // 39: anton.v1.PayoutsService.ListPayouts:output_type -> anton.v1.ListPayoutsResponse
-	15, // 40: anton.v1.PayoutsService.CancelPayout:output_type -> anton.v1.CancelPayoutResponse
-	17, // 41: anton.v1.PayoutsService.GetPayoutTimeline:output_type -> anton.v1.GetPayoutTimelineResponse
-	37, // [37:42] is the sub-list for method output_type
-	32, // [32:37] is the sub-list for method input_type
-	32, // [32:32] is the sub-list for extension type_name
-	32, // [32:32] is the sub-list for extension extendee
-	0,  // [0:32] is the sub-list for field type_name
+	23, // 20: anton.v1.PayoutTransition.at:type_name -> google.protobuf.Timestamp
+	7,  // 21: anton.v1.PayoutTransition.reason:type_name -> anton.v1.StatusReason
+	21, // 22: anton.v1.CreatePayoutRequest.metadata:type_name -> anton.v1.CreatePayoutRequest.MetadataEntry
+	6,  // 23: anton.v1.CreatePayoutRequest.on_behalf_of:type_name -> anton.v1.OnBehalfOf
+	2,  // 24: anton.v1.CreatePayoutRequest.fixed_side:type_name -> anton.v1.FixedSide.Value
+	1,  // 25: anton.v1.CreatePayoutRequest.fee_bearer:type_name -> anton.v1.FeeBearer.Value
+	8,  // 26: anton.v1.CreatePayoutResponse.data:type_name -> anton.v1.Payout
+	8,  // 27: anton.v1.GetPayoutResponse.data:type_name -> anton.v1.Payout
+	0,  // 28: anton.v1.ListPayoutsRequest.status:type_name -> anton.v1.PayoutStatus.Value
+	23, // 29: anton.v1.ListPayoutsRequest.created_after:type_name -> google.protobuf.Timestamp
+	23, // 30: anton.v1.ListPayoutsRequest.created_before:type_name -> google.protobuf.Timestamp
+	8,  // 31: anton.v1.ListPayoutsResponse.data:type_name -> anton.v1.Payout
+	8,  // 32: anton.v1.CancelPayoutResponse.data:type_name -> anton.v1.Payout
+	9,  // 33: anton.v1.GetPayoutTimelineResponse.data:type_name -> anton.v1.PayoutTransition
+	10, // 34: anton.v1.PayoutsService.CreatePayout:input_type -> anton.v1.CreatePayoutRequest
+	12, // 35: anton.v1.PayoutsService.GetPayout:input_type -> anton.v1.GetPayoutRequest
+	14, // 36: anton.v1.PayoutsService.ListPayouts:input_type -> anton.v1.ListPayoutsRequest
+	16, // 37: anton.v1.PayoutsService.CancelPayout:input_type -> anton.v1.CancelPayoutRequest
+	18, // 38: anton.v1.PayoutsService.GetPayoutTimeline:input_type -> anton.v1.GetPayoutTimelineRequest
+	11, // 39: anton.v1.PayoutsService.CreatePayout:output_type -> anton.v1.CreatePayoutResponse
+	13, // 40: anton.v1.PayoutsService.GetPayout:output_type -> anton.v1.GetPayoutResponse
+	15, // 41: anton.v1.PayoutsService.ListPayouts:output_type -> anton.v1.ListPayoutsResponse
+	17, // 42: anton.v1.PayoutsService.CancelPayout:output_type -> anton.v1.CancelPayoutResponse
+	19, // 43: anton.v1.PayoutsService.GetPayoutTimeline:output_type -> anton.v1.GetPayoutTimelineResponse
+	39, // [39:44] is the sub-list for method output_type
+	34, // [34:39] is the sub-list for method input_type
+	34, // [34:34] is the sub-list for extension type_name
+	34, // [34:34] is the sub-list for extension extendee
+	0,  // [0:34] is the sub-list for field type_name
 }
 
 func init() { file_anton_v1_payouts_proto_init() }
@@ -1718,18 +1888,18 @@ func file_anton_v1_payouts_proto_init() {
 	}
 	file_anton_v1_beneficiaries_proto_init()
 	file_anton_v1_options_proto_init()
-	file_anton_v1_payouts_proto_msgTypes[3].OneofWrappers = []any{}
 	file_anton_v1_payouts_proto_msgTypes[4].OneofWrappers = []any{}
 	file_anton_v1_payouts_proto_msgTypes[5].OneofWrappers = []any{}
-	file_anton_v1_payouts_proto_msgTypes[10].OneofWrappers = []any{}
+	file_anton_v1_payouts_proto_msgTypes[6].OneofWrappers = []any{}
 	file_anton_v1_payouts_proto_msgTypes[11].OneofWrappers = []any{}
+	file_anton_v1_payouts_proto_msgTypes[12].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_anton_v1_payouts_proto_rawDesc), len(file_anton_v1_payouts_proto_rawDesc)),
-			NumEnums:      2,
-			NumMessages:   18,
+			NumEnums:      3,
+			NumMessages:   19,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -205,6 +205,314 @@ func (x *PaymentMethodField) GetChoices() []string {
 	return nil
 }
 
+type ListCurrenciesRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListCurrenciesRequest) Reset() {
+	*x = ListCurrenciesRequest{}
+	mi := &file_anton_v1_reference_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListCurrenciesRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListCurrenciesRequest) ProtoMessage() {}
+
+func (x *ListCurrenciesRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_anton_v1_reference_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListCurrenciesRequest.ProtoReflect.Descriptor instead.
+func (*ListCurrenciesRequest) Descriptor() ([]byte, []int) {
+	return file_anton_v1_reference_proto_rawDescGZIP(), []int{2}
+}
+
+// One currency.
+type Currency struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// ISO 4217 code.
+	Code string `protobuf:"bytes,1,opt,name=code,proto3" json:"code,omitempty"`
+	// Its English name, as ISO 4217 has it.
+	Name string `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
+	// How many digits its amounts have after the point: 2 for USD, 0 for JPY, 3 for KWD.
+	MinorUnits int32 `protobuf:"varint,3,opt,name=minor_units,json=minorUnits,proto3" json:"minor_units,omitempty"`
+	// The sign that people write with a sum; absent where they write the code. Different currencies may share one.
+	Symbol        *string `protobuf:"bytes,4,opt,name=symbol,proto3,oneof" json:"symbol,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Currency) Reset() {
+	*x = Currency{}
+	mi := &file_anton_v1_reference_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Currency) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Currency) ProtoMessage() {}
+
+func (x *Currency) ProtoReflect() protoreflect.Message {
+	mi := &file_anton_v1_reference_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Currency.ProtoReflect.Descriptor instead.
+func (*Currency) Descriptor() ([]byte, []int) {
+	return file_anton_v1_reference_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *Currency) GetCode() string {
+	if x != nil {
+		return x.Code
+	}
+	return ""
+}
+
+func (x *Currency) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *Currency) GetMinorUnits() int32 {
+	if x != nil {
+		return x.MinorUnits
+	}
+	return 0
+}
+
+func (x *Currency) GetSymbol() string {
+	if x != nil && x.Symbol != nil {
+		return *x.Symbol
+	}
+	return ""
+}
+
+type ListCurrenciesResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The currencies, by code; the list is never paged.
+	Data          []*Currency `protobuf:"bytes,1,rep,name=data,proto3" json:"data,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListCurrenciesResponse) Reset() {
+	*x = ListCurrenciesResponse{}
+	mi := &file_anton_v1_reference_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListCurrenciesResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListCurrenciesResponse) ProtoMessage() {}
+
+func (x *ListCurrenciesResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_anton_v1_reference_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListCurrenciesResponse.ProtoReflect.Descriptor instead.
+func (*ListCurrenciesResponse) Descriptor() ([]byte, []int) {
+	return file_anton_v1_reference_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *ListCurrenciesResponse) GetData() []*Currency {
+	if x != nil {
+		return x.Data
+	}
+	return nil
+}
+
+type ListCountriesRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListCountriesRequest) Reset() {
+	*x = ListCountriesRequest{}
+	mi := &file_anton_v1_reference_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListCountriesRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListCountriesRequest) ProtoMessage() {}
+
+func (x *ListCountriesRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_anton_v1_reference_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListCountriesRequest.ProtoReflect.Descriptor instead.
+func (*ListCountriesRequest) Descriptor() ([]byte, []int) {
+	return file_anton_v1_reference_proto_rawDescGZIP(), []int{5}
+}
+
+// One country or territory.
+type Country struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// ISO 3166-1 alpha-2 code.
+	Code string `protobuf:"bytes,1,opt,name=code,proto3" json:"code,omitempty"`
+	// Its English name.
+	Name string `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
+	// ISO 4217 codes of the currencies used there; empty for Antarctica.
+	Currencies []string `protobuf:"bytes,3,rep,name=currencies,proto3" json:"currencies,omitempty"`
+	// The ways to name an account there, the usual one first. `GET /v1/payment-methods?country=` has their fields.
+	Methods       []PaymentMethod_Value `protobuf:"varint,4,rep,packed,name=methods,proto3,enum=anton.v1.PaymentMethod_Value" json:"methods,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Country) Reset() {
+	*x = Country{}
+	mi := &file_anton_v1_reference_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Country) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Country) ProtoMessage() {}
+
+func (x *Country) ProtoReflect() protoreflect.Message {
+	mi := &file_anton_v1_reference_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Country.ProtoReflect.Descriptor instead.
+func (*Country) Descriptor() ([]byte, []int) {
+	return file_anton_v1_reference_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *Country) GetCode() string {
+	if x != nil {
+		return x.Code
+	}
+	return ""
+}
+
+func (x *Country) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *Country) GetCurrencies() []string {
+	if x != nil {
+		return x.Currencies
+	}
+	return nil
+}
+
+func (x *Country) GetMethods() []PaymentMethod_Value {
+	if x != nil {
+		return x.Methods
+	}
+	return nil
+}
+
+type ListCountriesResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The countries, by code; the list is never paged.
+	Data          []*Country `protobuf:"bytes,1,rep,name=data,proto3" json:"data,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListCountriesResponse) Reset() {
+	*x = ListCountriesResponse{}
+	mi := &file_anton_v1_reference_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListCountriesResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListCountriesResponse) ProtoMessage() {}
+
+func (x *ListCountriesResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_anton_v1_reference_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListCountriesResponse.ProtoReflect.Descriptor instead.
+func (*ListCountriesResponse) Descriptor() ([]byte, []int) {
+	return file_anton_v1_reference_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *ListCountriesResponse) GetData() []*Country {
+	if x != nil {
+		return x.Data
+	}
+	return nil
+}
+
 type ListPaymentMethodsRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The account's country, ISO 3166-1 alpha-2.
@@ -215,7 +523,7 @@ type ListPaymentMethodsRequest struct {
 
 func (x *ListPaymentMethodsRequest) Reset() {
 	*x = ListPaymentMethodsRequest{}
-	mi := &file_anton_v1_reference_proto_msgTypes[2]
+	mi := &file_anton_v1_reference_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -227,7 +535,7 @@ func (x *ListPaymentMethodsRequest) String() string {
 func (*ListPaymentMethodsRequest) ProtoMessage() {}
 
 func (x *ListPaymentMethodsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_anton_v1_reference_proto_msgTypes[2]
+	mi := &file_anton_v1_reference_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -240,7 +548,7 @@ func (x *ListPaymentMethodsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListPaymentMethodsRequest.ProtoReflect.Descriptor instead.
 func (*ListPaymentMethodsRequest) Descriptor() ([]byte, []int) {
-	return file_anton_v1_reference_proto_rawDescGZIP(), []int{2}
+	return file_anton_v1_reference_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *ListPaymentMethodsRequest) GetCountry() string {
@@ -260,7 +568,7 @@ type ListPaymentMethodsResponse struct {
 
 func (x *ListPaymentMethodsResponse) Reset() {
 	*x = ListPaymentMethodsResponse{}
-	mi := &file_anton_v1_reference_proto_msgTypes[3]
+	mi := &file_anton_v1_reference_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -272,7 +580,7 @@ func (x *ListPaymentMethodsResponse) String() string {
 func (*ListPaymentMethodsResponse) ProtoMessage() {}
 
 func (x *ListPaymentMethodsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_anton_v1_reference_proto_msgTypes[3]
+	mi := &file_anton_v1_reference_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -285,7 +593,7 @@ func (x *ListPaymentMethodsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListPaymentMethodsResponse.ProtoReflect.Descriptor instead.
 func (*ListPaymentMethodsResponse) Descriptor() ([]byte, []int) {
-	return file_anton_v1_reference_proto_rawDescGZIP(), []int{3}
+	return file_anton_v1_reference_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *ListPaymentMethodsResponse) GetData() []*PaymentMethodSchema {
@@ -316,14 +624,42 @@ const file_anton_v1_reference_proto_rawDesc = "" +
 	"\n" +
 	"max_length\x18\t \x01(\x05R\tmaxLength\x12(\n" +
 	"\achoices\x18\n" +
-	" \x03(\tB\x0e\xbaH\v\x92\x01\b\x10\x14\"\x04r\x02\x18@R\achoices\"~\n" +
+	" \x03(\tB\x0e\xbaH\v\x92\x01\b\x10\x14\"\x04r\x02\x18@R\achoices\"\x17\n" +
+	"\x15ListCurrenciesRequest\"\x97\x01\n" +
+	"\bCurrency\x12\x1c\n" +
+	"\x04code\x18\x01 \x01(\tB\b\xbaH\x05r\x03\x98\x01\x03R\x04code\x12\x1b\n" +
+	"\x04name\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x18dR\x04name\x12\x1f\n" +
+	"\vminor_units\x18\x03 \x01(\x05R\n" +
+	"minorUnits\x12$\n" +
+	"\x06symbol\x18\x04 \x01(\tB\a\xbaH\x04r\x02\x18\bH\x00R\x06symbol\x88\x01\x01B\t\n" +
+	"\a_symbol\"K\n" +
+	"\x16ListCurrenciesResponse\x121\n" +
+	"\x04data\x18\x01 \x03(\v2\x12.anton.v1.CurrencyB\t\xbaH\x06\x92\x01\x03\x10\xfa\x01R\x04data\"\x16\n" +
+	"\x14ListCountriesRequest\"\xb8\x01\n" +
+	"\aCountry\x12\x1c\n" +
+	"\x04code\x18\x01 \x01(\tB\b\xbaH\x05r\x03\x98\x01\x02R\x04code\x12\x1b\n" +
+	"\x04name\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x18dR\x04name\x12/\n" +
+	"\n" +
+	"currencies\x18\x03 \x03(\tB\x0f\xbaH\f\x92\x01\t\x10\n" +
+	"\"\x05r\x03\x98\x01\x03R\n" +
+	"currencies\x12A\n" +
+	"\amethods\x18\x04 \x03(\x0e2\x1d.anton.v1.PaymentMethod.ValueB\b\xbaH\x05\x92\x01\x02\x10\n" +
+	"R\amethods\"I\n" +
+	"\x15ListCountriesResponse\x120\n" +
+	"\x04data\x18\x01 \x03(\v2\x11.anton.v1.CountryB\t\xbaH\x06\x92\x01\x03\x10\xac\x02R\x04data\"~\n" +
 	"\x19ListPaymentMethodsRequest\x12a\n" +
 	"\acountry\x18\x01 \x01(\tBG\xbaH\x0er\f2\n" +
 	"^[A-Z]{2}$\xfa\xbb\x182an ISO 3166-1 alpha-2 code in capitals, such as USR\acountry\"Y\n" +
 	"\x1aListPaymentMethodsResponse\x12;\n" +
 	"\x04data\x18\x01 \x03(\v2\x1d.anton.v1.PaymentMethodSchemaB\b\xbaH\x05\x92\x01\x02\x10\n" +
-	"R\x04data2\xbd\t\n" +
-	"\x10ReferenceService\x12\xa8\t\n" +
+	"R\x04data2\xbf\x0e\n" +
+	"\x10ReferenceService\x12\xcc\x02\n" +
+	"\x0eListCurrencies\x12\x1f.anton.v1.ListCurrenciesRequest\x1a .anton.v1.ListCurrenciesResponse\"\xf6\x01\xa2\xbb\x18\x14\n" +
+	"\x12beneficiaries:read\xaa\xbb\x18\xc0\x01\n" +
+	"\x02{}\x12\xb9\x01{\"data\":[{\"code\":\"JPY\",\"name\":\"Yen\",\"minor_units\":0,\"symbol\":\"¥\"},{\"code\":\"KWD\",\"name\":\"Kuwaiti Dinar\",\"minor_units\":3},{\"code\":\"USD\",\"name\":\"US Dollar\",\"minor_units\":2,\"symbol\":\"$\"}]}\x82\xd3\xe4\x93\x02\x10\x12\x0e/v1/currencies\x90\x02\x01\x12\xb0\x02\n" +
+	"\rListCountries\x12\x1e.anton.v1.ListCountriesRequest\x1a\x1f.anton.v1.ListCountriesResponse\"\xdd\x01\xa2\xbb\x18\x14\n" +
+	"\x12beneficiaries:read\xaa\xbb\x18\xa8\x01\n" +
+	"\x02{}\x12\xa1\x01{\"data\":[{\"code\":\"DE\",\"name\":\"Germany\",\"currencies\":[\"EUR\"],\"methods\":[\"iban\"]},{\"code\":\"US\",\"name\":\"United States\",\"currencies\":[\"USD\"],\"methods\":[\"us_bank\"]}]}\x82\xd3\xe4\x93\x02\x0f\x12\r/v1/countries\x90\x02\x01\x12\xa8\t\n" +
 	"\x12ListPaymentMethods\x12#.anton.v1.ListPaymentMethodsRequest\x1a$.anton.v1.ListPaymentMethodsResponse\"\xc6\b\xa2\xbb\x18\x14\n" +
 	"\x12beneficiaries:read\xaa\xbb\x18\x8b\b\n" +
 	"\x10{\"country\":\"US\"}\x12\xf6\a{\"data\":[{\"method\":\"us_bank\",\"fields\":[{\"name\":\"routing_number\",\"label\":\"Routing number (ABA)\",\"help\":\"Nine digits, at the bottom left of a check. Use the one for direct deposits.\",\"example\":\"021000021\",\"required\":true,\"default_value\":\"\",\"pattern\":\"^[0-9]{9}$\",\"min_length\":9,\"max_length\":9,\"choices\":[]},{\"name\":\"account_number\",\"label\":\"Account number\",\"help\":\"At the bottom of a check, after the routing number.\",\"example\":\"9876543210\",\"required\":true,\"default_value\":\"\",\"pattern\":\"^[0-9]{4,17}$\",\"min_length\":4,\"max_length\":17,\"choices\":[]},{\"name\":\"account_type\",\"label\":\"Account type\",\"help\":\"A checking account unless you say otherwise.\",\"example\":\"checking\",\"required\":false,\"default_value\":\"checking\",\"pattern\":\"\",\"min_length\":0,\"max_length\":0,\"choices\":[\"checking\",\"savings\"]},{\"name\":\"bank_name\",\"label\":\"Bank name\",\"help\":\"For your own eyes; payments do not depend on it.\",\"example\":\"First Example Bank\",\"required\":false,\"default_value\":\"\",\"pattern\":\"\",\"min_length\":1,\"max_length\":140,\"choices\":[]}]}]}\x82\xd3\xe4\x93\x02\x15\x12\x13/v1/payment-methods\x90\x02\x01B5Z3github.com/antonpayments/anton/gen/anton/v1;antonv1b\x06proto3"
@@ -340,25 +676,38 @@ func file_anton_v1_reference_proto_rawDescGZIP() []byte {
 	return file_anton_v1_reference_proto_rawDescData
 }
 
-var file_anton_v1_reference_proto_msgTypes = make([]protoimpl.MessageInfo, 4)
+var file_anton_v1_reference_proto_msgTypes = make([]protoimpl.MessageInfo, 10)
 var file_anton_v1_reference_proto_goTypes = []any{
 	(*PaymentMethodSchema)(nil),        // 0: anton.v1.PaymentMethodSchema
 	(*PaymentMethodField)(nil),         // 1: anton.v1.PaymentMethodField
-	(*ListPaymentMethodsRequest)(nil),  // 2: anton.v1.ListPaymentMethodsRequest
-	(*ListPaymentMethodsResponse)(nil), // 3: anton.v1.ListPaymentMethodsResponse
-	(PaymentMethod_Value)(0),           // 4: anton.v1.PaymentMethod.Value
+	(*ListCurrenciesRequest)(nil),      // 2: anton.v1.ListCurrenciesRequest
+	(*Currency)(nil),                   // 3: anton.v1.Currency
+	(*ListCurrenciesResponse)(nil),     // 4: anton.v1.ListCurrenciesResponse
+	(*ListCountriesRequest)(nil),       // 5: anton.v1.ListCountriesRequest
+	(*Country)(nil),                    // 6: anton.v1.Country
+	(*ListCountriesResponse)(nil),      // 7: anton.v1.ListCountriesResponse
+	(*ListPaymentMethodsRequest)(nil),  // 8: anton.v1.ListPaymentMethodsRequest
+	(*ListPaymentMethodsResponse)(nil), // 9: anton.v1.ListPaymentMethodsResponse
+	(PaymentMethod_Value)(0),           // 10: anton.v1.PaymentMethod.Value
 }
 var file_anton_v1_reference_proto_depIdxs = []int32{
-	4, // 0: anton.v1.PaymentMethodSchema.method:type_name -> anton.v1.PaymentMethod.Value
-	1, // 1: anton.v1.PaymentMethodSchema.fields:type_name -> anton.v1.PaymentMethodField
-	0, // 2: anton.v1.ListPaymentMethodsResponse.data:type_name -> anton.v1.PaymentMethodSchema
-	2, // 3: anton.v1.ReferenceService.ListPaymentMethods:input_type -> anton.v1.ListPaymentMethodsRequest
-	3, // 4: anton.v1.ReferenceService.ListPaymentMethods:output_type -> anton.v1.ListPaymentMethodsResponse
-	4, // [4:5] is the sub-list for method output_type
-	3, // [3:4] is the sub-list for method input_type
-	3, // [3:3] is the sub-list for extension type_name
-	3, // [3:3] is the sub-list for extension extendee
-	0, // [0:3] is the sub-list for field type_name
+	10, // 0: anton.v1.PaymentMethodSchema.method:type_name -> anton.v1.PaymentMethod.Value
+	1,  // 1: anton.v1.PaymentMethodSchema.fields:type_name -> anton.v1.PaymentMethodField
+	3,  // 2: anton.v1.ListCurrenciesResponse.data:type_name -> anton.v1.Currency
+	10, // 3: anton.v1.Country.methods:type_name -> anton.v1.PaymentMethod.Value
+	6,  // 4: anton.v1.ListCountriesResponse.data:type_name -> anton.v1.Country
+	0,  // 5: anton.v1.ListPaymentMethodsResponse.data:type_name -> anton.v1.PaymentMethodSchema
+	2,  // 6: anton.v1.ReferenceService.ListCurrencies:input_type -> anton.v1.ListCurrenciesRequest
+	5,  // 7: anton.v1.ReferenceService.ListCountries:input_type -> anton.v1.ListCountriesRequest
+	8,  // 8: anton.v1.ReferenceService.ListPaymentMethods:input_type -> anton.v1.ListPaymentMethodsRequest
+	4,  // 9: anton.v1.ReferenceService.ListCurrencies:output_type -> anton.v1.ListCurrenciesResponse
+	7,  // 10: anton.v1.ReferenceService.ListCountries:output_type -> anton.v1.ListCountriesResponse
+	9,  // 11: anton.v1.ReferenceService.ListPaymentMethods:output_type -> anton.v1.ListPaymentMethodsResponse
+	9,  // [9:12] is the sub-list for method output_type
+	6,  // [6:9] is the sub-list for method input_type
+	6,  // [6:6] is the sub-list for extension type_name
+	6,  // [6:6] is the sub-list for extension extendee
+	0,  // [0:6] is the sub-list for field type_name
 }
 
 func init() { file_anton_v1_reference_proto_init() }
@@ -368,13 +717,14 @@ func file_anton_v1_reference_proto_init() {
 	}
 	file_anton_v1_beneficiaries_proto_init()
 	file_anton_v1_options_proto_init()
+	file_anton_v1_reference_proto_msgTypes[3].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_anton_v1_reference_proto_rawDesc), len(file_anton_v1_reference_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   4,
+			NumMessages:   10,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -19,6 +19,8 @@ import (
 const _ = grpc.SupportPackageIsVersion9
 
 const (
+	ReferenceService_ListCurrencies_FullMethodName     = "/anton.v1.ReferenceService/ListCurrencies"
+	ReferenceService_ListCountries_FullMethodName      = "/anton.v1.ReferenceService/ListCountries"
 	ReferenceService_ListPaymentMethods_FullMethodName = "/anton.v1.ReferenceService/ListPaymentMethods"
 )
 
@@ -28,6 +30,13 @@ const (
 //
 // Reference data: what the platform knows of the world, the same for every merchant.
 type ReferenceServiceClient interface {
+	// Lists the currencies that amounts can be in, by code: those of ISO 4217, each with the digits that its amounts have after the point.
+	//
+	// Which of them you can pay in depends on the rails: see the country's `currencies`, and try a payout with `validate_only`.
+	ListCurrencies(ctx context.Context, in *ListCurrenciesRequest, opts ...grpc.CallOption) (*ListCurrenciesResponse, error)
+	// Lists the countries and territories of ISO 3166-1, and Kosovo (XK), by code, with their currencies and the ways to name an account
+	// there.
+	ListCountries(ctx context.Context, in *ListCountriesRequest, opts ...grpc.CallOption) (*ListCountriesResponse, error)
 	// Lists the ways to name a bank account of a country, the usual one first, each with its fields in the order a form shows them.
 	//
 	// It is what the accounts of beneficiaries are checked by, so a form that is built from it asks for what will be accepted. Check digits
@@ -41,6 +50,26 @@ type referenceServiceClient struct {
 
 func NewReferenceServiceClient(cc grpc.ClientConnInterface) ReferenceServiceClient {
 	return &referenceServiceClient{cc}
+}
+
+func (c *referenceServiceClient) ListCurrencies(ctx context.Context, in *ListCurrenciesRequest, opts ...grpc.CallOption) (*ListCurrenciesResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListCurrenciesResponse)
+	err := c.cc.Invoke(ctx, ReferenceService_ListCurrencies_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *referenceServiceClient) ListCountries(ctx context.Context, in *ListCountriesRequest, opts ...grpc.CallOption) (*ListCountriesResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListCountriesResponse)
+	err := c.cc.Invoke(ctx, ReferenceService_ListCountries_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
 }
 
 func (c *referenceServiceClient) ListPaymentMethods(ctx context.Context, in *ListPaymentMethodsRequest, opts ...grpc.CallOption) (*ListPaymentMethodsResponse, error) {
@@ -59,6 +88,13 @@ func (c *referenceServiceClient) ListPaymentMethods(ctx context.Context, in *Lis
 //
 // Reference data: what the platform knows of the world, the same for every merchant.
 type ReferenceServiceServer interface {
+	// Lists the currencies that amounts can be in, by code: those of ISO 4217, each with the digits that its amounts have after the point.
+	//
+	// Which of them you can pay in depends on the rails: see the country's `currencies`, and try a payout with `validate_only`.
+	ListCurrencies(context.Context, *ListCurrenciesRequest) (*ListCurrenciesResponse, error)
+	// Lists the countries and territories of ISO 3166-1, and Kosovo (XK), by code, with their currencies and the ways to name an account
+	// there.
+	ListCountries(context.Context, *ListCountriesRequest) (*ListCountriesResponse, error)
 	// Lists the ways to name a bank account of a country, the usual one first, each with its fields in the order a form shows them.
 	//
 	// It is what the accounts of beneficiaries are checked by, so a form that is built from it asks for what will be accepted. Check digits
@@ -73,6 +109,12 @@ type ReferenceServiceServer interface {
 // pointer dereference when methods are called.
 type UnimplementedReferenceServiceServer struct{}
 
+func (UnimplementedReferenceServiceServer) ListCurrencies(context.Context, *ListCurrenciesRequest) (*ListCurrenciesResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListCurrencies not implemented")
+}
+func (UnimplementedReferenceServiceServer) ListCountries(context.Context, *ListCountriesRequest) (*ListCountriesResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListCountries not implemented")
+}
 func (UnimplementedReferenceServiceServer) ListPaymentMethods(context.Context, *ListPaymentMethodsRequest) (*ListPaymentMethodsResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ListPaymentMethods not implemented")
 }
@@ -94,6 +136,42 @@ func RegisterReferenceServiceServer(s grpc.ServiceRegistrar, srv ReferenceServic
 		t.testEmbeddedByValue()
 	}
 	s.RegisterService(&ReferenceService_ServiceDesc, srv)
+}
+
+func _ReferenceService_ListCurrencies_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListCurrenciesRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ReferenceServiceServer).ListCurrencies(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ReferenceService_ListCurrencies_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ReferenceServiceServer).ListCurrencies(ctx, req.(*ListCurrenciesRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _ReferenceService_ListCountries_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListCountriesRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ReferenceServiceServer).ListCountries(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ReferenceService_ListCountries_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ReferenceServiceServer).ListCountries(ctx, req.(*ListCountriesRequest))
+	}
+	return interceptor(ctx, in, info, handler)
 }
 
 func _ReferenceService_ListPaymentMethods_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
@@ -121,6 +199,14 @@ var ReferenceService_ServiceDesc = grpc.ServiceDesc{
 	ServiceName: "anton.v1.ReferenceService",
 	HandlerType: (*ReferenceServiceServer)(nil),
 	Methods: []grpc.MethodDesc{
+		{
+			MethodName: "ListCurrencies",
+			Handler:    _ReferenceService_ListCurrencies_Handler,
+		},
+		{
+			MethodName: "ListCountries",
+			Handler:    _ReferenceService_ListCountries_Handler,
+		},
 		{
 			MethodName: "ListPaymentMethods",
 			Handler:    _ReferenceService_ListPaymentMethods_Handler,

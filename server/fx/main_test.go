@@ -1,0 +1,9 @@
+package fx_test
+
+import (
+	"testing"
+
+	"github.com/antonpayments/anton/server/testserver"
+)
+
+func TestMain(m *testing.M) { testserver.Main(m) }
