@@ -30,7 +30,23 @@ begin
 end $$;
 -- +goose StatementEnd
 
+-- Between two currencies there is a rate, never better for the customer than mid, and a quote is of a rate.
+-- +goose StatementBegin
+create function payout_rate_is_sound(
+    source_currency text, dest_currency text, exchange_rate numeric, mid_rate numeric, quote_id text
+) returns boolean language plpgsql immutable parallel safe as $$
+begin
+    return (exchange_rate is not null) = (source_currency <> dest_currency)
+       and (exchange_rate is null) = (mid_rate is null)
+       and (exchange_rate is null or (exchange_rate > 0 and exchange_rate <= mid_rate))
+       and (quote_id is null or exchange_rate is not null);
+end $$;
+-- +goose StatementEnd
+
 alter table payouts
+    drop constraint rate_is_of_two_currencies,
+    drop constraint payout_rate_is_no_better_than_mid,
+    drop constraint quote_gives_a_rate,
     drop constraint payout_amount_is_positive,
     drop constraint source_amount_is_positive,
     drop constraint dest_amount_is_positive,
@@ -44,6 +60,7 @@ alter table payouts
     drop constraint ended_payout_has_no_work,
     drop constraint only_a_velocity_block_names_its_limit,
     add constraint payout_sums_are_sound check (payout_sums_are_sound(amount, source_amount, dest_amount, fee, total_debited)),
+    add constraint payout_rate_is_sound check (payout_rate_is_sound(source_currency, dest_currency, exchange_rate, mid_rate, quote_id)),
     add constraint payout_tells_its_status check (
         payout_tells_its_status(status, sent_at, completed_at, failed_at, returned_at, cancelled_at, due_at, velocity_rule_id, velocity_resets_at)
     );
