@@ -19,6 +19,7 @@ var ranks = [][]string{
 	{"assembly"},
 	{"gateway", "docs"},
 	{"interceptors"},
+	{"batches"},
 	{"payouts"},
 	{"accounts", "balances", "beneficiaries", "documents", "merchants", "engine", "reference", "rfis", "webhooks"},
 	{"rails/sandbox"},

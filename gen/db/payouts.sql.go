@@ -108,7 +108,7 @@ func (q *Queries) PayoutCreateFacts(ctx context.Context, arg PayoutCreateFactsPa
 }
 
 const payoutGet = `-- name: PayoutGet :one
-select merchant_id, id, status, seq, beneficiary_id, instrument_id, amount, currency, source_amount, source_currency, dest_amount, dest_currency, fee, fee_bearer, total_debited, method, rail, rail_reference, description, reference, purpose, metadata, on_behalf_of, reason_code, reason, verdict_id, estimated_arrival, created_at, updated_at, screened_at, approved_at, processed_at, sent_at, completed_at, failed_at, returned_at, cancelled_at, due_at, attempt, velocity_rule_id, velocity_resets_at, rfi_ids from payouts where merchant_id = $1 and id = $2
+select merchant_id, id, status, seq, beneficiary_id, instrument_id, amount, currency, source_amount, source_currency, dest_amount, dest_currency, fee, fee_bearer, total_debited, method, rail, rail_reference, description, reference, purpose, metadata, on_behalf_of, reason_code, reason, verdict_id, estimated_arrival, created_at, updated_at, screened_at, approved_at, processed_at, sent_at, completed_at, failed_at, returned_at, cancelled_at, due_at, attempt, velocity_rule_id, velocity_resets_at, rfi_ids, batch_id, batch_row from payouts where merchant_id = $1 and id = $2
 `
 
 func (q *Queries) PayoutGet(ctx context.Context, merchantID string, iD string) (Payout, error) {
@@ -157,12 +157,14 @@ func (q *Queries) PayoutGet(ctx context.Context, merchantID string, iD string) (
 		&i.VelocityRuleID,
 		&i.VelocityResetsAt,
 		&i.RfiIds,
+		&i.BatchID,
+		&i.BatchRow,
 	)
 	return i, err
 }
 
 const payoutGetForUpdate = `-- name: PayoutGetForUpdate :one
-select merchant_id, id, status, seq, beneficiary_id, instrument_id, amount, currency, source_amount, source_currency, dest_amount, dest_currency, fee, fee_bearer, total_debited, method, rail, rail_reference, description, reference, purpose, metadata, on_behalf_of, reason_code, reason, verdict_id, estimated_arrival, created_at, updated_at, screened_at, approved_at, processed_at, sent_at, completed_at, failed_at, returned_at, cancelled_at, due_at, attempt, velocity_rule_id, velocity_resets_at, rfi_ids from payouts where merchant_id = $1 and id = $2 for update
+select merchant_id, id, status, seq, beneficiary_id, instrument_id, amount, currency, source_amount, source_currency, dest_amount, dest_currency, fee, fee_bearer, total_debited, method, rail, rail_reference, description, reference, purpose, metadata, on_behalf_of, reason_code, reason, verdict_id, estimated_arrival, created_at, updated_at, screened_at, approved_at, processed_at, sent_at, completed_at, failed_at, returned_at, cancelled_at, due_at, attempt, velocity_rule_id, velocity_resets_at, rfi_ids, batch_id, batch_row from payouts where merchant_id = $1 and id = $2 for update
 `
 
 func (q *Queries) PayoutGetForUpdate(ctx context.Context, merchantID string, iD string) (Payout, error) {
@@ -211,22 +213,25 @@ func (q *Queries) PayoutGetForUpdate(ctx context.Context, merchantID string, iD 
 		&i.VelocityRuleID,
 		&i.VelocityResetsAt,
 		&i.RfiIds,
+		&i.BatchID,
+		&i.BatchRow,
 	)
 	return i, err
 }
 
 const payoutList = `-- name: PayoutList :many
-select merchant_id, id, status, seq, beneficiary_id, instrument_id, amount, currency, source_amount, source_currency, dest_amount, dest_currency, fee, fee_bearer, total_debited, method, rail, rail_reference, description, reference, purpose, metadata, on_behalf_of, reason_code, reason, verdict_id, estimated_arrival, created_at, updated_at, screened_at, approved_at, processed_at, sent_at, completed_at, failed_at, returned_at, cancelled_at, due_at, attempt, velocity_rule_id, velocity_resets_at, rfi_ids from payouts
+select merchant_id, id, status, seq, beneficiary_id, instrument_id, amount, currency, source_amount, source_currency, dest_amount, dest_currency, fee, fee_bearer, total_debited, method, rail, rail_reference, description, reference, purpose, metadata, on_behalf_of, reason_code, reason, verdict_id, estimated_arrival, created_at, updated_at, screened_at, approved_at, processed_at, sent_at, completed_at, failed_at, returned_at, cancelled_at, due_at, attempt, velocity_rule_id, velocity_resets_at, rfi_ids, batch_id, batch_row from payouts
 where merchant_id = $1
   and ($2::text is null or status = $2::text::payout_status)
   and ($3::text is null or beneficiary_id = $3::text)
   and ($4::text is null or currency = $4::text)
   and ($5::text is null or reference = $5::text)
-  and ($6::timestamptz is null or created_at > $6::timestamptz)
-  and ($7::timestamptz is null or created_at < $7::timestamptz)
-  and ($8::timestamptz is null or (created_at, id) < ($8::timestamptz, $9::text))
+  and ($6::text is null or batch_id = $6::text)
+  and ($7::timestamptz is null or created_at > $7::timestamptz)
+  and ($8::timestamptz is null or created_at < $8::timestamptz)
+  and ($9::timestamptz is null or (created_at, id) < ($9::timestamptz, $10::text))
 order by created_at desc, id desc
-limit $10
+limit $11
 `
 
 type PayoutListParams struct {
@@ -235,6 +240,7 @@ type PayoutListParams struct {
 	BeneficiaryID *string
 	Currency      *string
 	Reference     *string
+	BatchID       *string
 	CreatedAfter  *time.Time
 	CreatedBefore *time.Time
 	BeforeAt      *time.Time
@@ -249,6 +255,7 @@ func (q *Queries) PayoutList(ctx context.Context, arg PayoutListParams) ([]Payou
 		arg.BeneficiaryID,
 		arg.Currency,
 		arg.Reference,
+		arg.BatchID,
 		arg.CreatedAfter,
 		arg.CreatedBefore,
 		arg.BeforeAt,
@@ -305,6 +312,8 @@ func (q *Queries) PayoutList(ctx context.Context, arg PayoutListParams) ([]Payou
 			&i.VelocityRuleID,
 			&i.VelocityResetsAt,
 			&i.RfiIds,
+			&i.BatchID,
+			&i.BatchRow,
 		); err != nil {
 			return nil, err
 		}
@@ -525,18 +534,18 @@ func (q *Queries) PayoutsAskLater(ctx context.Context, arg PayoutsAskLaterParams
 const payoutsCreate = `-- name: PayoutsCreate :exec
 with first_steps as (
     insert into payout_transitions (merchant_id, payout_id, seq, to_status, at, actor, event_id)
-    select $1, unnest($2::text[]), 1, 'created', $22, $24, unnest($25::text[])
+    select $1, unnest($2::text[]), 1, 'created', $24, $26, unnest($27::text[])
 )
 insert into payouts (merchant_id, id, beneficiary_id, instrument_id, amount, currency, source_amount, source_currency, dest_amount,
                      dest_currency, fee, fee_bearer, total_debited, method, rail, description, reference, purpose, metadata,
-                     on_behalf_of, estimated_arrival, created_at, updated_at, due_at)
+                     on_behalf_of, estimated_arrival, batch_id, batch_row, created_at, updated_at, due_at)
 select $1, unnest($2::text[]), unnest($3::text[]), unnest($4::text[]), unnest($5::numeric[]),
        unnest($6::text[]), unnest($7::numeric[]), unnest($8::text[]),
        unnest($9::numeric[]), unnest($10::text[]), unnest($11::numeric[]),
        unnest($12::text[])::fee_bearer, unnest($13::numeric[]), unnest($14::text[])::payment_method,
        unnest($15::text[]), unnest($16::text[]), unnest($17::text[]), unnest($18::text[]),
        unnest($19::text[])::jsonb, nullif(unnest($20::text[]), '')::jsonb, unnest($21::timestamptz[]),
-       $22, $22, $23
+       nullif(unnest($22::text[]), ''), nullif(unnest($23::integer[]), 0), $24, $24, $25
 `
 
 type PayoutsCreateParams struct {
@@ -561,6 +570,8 @@ type PayoutsCreateParams struct {
 	Metadata          []string
 	OnBehalfOf        []string
 	EstimatedArrivals []time.Time
+	BatchIds          []string
+	BatchRows         []int32
 	At                time.Time
 	DueAt             *time.Time
 	Actor             string
@@ -591,6 +602,8 @@ func (q *Queries) PayoutsCreate(ctx context.Context, arg PayoutsCreateParams) er
 		arg.Metadata,
 		arg.OnBehalfOf,
 		arg.EstimatedArrivals,
+		arg.BatchIds,
+		arg.BatchRows,
 		arg.At,
 		arg.DueAt,
 		arg.Actor,
@@ -644,7 +657,7 @@ func (q *Queries) PayoutsDue(ctx context.Context, arg PayoutsDueParams) ([]Payou
 }
 
 const payoutsDueLock = `-- name: PayoutsDueLock :many
-select merchant_id, id, status, seq, beneficiary_id, instrument_id, amount, currency, source_amount, source_currency, dest_amount, dest_currency, fee, fee_bearer, total_debited, method, rail, rail_reference, description, reference, purpose, metadata, on_behalf_of, reason_code, reason, verdict_id, estimated_arrival, created_at, updated_at, screened_at, approved_at, processed_at, sent_at, completed_at, failed_at, returned_at, cancelled_at, due_at, attempt, velocity_rule_id, velocity_resets_at, rfi_ids from payouts
+select merchant_id, id, status, seq, beneficiary_id, instrument_id, amount, currency, source_amount, source_currency, dest_amount, dest_currency, fee, fee_bearer, total_debited, method, rail, rail_reference, description, reference, purpose, metadata, on_behalf_of, reason_code, reason, verdict_id, estimated_arrival, created_at, updated_at, screened_at, approved_at, processed_at, sent_at, completed_at, failed_at, returned_at, cancelled_at, due_at, attempt, velocity_rule_id, velocity_resets_at, rfi_ids, batch_id, batch_row from payouts
 where merchant_id = $1 and due_at <= $2::timestamptz and status::text = any($3::text[])
 order by due_at, id
 limit $4
@@ -716,6 +729,8 @@ func (q *Queries) PayoutsDueLock(ctx context.Context, arg PayoutsDueLockParams) 
 			&i.VelocityRuleID,
 			&i.VelocityResetsAt,
 			&i.RfiIds,
+			&i.BatchID,
+			&i.BatchRow,
 		); err != nil {
 			return nil, err
 		}
@@ -728,7 +743,7 @@ func (q *Queries) PayoutsDueLock(ctx context.Context, arg PayoutsDueLockParams) 
 }
 
 const payoutsLock = `-- name: PayoutsLock :many
-select merchant_id, id, status, seq, beneficiary_id, instrument_id, amount, currency, source_amount, source_currency, dest_amount, dest_currency, fee, fee_bearer, total_debited, method, rail, rail_reference, description, reference, purpose, metadata, on_behalf_of, reason_code, reason, verdict_id, estimated_arrival, created_at, updated_at, screened_at, approved_at, processed_at, sent_at, completed_at, failed_at, returned_at, cancelled_at, due_at, attempt, velocity_rule_id, velocity_resets_at, rfi_ids from payouts where merchant_id = $1 and id = any($2::text[]) order by id for update
+select merchant_id, id, status, seq, beneficiary_id, instrument_id, amount, currency, source_amount, source_currency, dest_amount, dest_currency, fee, fee_bearer, total_debited, method, rail, rail_reference, description, reference, purpose, metadata, on_behalf_of, reason_code, reason, verdict_id, estimated_arrival, created_at, updated_at, screened_at, approved_at, processed_at, sent_at, completed_at, failed_at, returned_at, cancelled_at, due_at, attempt, velocity_rule_id, velocity_resets_at, rfi_ids, batch_id, batch_row from payouts where merchant_id = $1 and id = any($2::text[]) order by id for update
 `
 
 func (q *Queries) PayoutsLock(ctx context.Context, merchantID string, ids []string) ([]Payout, error) {
@@ -783,6 +798,8 @@ func (q *Queries) PayoutsLock(ctx context.Context, merchantID string, ids []stri
 			&i.VelocityRuleID,
 			&i.VelocityResetsAt,
 			&i.RfiIds,
+			&i.BatchID,
+			&i.BatchRow,
 		); err != nil {
 			return nil, err
 		}

@@ -21,6 +21,8 @@ import (
 	antonv1 "github.com/antonpayments/anton/gen/anton/v1"
 	"github.com/antonpayments/anton/server/audit"
 	"github.com/antonpayments/anton/server/balances"
+	"github.com/antonpayments/anton/server/batches"
+	"github.com/antonpayments/anton/server/beneficiaries"
 	"github.com/antonpayments/anton/server/crypto"
 	"github.com/antonpayments/anton/server/docs"
 	"github.com/antonpayments/anton/server/documents"
@@ -79,6 +81,7 @@ type Server struct {
 	GRPC      *grpc.Server
 	Worker    *payouts.Worker
 	Balances  *balances.Watcher
+	Batches   *batches.Worker
 	Sequencer *events.Sequencer
 	Deliverer *webhooks.Deliverer
 	Sealer    *audit.Sealer
@@ -129,14 +132,21 @@ func New(c Config) (*Server, error) {
 	hub, sequencer, deliverer := telling(c, runner)
 	documentService := &documents.Service{Keys: c.Keys, Log: c.Log, Scanner: c.Scanner}
 
+	payoutService := &payouts.Service{Rails: registry, Worker: worker}
+	batchService := batches.NewService(batches.NewWorker(runner, c.Keys, payoutService, &beneficiaries.Service{Keys: c.Keys}, c.Log))
+
 	chain := interceptors.New(interceptors.Config{
 		Runner: runner, Keys: c.Keys, Log: c.Log, Environment: c.Environment,
-		Prepare: map[string]interceptors.Prepare{antonv1.DocumentsService_CreateDocument_FullMethodName: documentService.Examine},
+		Prepare: map[string]interceptors.Prepare{
+			antonv1.DocumentsService_CreateDocument_FullMethodName: documentService.Examine,
+			antonv1.BatchesService_CreateBatch_FullMethodName:      batchService.Read,
+		},
 	})
 	s := &Server{
 		GRPC:      newGRPC(chain),
 		Worker:    worker,
 		Balances:  &balances.Watcher{Runner: runner, Log: c.Log},
+		Batches:   batchService.Worker,
 		Sequencer: sequencer,
 		Deliverer: deliverer,
 		Sealer:    &audit.Sealer{Runner: runner, Log: c.Log},
@@ -158,8 +168,9 @@ func New(c Config) (*Server, error) {
 	s.observe(c.Pool)
 	conn := gateway.NewConn(chain.Unary())
 	documentService.Create = antonv1.NewDocumentsServiceClient(conn).CreateDocument
+	batchService.Create = antonv1.NewBatchesServiceClient(conn).CreateBatch
 	for _, to := range []grpc.ServiceRegistrar{interceptors.Kindly(s.GRPC), conn} {
-		s.register(to, c, &payouts.Service{Rails: registry, Worker: worker}, documentService)
+		s.register(to, c, payoutService, documentService, batchService)
 	}
 	healthpb.RegisterHealthServer(s.GRPC, s.health)
 	if c.Environment == "test" {

@@ -51,6 +51,16 @@ type order struct {
 // or a refusal, in the order given, and money that an earlier one took is not there for a later one. What it creates is queued in the
 // unit: the payouts with their first transition, the holds, the events, the audit rows.
 func (s *Service) create(ctx context.Context, u *unit.Unit, merchant string, reqs []*antonv1.CreatePayoutRequest) ([]*db.Payout, []error, error) {
+	orders, refusals, err := s.weigh(ctx, u, merchant, reqs)
+	if err != nil {
+		return nil, nil, err
+	}
+	created, err := s.accept(ctx, u, merchant, orders, refusals)
+	return created, refusals, err
+}
+
+// weigh makes each request an order with its payout, or refuses it. It writes nothing.
+func (s *Service) weigh(ctx context.Context, u *unit.Unit, merchant string, reqs []*antonv1.CreatePayoutRequest) ([]order, []error, error) {
 	orders, refusals := make([]order, len(reqs)), make([]error, len(reqs))
 	for i, req := range reqs {
 		orders[i].req = req
@@ -68,6 +78,11 @@ func (s *Service) create(ctx context.Context, u *unit.Unit, merchant string, req
 			refusals[i] = s.decide(u, merchant, &orders[i], left)
 		}
 	}
+	return orders, refusals, nil
+}
+
+// accept queues the payouts of the orders that were not refused, and gives them in the orders' places.
+func (s *Service) accept(ctx context.Context, u *unit.Unit, merchant string, orders []order, refusals []error) ([]*db.Payout, error) {
 	created := make([]*db.Payout, len(orders))
 	var accepted []*db.Payout
 	for i := range orders {
@@ -76,7 +91,7 @@ func (s *Service) create(ctx context.Context, u *unit.Unit, merchant string, req
 			accepted = append(accepted, created[i])
 		}
 	}
-	return created, refusals, s.record(ctx, u, merchant, accepted)
+	return created, s.record(ctx, u, merchant, accepted)
 }
 
 func parseAmount(req *antonv1.CreatePayoutRequest) (money.Amount, error) {
@@ -244,5 +259,6 @@ func addRow(c *db.PayoutsCreateParams, p *db.Payout, eventID string) error {
 	c.Metadata = append(c.Metadata, string(metadata))
 	c.OnBehalfOf = append(c.OnBehalfOf, string(p.OnBehalfOf))
 	c.EstimatedArrivals = append(c.EstimatedArrivals, p.EstimatedArrival)
+	addBatch(c, p)
 	return nil
 }

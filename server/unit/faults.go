@@ -38,6 +38,10 @@ var races = map[string]bool{
 	"payout_has_a_hundred_rfis_at_most":          true,
 	"documents_stay_within_the_quota":            true,
 	"pair_is_decided_once":                       true,
+	"batch_file_is_sent_once":                    true,
+	"batch_moves_one_step_at_a_time":             true,
+	"batch_step_starts_where_the_last_one_ended": true,
+	"batch_row_is_paid_once":                     true,
 }
 
 // LostRace names the constraint by which the unit lost a race; empty when it did not.

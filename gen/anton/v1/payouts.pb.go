@@ -456,7 +456,9 @@ type Payout struct {
 	// When it came back.
 	ReturnedAt *timestamppb.Timestamp `protobuf:"bytes,32,opt,name=returned_at,json=returnedAt,proto3,oneof" json:"returned_at,omitempty"`
 	// When it was cancelled.
-	CancelledAt   *timestamppb.Timestamp `protobuf:"bytes,33,opt,name=cancelled_at,json=cancelledAt,proto3,oneof" json:"cancelled_at,omitempty"`
+	CancelledAt *timestamppb.Timestamp `protobuf:"bytes,33,opt,name=cancelled_at,json=cancelledAt,proto3,oneof" json:"cancelled_at,omitempty"`
+	// The batch that it is of; absent for a payout of its own.
+	BatchId       *string `protobuf:"bytes,60,opt,name=batch_id,json=batchId,proto3,oneof" json:"batch_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -720,6 +722,13 @@ func (x *Payout) GetCancelledAt() *timestamppb.Timestamp {
 		return x.CancelledAt
 	}
 	return nil
+}
+
+func (x *Payout) GetBatchId() string {
+	if x != nil && x.BatchId != nil {
+		return *x.BatchId
+	}
+	return ""
 }
 
 // One step of a payout.
@@ -1102,6 +1111,8 @@ type ListPayoutsRequest struct {
 	CreatedAfter *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=created_after,json=createdAfter,proto3" json:"created_after,omitempty"`
 	// Only those created before this moment.
 	CreatedBefore *timestamppb.Timestamp `protobuf:"bytes,8,opt,name=created_before,json=createdBefore,proto3" json:"created_before,omitempty"`
+	// Only those of this batch.
+	BatchId       string `protobuf:"bytes,9,opt,name=batch_id,json=batchId,proto3" json:"batch_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1190,6 +1201,13 @@ func (x *ListPayoutsRequest) GetCreatedBefore() *timestamppb.Timestamp {
 		return x.CreatedBefore
 	}
 	return nil
+}
+
+func (x *ListPayoutsRequest) GetBatchId() string {
+	if x != nil {
+		return x.BatchId
+	}
+	return ""
 }
 
 type ListPayoutsResponse struct {
@@ -1488,7 +1506,7 @@ const file_anton_v1_payouts_proto_rawDesc = "" +
 	"\n" +
 	"\b_rule_idB\f\n" +
 	"\n" +
-	"_resets_at\"\x9d\x0f\n" +
+	"_resets_at\"\xd3\x0f\n" +
 	"\x06Payout\x12\x17\n" +
 	"\x02id\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x18@R\x02id\x124\n" +
 	"\x06status\x18\x02 \x01(\x0e2\x1c.anton.v1.PayoutStatus.ValueR\x06status\x12.\n" +
@@ -1530,7 +1548,9 @@ const file_anton_v1_payouts_proto_rawDesc = "" +
 	"\tfailed_at\x18\x1f \x01(\v2\x1a.google.protobuf.TimestampH\aR\bfailedAt\x88\x01\x01\x12@\n" +
 	"\vreturned_at\x18  \x01(\v2\x1a.google.protobuf.TimestampH\bR\n" +
 	"returnedAt\x88\x01\x01\x12B\n" +
-	"\fcancelled_at\x18! \x01(\v2\x1a.google.protobuf.TimestampH\tR\vcancelledAt\x88\x01\x01\x1a;\n" +
+	"\fcancelled_at\x18! \x01(\v2\x1a.google.protobuf.TimestampH\tR\vcancelledAt\x88\x01\x01\x12'\n" +
+	"\bbatch_id\x18< \x01(\tB\a\xbaH\x04r\x02\x18@H\n" +
+	"R\abatchId\x88\x01\x01\x1a;\n" +
 	"\rMetadataEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01B\x11\n" +
@@ -1545,7 +1565,8 @@ const file_anton_v1_payouts_proto_rawDesc = "" +
 	"\n" +
 	"_failed_atB\x0e\n" +
 	"\f_returned_atB\x0f\n" +
-	"\r_cancelled_at\"\xd4\x02\n" +
+	"\r_cancelled_atB\v\n" +
+	"\t_batch_id\"\xd4\x02\n" +
 	"\x10PayoutTransition\x12#\n" +
 	"\bsequence\x18\x01 \x01(\x05B\a\xbaH\x04\x1a\x02(\x01R\bsequence\x125\n" +
 	"\x04from\x18\x02 \x01(\x0e2\x1c.anton.v1.PayoutStatus.ValueH\x00R\x04from\x88\x01\x01\x12,\n" +
@@ -1578,7 +1599,7 @@ const file_anton_v1_payouts_proto_rawDesc = "" +
 	"\x10GetPayoutRequest\x12\x19\n" +
 	"\x02id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\x02id\"9\n" +
 	"\x11GetPayoutResponse\x12$\n" +
-	"\x04data\x18\x01 \x01(\v2\x10.anton.v1.PayoutR\x04data\"\xe0\x03\n" +
+	"\x04data\x18\x01 \x01(\v2\x10.anton.v1.PayoutR\x04data\"\x84\x04\n" +
 	"\x12ListPayoutsRequest\x12$\n" +
 	"\x05limit\x18\x01 \x01(\x05B\t\xbaH\x06\x1a\x04\x18d(\x01H\x00R\x05limit\x88\x01\x01\x12 \n" +
 	"\x06cursor\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x04R\x06cursor\x12>\n" +
@@ -1587,7 +1608,8 @@ const file_anton_v1_payouts_proto_rawDesc = "" +
 	"\bcurrency\x18\x05 \x01(\tBA\xbaH\x11r\x0f2\r^([A-Z]{3})?$\xfa\xbb\x18)an ISO 4217 code in capitals, such as USDR\bcurrency\x12%\n" +
 	"\treference\x18\x06 \x01(\tB\a\xbaH\x04r\x02\x18dR\treference\x12?\n" +
 	"\rcreated_after\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\fcreatedAfter\x12A\n" +
-	"\x0ecreated_before\x18\b \x01(\v2\x1a.google.protobuf.TimestampR\rcreatedBeforeB\b\n" +
+	"\x0ecreated_before\x18\b \x01(\v2\x1a.google.protobuf.TimestampR\rcreatedBefore\x12\"\n" +
+	"\bbatch_id\x18\t \x01(\tB\a\xbaH\x04r\x02\x18@R\abatchIdB\b\n" +
 	"\x06_limit\"\xa0\x01\n" +
 	"\x13ListPayoutsResponse\x12.\n" +
 	"\x04data\x18\x01 \x03(\v2\x10.anton.v1.PayoutB\b\xbaH\x05\x92\x01\x02\x10dR\x04data\x12\x19\n" +
