@@ -44,6 +44,7 @@ type tenant struct {
 	asked, resolving, reopening, escalated string // requests for information, about a beneficiary that no payout uses
 	webhook, spareWebhook                  string
 	screened
+	batches
 }
 
 // newTenants makes merchants with their objects. The account numbers lie apart, so that nobody's are another's.
@@ -91,6 +92,7 @@ func newTenants(t *testing.T, s *testserver.Server, count int) []tenant {
 			t.Fatalf("resolve: %d %s", resolved.Status, resolved.Raw)
 		}
 		tn.webhook = made(t, tn.Client, "/v1/webhooks", `{"url":"`+nowhere+`","events":["*"]}`)
+		tn.batches = newBatches(t, tn)
 		tn.spareWebhook = made(t, tn.Client, "/v1/webhooks", `{"url":"`+nowhere+`","events":["*"]}`)
 		all[i] = tn
 	}
