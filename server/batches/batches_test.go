@@ -250,6 +250,28 @@ func TestABatchExpires(t *testing.T) {
 	}
 }
 
+// Another merchant's beneficiary, by its id or by that merchant's own name for it, is like one that does not exist.
+func TestAnotherMerchantsBeneficiaryIsNobody(t *testing.T) {
+	t.Parallel()
+	s := testserver.New(t)
+	theirs, m := s.Merchant(t), s.Merchant(t)
+	maria := theirs.Post(t, "/v1/beneficiaries", "", strings.Replace(testserver.Maria, "{", `{"external_ref":"maria",`, 1)).Data()["id"].(string)
+	nobody := "ben_" + strings.Repeat("0", 20)
+	id := uploaded(t, m, "beneficiary_id,external_ref,amount,currency\n"+maria+",,1.00,USD\n"+nobody+",,1.00,USD\n,maria,1.00,USD\n,nobody,1.00,USD\n")
+	s.Work()
+	errors := m.Get(t, "/v1/batches/"+id+"/errors").List()
+	if len(errors) != 4 {
+		t.Fatalf("the errors are %v", errors)
+	}
+	for i := 0; i < 4; i += 2 {
+		got, want := errors[i], errors[i+1]
+		got["message"] = strings.ReplaceAll(got["message"].(string), maria, nobody)
+		if got["message"] != want["message"] || got["field"] != want["field"] || got["suggestion"] != want["suggestion"] {
+			t.Errorf("another's is %v, nobody's is %v", got, want)
+		}
+	}
+}
+
 // A row means the beneficiary that its columns describe, or nobody: never one with another account.
 func TestWhomARowPays(t *testing.T) {
 	t.Parallel()

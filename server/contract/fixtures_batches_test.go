@@ -24,10 +24,12 @@ func newBatches(t *testing.T, tn tenant) batches {
 // The fixtures of batches.
 func init() {
 	maps.Copy(fixtures, map[string]func(tn tenant) fields{
-		"/anton.v1.BatchesService/CreateBatch": func(tn tenant) fields {
+		"/anton.v1.BatchesService/CreateBatch": func(tenant) fields {
 			return fields{
 				"file_name": "salaries.csv", "description": "Of January",
-				"rows": []any{fields{"beneficiary_id": tn.beneficiary, "amount": "5.00", "currency": "USD"}},
+				"rows": []any{fields{
+					"first_name": "Eva", "last_name": "Braun", "country": "DE", "iban": "DE02500105170137075030", "amount": "5.00", "currency": "EUR",
+				}},
 			}
 		},
 		"/anton.v1.BatchesService/ListBatches": func(tenant) fields {

@@ -183,7 +183,7 @@ var fixtures = map[string]func(tn tenant) fields{
 	},
 	"/anton.v1.PayoutsService/GetPayout": func(tn tenant) fields { return fields{"id": tn.payout} },
 	"/anton.v1.PayoutsService/ListPayouts": func(tn tenant) fields {
-		return fields{"beneficiary_id": tn.beneficiary, "currency": "USD", "limit": 10, "created_before": "2026-02-15T00:00:00+01:00"}
+		return fields{"beneficiary_id": tn.beneficiary, "batch_id": tn.confirming, "currency": "USD", "limit": 10, "created_before": "2026-02-15T00:00:00+01:00"}
 	},
 	"/anton.v1.PayoutsService/CancelPayout":      func(tn tenant) fields { return fields{"id": tn.payout, "reason": "Twice"} },
 	"/anton.v1.PayoutsService/GetPayoutTimeline": func(tn tenant) fields { return fields{"id": tn.payout} },
