@@ -72,7 +72,7 @@ type batchState struct {
 // await waits until the batch is as far as reached says.
 func (p *process) await(t *testing.T, id string, reached func(batchState) bool) {
 	t.Helper()
-	for deadline := time.Now().Add(3 * time.Minute); ; time.Sleep(70 * time.Millisecond) {
+	for deadline := time.Now().Add(3 * time.Minute); ; time.Sleep(100 * time.Millisecond) {
 		status, text, err := p.send("GET", "/v1/batches/"+id, "", "")
 		var got struct{ Data batchState }
 		if err == nil {

@@ -60,12 +60,13 @@ func (q *Queries) BeneficiariesInsert(ctx context.Context, arg BeneficiariesInse
 const beneficiariesKnown = `-- name: BeneficiariesKnown :many
 select id, external_ref, fingerprint, status from beneficiaries
 where merchant_id = $1 and deleted_at is null
-  and (external_ref = any($2::text[]) or (fingerprint = any($3::bytea[]) and status = 'active'))
+  and (id = any($2::text[]) or external_ref = any($3::text[]) or (fingerprint = any($4::bytea[]) and status = 'active'))
 order by created_at, id
 `
 
 type BeneficiariesKnownParams struct {
 	MerchantID   string
+	Ids          []string
 	ExternalRefs []string
 	Fingerprints [][]byte
 }
@@ -77,9 +78,14 @@ type BeneficiariesKnownRow struct {
 	Status      BeneficiaryStatus
 }
 
-// Those with one of the references, and the active ones with one of the names and accounts; the oldest first.
+// Those with one of the ids or references, and the active ones with one of the names and accounts; the oldest first.
 func (q *Queries) BeneficiariesKnown(ctx context.Context, arg BeneficiariesKnownParams) ([]BeneficiariesKnownRow, error) {
-	rows, err := q.db.Query(ctx, beneficiariesKnown, arg.MerchantID, arg.ExternalRefs, arg.Fingerprints)
+	rows, err := q.db.Query(ctx, beneficiariesKnown,
+		arg.MerchantID,
+		arg.Ids,
+		arg.ExternalRefs,
+		arg.Fingerprints,
+	)
 	if err != nil {
 		return nil, err
 	}

@@ -156,6 +156,7 @@ func TestAllMistakesAreToldAtOnce(t *testing.T) {
 		`2 currency is not a currency we support; send an ISO 4217 code such as USD (Did you mean USD?)`,
 		`3 amount must be a decimal string such as "2500.00", with up to 12 digits before the point (<nil>)`,
 		`3 currency must be an ISO 4217 code in capitals, such as USD (Did you mean USD?)`,
+		`3 beneficiary_id is not a beneficiary of yours (<nil>)`,
 		`4 amount must be a decimal string such as "2500.00", with up to 12 digits before the point (<nil>)`,
 		`4 external_ref must be empty where beneficiary_id is given (<nil>)`,
 		`5 amount must be a decimal string such as "2500.00", with up to 12 digits before the point (Use a point for the decimals and nothing between thousands: 2500.00)`,
@@ -315,5 +316,41 @@ func TestWhomARowPays(t *testing.T) {
 	}
 	if got := strings.Join(rows, "|"); got != "2 external_ref|3 external_ref|4 external_ref|6 external_ref|7 external_ref|8 currency" {
 		t.Errorf("the errors are %s", m.Get(t, "/v1/batches/"+wrong+"/errors").Raw)
+	}
+}
+
+// What changed between the confirmation and the payment fails the rows that it concerns, and no others.
+func TestWhatChangedMeanwhileFailsItsRows(t *testing.T) {
+	t.Parallel()
+	s := testserver.New(t)
+	m := s.Merchant(t)
+	kept, archived, deleted := m.Beneficiary(t, "Kept", "9876543210"), m.Beneficiary(t, "Archived", "9876543211"), m.Beneficiary(t, "Deleted", "9876543212")
+	ana := `{"type":"individual","first_name":"Ana","last_name":"Lopez","country":"DE","currency":"EUR","external_ref":"ana","bank_account":{"iban":"DE89370400440532013000"}}`
+	id := uploaded(t, m, "beneficiary_id,"+newHeader+
+		kept+",,,,,,1.00,USD,\n"+archived+",,,,,,1.00,USD,\n"+deleted+",,,,,,1.00,USD,\n,ana,Ana,Lopez,DE,DE89370400440532013000,1.00,EUR,\n,eva,Eva,Braun,DE,DE02500105170137075030,1.00,EUR,\n")
+	s.Work()
+	confirm(t, m, id)
+	for _, got := range []testserver.Answer{
+		m.Post(t, "/v1/beneficiaries/"+archived+"/archive", "", ""),
+		m.Do(t, http.MethodDelete, "/v1/beneficiaries/"+deleted, nil, ""),
+		m.Post(t, "/v1/beneficiaries", "", ana), // the same as in the file: it is paid, and no second one is created
+		m.Post(t, "/v1/beneficiaries", "", strings.NewReplacer("Ana", "Ida", `"ana"`, `"eva"`, "DE89370400440532013000", "DE02100500000054540402").Replace(ana)),
+	} {
+		if got.Status >= 300 {
+			t.Fatalf("%d %s", got.Status, got.Raw)
+		}
+	}
+	s.Work()
+	var codes []string
+	for _, r := range m.Get(t, "/v1/batches/"+id+"/results").List() {
+		why, _ := r["error"].(map[string]any)
+		codes = append(codes, fmt.Sprint(r["row"], " ", r["status"], " ", why["code"]))
+	}
+	want := "2 created <nil>|3 failed beneficiary_not_active|4 failed not_found|5 created <nil>|6 failed validation_error"
+	if got := strings.Join(codes, "|"); got != want {
+		t.Errorf("the results are %s, want %s", m.Get(t, "/v1/batches/"+id+"/results").Raw, want)
+	}
+	if b := batch(t, m, id); b["status"] != "partial" {
+		t.Errorf("%v", b)
 	}
 }

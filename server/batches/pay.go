@@ -186,9 +186,6 @@ func (w *Worker) createPayouts(ctx context.Context, u *unit.Unit, row *db.Batch,
 		if !ok {
 			return refusals[i]
 		}
-		if l.who.first == 0 && e.Code == antonv1.ErrorCode_not_found {
-			l.who = nil // there is no such beneficiary to name any more
-		}
 		end(l, "", e.Code.String(), e.Message)
 	}
 	// After the payouts, which the rows point at.
@@ -198,8 +195,11 @@ func (w *Worker) createPayouts(ctx context.Context, u *unit.Unit, row *db.Batch,
 // changed says why a row that was right is not any more.
 func (l *line) changed() (code, message string) {
 	code = antonv1.ErrorCode_validation_error.String()
-	if len(l.wrong) == 0 {
+	switch {
+	case len(l.wrong) == 0:
 		return code, "The beneficiary cannot be told any more."
+	case l.who == nil && l.newcomer == nil && l.wrong[0].field == l.payeeColumn():
+		code = antonv1.ErrorCode_not_found.String()
 	}
 	return code, fmt.Sprintf("%s %s", l.wrong[0].field, l.wrong[0].message)
 }

@@ -28,8 +28,11 @@ func newPayees() *payees {
 
 // load reads the beneficiaries that the lines may mean.
 func (p *payees) load(ctx context.Context, q *db.Queries, merchant string, lines []*line) error {
-	look := db.BeneficiariesKnownParams{MerchantID: merchant, ExternalRefs: []string{}, Fingerprints: [][]byte{}}
+	look := db.BeneficiariesKnownParams{MerchantID: merchant, Ids: []string{}, ExternalRefs: []string{}, Fingerprints: [][]byte{}}
 	for _, l := range lines {
+		if id := l.cells.GetBeneficiaryId(); id != "" && p.byID[id] == nil {
+			look.Ids = append(look.Ids, id)
+		}
 		if ref := l.cells.GetExternalRef(); ref != "" && p.byRef[ref] == nil {
 			look.ExternalRefs = append(look.ExternalRefs, ref)
 		}
@@ -37,7 +40,7 @@ func (p *payees) load(ctx context.Context, q *db.Queries, merchant string, lines
 			look.Fingerprints = append(look.Fingerprints, l.newcomer.Fingerprint)
 		}
 	}
-	if len(look.ExternalRefs)+len(look.Fingerprints) == 0 {
+	if len(look.Ids)+len(look.ExternalRefs)+len(look.Fingerprints) == 0 {
 		return nil
 	}
 	rows, err := q.BeneficiariesKnown(ctx, look)
@@ -45,8 +48,10 @@ func (p *payees) load(ctx context.Context, q *db.Queries, merchant string, lines
 		return fmt.Errorf("look for the beneficiaries: %w", err)
 	}
 	for _, row := range rows {
-		one := p.known(row.ID)
-		one.print = row.Fingerprint
+		if p.byID[row.ID] == nil { // one payee, however it is named
+			p.byID[row.ID] = &payee{id: row.ID, print: row.Fingerprint}
+		}
+		one := p.byID[row.ID]
 		if row.ExternalRef != nil {
 			one.ref = *row.ExternalRef
 			p.byRef[one.ref] = one
@@ -58,20 +63,14 @@ func (p *payees) load(ctx context.Context, q *db.Queries, merchant string, lines
 	return nil
 }
 
-// known is the beneficiary of the id, one payee however it was named.
-func (p *payees) known(id string) *payee {
-	if p.byID[id] == nil {
-		p.byID[id] = &payee{id: id}
-	}
-	return p.byID[id]
-}
-
 // find finds whom the line pays, or says why that is nobody. Lines come in the order of the file.
 func (p *payees) find(l *line) {
 	ref := l.cells.GetExternalRef()
 	switch {
 	case l.cells.GetBeneficiaryId() != "":
-		l.who = p.known(l.cells.GetBeneficiaryId())
+		if l.who = p.byID[l.cells.GetBeneficiaryId()]; l.who == nil {
+			l.refuse("beneficiary_id", "is not a beneficiary of yours", "")
+		}
 	case ref != "":
 		p.findByRef(l, ref)
 	case l.newcomer == nil: // what is wrong was said

@@ -100,7 +100,7 @@ var damages = map[string]string{
 	"risk_hours_are_verdicts":                 "update risk_hours set n = n + 1",
 	"risk_amounts_are_verdicts":               "update risk_amounts set n = n + 1",
 	"risk_accounts_are_payouts":               "insert into risk_account_merchants (fingerprint, merchant_id, completed) select fingerprint, merchant_id, 2 from instruments",
-	"batches_stand_at_their_last_step":        "alter table batches drop constraint batch_status_is_its_last_step; update batches set status = 'processing' where status = 'completed'",
+	"batches_stand_at_their_last_step":        "alter table batches drop constraint batch_status_is_its_last_step; update batches set seq = seq + 1",
 	"batch_steps_are_told":                    "delete from audit_log where action = 'batch.transition' and detail ->> 'to' = 'confirmed'",
 	"batches_count_their_rows":                "alter table batches drop constraint batch_ends_as_its_rows_did; update batches set created_rows = 0 where status = 'completed'",
 	"batch_rows_are_paid_once":                "update batch_rows set amount = amount + 1 where status = 'created'",

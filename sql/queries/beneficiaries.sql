@@ -105,10 +105,10 @@ order by i.created_at desc, i.id desc
 limit @row_limit;
 
 -- name: BeneficiariesKnown :many
--- Those with one of the references, and the active ones with one of the names and accounts; the oldest first.
+-- Those with one of the ids or references, and the active ones with one of the names and accounts; the oldest first.
 select id, external_ref, fingerprint, status from beneficiaries
 where merchant_id = @merchant_id and deleted_at is null
-  and (external_ref = any(@external_refs::text[]) or (fingerprint = any(@fingerprints::bytea[]) and status = 'active'))
+  and (id = any(@ids::text[]) or external_ref = any(@external_refs::text[]) or (fingerprint = any(@fingerprints::bytea[]) and status = 'active'))
 order by created_at, id;
 
 -- name: BeneficiariesInsert :exec
