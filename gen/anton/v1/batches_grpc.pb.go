@@ -77,6 +77,7 @@ type BatchesServiceClient interface {
 	GetBatchSummary(ctx context.Context, in *GetBatchSummaryRequest, opts ...grpc.CallOption) (*GetBatchSummaryResponse, error)
 	// Confirms a batch that is `validated`: its payouts are created, in the order of the file, and their money is held as for any payout.
 	//
+	// The key needs the scope `batches:write` alone: the payouts and the beneficiaries of a batch come with it.
 	// It is not taken back: single payouts can still be cancelled while they are not with their rail. A row for which the money does not
 	// suffice by then fails alone, and the batch ends as `partial`; new beneficiaries stay. The `Idempotency-Key` protects a retry.
 	ConfirmBatch(ctx context.Context, in *ConfirmBatchRequest, opts ...grpc.CallOption) (*ConfirmBatchResponse, error)
@@ -264,6 +265,7 @@ type BatchesServiceServer interface {
 	GetBatchSummary(context.Context, *GetBatchSummaryRequest) (*GetBatchSummaryResponse, error)
 	// Confirms a batch that is `validated`: its payouts are created, in the order of the file, and their money is held as for any payout.
 	//
+	// The key needs the scope `batches:write` alone: the payouts and the beneficiaries of a batch come with it.
 	// It is not taken back: single payouts can still be cancelled while they are not with their rail. A row for which the money does not
 	// suffice by then fails alone, and the batch ends as `partial`; new beneficiaries stay. The `Idempotency-Key` protects a retry.
 	ConfirmBatch(context.Context, *ConfirmBatchRequest) (*ConfirmBatchResponse, error)
