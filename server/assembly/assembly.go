@@ -134,13 +134,8 @@ func New(c Config) (*Server, error) {
 
 	payoutService := &payouts.Service{Rails: registry, Worker: worker}
 	batchService := batches.NewService(batches.NewWorker(runner, c.Keys, payoutService, &beneficiaries.Service{Keys: c.Keys}, c.Log))
-
 	chain := interceptors.New(interceptors.Config{
-		Runner: runner, Keys: c.Keys, Log: c.Log, Environment: c.Environment,
-		Prepare: map[string]interceptors.Prepare{
-			antonv1.DocumentsService_CreateDocument_FullMethodName: documentService.Examine,
-			antonv1.BatchesService_CreateBatch_FullMethodName:      batchService.Read,
-		},
+		Runner: runner, Keys: c.Keys, Log: c.Log, Environment: c.Environment, Prepare: preparations(documentService, batchService),
 	})
 	s := &Server{
 		GRPC:      newGRPC(chain),
@@ -167,11 +162,7 @@ func New(c Config) (*Server, error) {
 	}
 	s.observe(c.Pool)
 	conn := gateway.NewConn(chain.Unary())
-	documentService.Create = antonv1.NewDocumentsServiceClient(conn).CreateDocument
-	batchService.Create = antonv1.NewBatchesServiceClient(conn).CreateBatch
-	for _, to := range []grpc.ServiceRegistrar{interceptors.Kindly(s.GRPC), conn} {
-		s.register(to, c, payoutService, documentService, batchService)
-	}
+	s.registerBoth(conn, c, payoutService, documentService, batchService)
 	healthpb.RegisterHealthServer(s.GRPC, s.health)
 	if c.Environment == "test" {
 		reflection.Register(s.GRPC)
@@ -184,6 +175,24 @@ func New(c Config) (*Server, error) {
 		return nil, fmt.Errorf("assemble the gateway: %w", err)
 	}
 	return s, nil
+}
+
+// preparations are what methods do before their transaction begins.
+func preparations(document *documents.Service, batch *batches.Service) map[string]interceptors.Prepare {
+	return map[string]interceptors.Prepare{
+		antonv1.DocumentsService_CreateDocument_FullMethodName: document.Examine,
+		antonv1.BatchesService_CreateBatch_FullMethodName:      batch.Read,
+	}
+}
+
+// registerBoth registers every service with gRPC's server and with the gateway's connection. Files that come in pieces over the one are
+// stored by a call over the other.
+func (s *Server) registerBoth(conn *gateway.Conn, c Config, payout *payouts.Service, document *documents.Service, batch *batches.Service) {
+	document.Create = antonv1.NewDocumentsServiceClient(conn).CreateDocument
+	batch.Create = antonv1.NewBatchesServiceClient(conn).CreateBatch
+	for _, to := range []grpc.ServiceRegistrar{interceptors.Kindly(s.GRPC), conn} {
+		s.register(to, c, payout, document, batch)
+	}
 }
 
 // observe ties together what shows how the server is: gauges that are read when somebody asks, and gRPC's health service, which says

@@ -129,7 +129,7 @@ func TestAllMistakesAreToldAtOnce(t *testing.T) {
 		"ben_nobody;;;;;;;;;1e9;usd;\n"+ // 3
 		maria+";x;;;;;;;;NaN;USD;\n"+ // 4
 		";;;;;;;;;２５００;USD;\n"+ // 5
-		";;buisness;Ana;Lopez;de;DE00370400440532013000;;;0;EUR;ana\n"+ // 6
+		";;Business;Ana;Lopez;de;DE00370400440532013000;;;0;EUR;ana\n"+ // 6
 		";nobody;;;;;;;;1.00;USD;\n"+ // 7
 		";;;Ana;Lopez;US;;021000020;;1.00;USD;\n"+ // 8
 		maria+";;;;;;;;;1.00;EUR;\n"+ // 9

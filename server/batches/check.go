@@ -186,8 +186,11 @@ var columnPaths, pathColumns = func() (map[string]string, map[string]string) {
 	req := (&antonv1.CreateBeneficiaryRequest{}).ProtoReflect().Descriptor().Fields()
 	for _, name := range columnNames {
 		for _, place := range []struct{ prefix, field string }{
-			{"", name}, {"bank_account.", strings.TrimPrefix(name, "bank_")}, {"bank_account.", name},
-			{"address.", name}, {"address.", strings.TrimPrefix(name, "address_")},
+			{"", name},
+			{"bank_account.", strings.TrimPrefix(name, "bank_")},
+			{"bank_account.", name},
+			{"address.", name},
+			{"address.", strings.TrimPrefix(name, "address_")},
 		} {
 			fields := req
 			if place.prefix != "" {

@@ -8,6 +8,7 @@ import (
 	"mime"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"google.golang.org/genproto/googleapis/api/httpbody"
 	"google.golang.org/grpc"
@@ -88,7 +89,7 @@ func offer(ctx context.Context, name, kind string, content []byte) *httpbody.Htt
 // harmless keeps a spreadsheet from running what a stranger wrote: a cell that begins like a formula begins with an apostrophe instead
 // (OWASP, CSV injection).
 func harmless(text string) string {
-	if text != "" && strings.ContainsRune("=+-@\t\r\n＝＋－＠", []rune(text)[0]) {
+	if first, _ := utf8.DecodeRuneInString(text); text != "" && strings.ContainsRune("=+-@\t\r\n＝＋－＠", first) {
 		return "'" + text
 	}
 	return text

@@ -18,13 +18,13 @@ var errTried = errors.New("tried out")
 // check says of each line what is wrong with it. The lines that seem right are tried out by the core that will create their payouts, in
 // a transaction that writes nothing, so that what is found right here is refused later only for what changed meanwhile. That the money
 // does not suffice is no mistake of the file: the summary says it.
-func (w *Worker) check(ctx context.Context, b db.Batch, lines []*line) (*payees, error) {
+func (w *Worker) check(ctx context.Context, b db.Batch, lines []*line) error {
 	all := newPayees()
 	for start := 0; start < len(lines); start += checkSize {
 		some := lines[start:min(start+checkSize, len(lines))]
 		for _, l := range some {
 			if err := l.check(w.Beneficiaries, b.CreatedAt); err != nil {
-				return nil, err
+				return err
 			}
 		}
 		err := w.Runner.Do(ctx, unit.Who{Merchant: b.MerchantID, Actor: byBatches}, false, func(ctx context.Context, u *unit.Unit) error {
@@ -40,10 +40,10 @@ func (w *Worker) check(ctx context.Context, b db.Batch, lines []*line) (*payees,
 			return errTried
 		})
 		if !errors.Is(err, errTried) {
-			return nil, err
+			return err
 		}
 	}
-	return all, nil
+	return nil
 }
 
 // tryOut notes for every line that seems right why its payout would be refused.

@@ -203,9 +203,9 @@ func TestASuspendedMerchantPaysNothing(t *testing.T) {
 		if got := s.Ops().Get(t, "/ops/v1/audit?action=batch.transition&object_id="+id); len(got.List()) == 0 {
 			t.Errorf("no audit rows: %s", got.Raw)
 		}
-		var status string
-		if err := s.Pool.QueryRow(t.Context(), "select status::text from batches where id = $1", id).Scan(&status); err != nil || status != step.want {
-			t.Errorf("after %s it is %s, %v", step.path, status, err)
+		var is string
+		if err := s.Pool.QueryRow(t.Context(), "select status::text from batches where id = $1", id).Scan(&is); err != nil || is != step.want {
+			t.Errorf("after %s it is %s, %v", step.path, is, err)
 		}
 	}
 }

@@ -68,16 +68,16 @@ func (s *Service) Read(ctx context.Context, req any) (context.Context, error) {
 func (s *Service) CreateBatch(ctx context.Context, req *antonv1.CreateBatchRequest) (*antonv1.CreateBatchResponse, error) {
 	tx, merchant := call.Tx(ctx), call.Merchant(ctx)
 	t := ctx.Value(readKey{}).(*table)
-	print, err := s.fingerprint(req)
+	mark, err := s.fingerprint(req)
 	if err != nil {
 		return nil, err
 	}
-	if err := refuseTwin(ctx, tx, merchant, print); err != nil {
+	if err := refuseTwin(ctx, tx, merchant, mark); err != nil {
 		return nil, err
 	}
 	row := db.Batch{
 		MerchantID: merchant, ID: ids.New(ids.Batch, tx.Now), Status: db.BatchStatusUploaded, Seq: 1, Format: t.format, Separator: t.separator,
-		FileName: cleanName(req.GetFileName()), Description: req.GetDescription(), Fingerprint: print, TotalRows: int32(len(t.rows)),
+		FileName: cleanName(req.GetFileName()), Description: req.GetDescription(), Fingerprint: mark, TotalRows: int32(len(t.rows)),
 		CreatedBy: tx.Actor, CreatedAt: tx.Now, UpdatedAt: tx.Now,
 	}
 	if err := s.store(ctx, tx, row, t.rows); err != nil {
@@ -103,8 +103,8 @@ func (s *Service) fingerprint(req *antonv1.CreateBatchRequest) ([]byte, error) {
 
 // refuseTwin answers duplicate_batch with the id of the first. Two requests at once can both pass it: the unique index lets one through,
 // and the other is run again and answered here.
-func refuseTwin(ctx context.Context, tx *unit.Unit, merchant string, print []byte) error {
-	twin, err := tx.Read().BatchTwin(ctx, merchant, print)
+func refuseTwin(ctx context.Context, tx *unit.Unit, merchant string, mark []byte) error {
+	twin, err := tx.Read().BatchTwin(ctx, merchant, mark)
 	if err == nil {
 		return apierr.New(antonv1.ErrorCode_duplicate_batch, "The same rows were sent before, as batch %s, which is %s. Cancel it to send them again, if it is not paid.", twin.ID, twin.Status)
 	}

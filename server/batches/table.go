@@ -87,8 +87,10 @@ func (t *table) add(number int, cells []cell, wrong ...problem) error {
 			continue
 		}
 		if i >= len(t.columns) || t.columns[i] == nil {
-			r.note(problem{message: fmt.Sprintf("has a value in its cell %d, which stands under no column's name", i+1),
-				suggestion: "Put a text that has the separator in it into quotation marks, or name the column."})
+			r.note(problem{
+				message:    fmt.Sprintf("has a value in its cell %d, which stands under no column's name", i+1),
+				suggestion: "Put a text that has the separator in it into quotation marks, or name the column.",
+			})
 			continue
 		}
 		text, wrong := t.value(t.columns[i], c)

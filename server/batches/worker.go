@@ -97,15 +97,16 @@ func (w *Worker) RunOnce(ctx context.Context) (int, error) {
 	group.SetLimit(batchesAtOnce)
 	done := make([]bool, len(due))
 	for i, batch := range due {
+		if ctx.Err() != nil {
+			break
+		}
 		group.Go(func() (err error) {
-			if ctx.Err() != nil {
-				return nil
-			}
-			if done[i], err = w.work(context.WithoutCancel(ctx), batch); err != nil {
+			done[i], err = w.work(context.WithoutCancel(ctx), batch)
+			if err != nil {
 				done[i] = false
-				return w.postpone(ctx, batch, err)
+				err = w.postpone(ctx, batch, err)
 			}
-			return nil
+			return err
 		})
 	}
 	err = group.Wait()
@@ -192,8 +193,7 @@ func (w *Worker) validate(ctx context.Context, b db.BatchesDueRow) (bool, error)
 	if err != nil {
 		return false, err
 	}
-	all, err := w.check(ctx, ours, lines)
-	if err != nil {
+	if err := w.check(ctx, ours, lines); err != nil {
 		return false, err
 	}
 	return true, w.Runner.Do(ctx, unit.Who{Merchant: ours.MerchantID, Actor: byBatches}, false, func(ctx context.Context, u *unit.Unit) error {
@@ -204,7 +204,7 @@ func (w *Worker) validate(ctx context.Context, b db.BatchesDueRow) (bool, error)
 		if row.Status != db.BatchStatusValidating || row.DueAt == nil || !row.DueAt.Equal(*ours.DueAt) {
 			return nil // it was cancelled, or we took so long that another server began anew
 		}
-		return w.record(ctx, u, &row, lines, had, all)
+		return w.record(ctx, u, &row, lines, had)
 	})
 }
 
@@ -247,7 +247,7 @@ func (w *Worker) open(b db.Batch, number int32, sealed []byte) (*line, error) {
 }
 
 // record writes what the checking found.
-func (w *Worker) record(ctx context.Context, u *unit.Unit, row *db.Batch, lines []*line, had map[int32]int32, all *payees) error {
+func (w *Worker) record(ctx context.Context, u *unit.Unit, row *db.Batch, lines []*line, had map[int32]int32) error {
 	checked := db.BatchRowsCheckedParams{MerchantID: row.MerchantID, BatchID: row.ID}
 	noted := db.BatchErrorsInsertParams{MerchantID: row.MerchantID, BatchID: row.ID}
 	paid := map[*payee]bool{}

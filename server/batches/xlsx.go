@@ -107,8 +107,8 @@ func (w *workbook) related(list, dir, kind, id string) (string, error) {
 	}
 	for _, r := range relations.All {
 		if strings.HasSuffix(r.Type, kind) && (id == "" || r.ID == id) {
-			if strings.HasPrefix(r.Target, "/") {
-				return strings.TrimPrefix(r.Target, "/"), nil
+			if fromRoot, ok := strings.CutPrefix(r.Target, "/"); ok {
+				return fromRoot, nil
 			}
 			return path.Join(dir, r.Target), nil
 		}
@@ -170,11 +170,12 @@ type richText struct {
 }
 
 func (r richText) String() string {
-	text := r.Text
+	var text strings.Builder
+	text.WriteString(r.Text)
 	for _, piece := range r.Pieces {
-		text += piece.Text
+		text.WriteString(piece.Text)
 	}
-	return text
+	return text.String()
 }
 
 // elements calls do for every element of the part that has the name given.
