@@ -19,6 +19,7 @@ var ranks = [][]string{
 	{"assembly"},
 	{"gateway", "docs"},
 	{"interceptors"},
+	{"batches"},
 	{"payouts", "rescreen"},
 	{"accounts", "balances", "beneficiaries", "documents", "fx", "merchants", "engine", "reference", "rfis", "webhooks"},
 	{"rails/sandbox"},

@@ -82,7 +82,7 @@ func serve(ctx context.Context, s *settings, out io.Writer, ready func(*sandboxF
 		Tracer:       tracer,
 		ReviewWithin: s.ReviewWithin, Scanner: s.Clamd,
 		RiskModel: s.riskModel(), Release: s.ScreeningRelease,
-		FxSource:  s.fxSource(), FxMaxAge: s.FxMaxAge, FxMarkupBps: s.FxMarkup,
+		FxSource: s.fxSource(), FxMaxAge: s.FxMaxAge, FxMarkupBps: s.FxMarkup,
 	})
 	if err != nil {
 		return err
@@ -158,6 +158,7 @@ func serveOn(ctx context.Context, server *assembly.Server, on ports, log *slog.L
 		server.Worker.Run, server.Balances.Run, server.Sequencer.Run, server.Deliverer.Run, server.Sealer.Run, server.Checker.Run,
 		server.KeyUses.Run, server.Watcher.Run, server.Ready.Run, server.Sanctions.Run, server.Pruner.Run, server.Folder.Run, server.Tallier.Run, server.RfiAlarm.Run,
 		server.Rescreen.Run, server.SelfTest.Run,
+		server.Batches.Run,
 	} {
 		working.Go(func() { work(workerCtx) })
 	}

@@ -10,6 +10,105 @@ import (
 	"time"
 )
 
+const beneficiariesInsert = `-- name: BeneficiariesInsert :exec
+insert into beneficiaries (merchant_id, id, type, first_name, middle_name, last_name, company_name, country, currency, external_ref,
+                           default_instrument_id, private_data, fingerprint, allow_duplicate, metadata, created_at, updated_at)
+select $1, unnest($2::text[]), unnest($3::text[])::party_type, nullif(unnest($4::text[]), ''),
+       nullif(unnest($5::text[]), ''), nullif(unnest($6::text[]), ''), nullif(unnest($7::text[]), ''),
+       unnest($8::text[]), unnest($9::text[]), nullif(unnest($10::text[]), ''),
+       unnest($11::text[]), unnest($12::bytea[]), unnest($13::bytea[]), false, '{}', $14, $14
+`
+
+type BeneficiariesInsertParams struct {
+	MerchantID           string
+	Ids                  []string
+	Types                []string
+	FirstNames           []string
+	MiddleNames          []string
+	LastNames            []string
+	CompanyNames         []string
+	Countries            []string
+	Currencies           []string
+	ExternalRefs         []string
+	DefaultInstrumentIds []string
+	PrivateData          [][]byte
+	Fingerprints         [][]byte
+	At                   time.Time
+}
+
+// Many at once. An empty text stands for an absent one.
+func (q *Queries) BeneficiariesInsert(ctx context.Context, arg BeneficiariesInsertParams) error {
+	_, err := q.db.Exec(ctx, beneficiariesInsert,
+		arg.MerchantID,
+		arg.Ids,
+		arg.Types,
+		arg.FirstNames,
+		arg.MiddleNames,
+		arg.LastNames,
+		arg.CompanyNames,
+		arg.Countries,
+		arg.Currencies,
+		arg.ExternalRefs,
+		arg.DefaultInstrumentIds,
+		arg.PrivateData,
+		arg.Fingerprints,
+		arg.At,
+	)
+	return err
+}
+
+const beneficiariesKnown = `-- name: BeneficiariesKnown :many
+select id, external_ref, fingerprint, status from beneficiaries
+where merchant_id = $1 and deleted_at is null
+  and (id = any($2::text[]) or external_ref = any($3::text[]) or (fingerprint = any($4::bytea[]) and status = 'active'))
+order by created_at, id
+`
+
+type BeneficiariesKnownParams struct {
+	MerchantID   string
+	Ids          []string
+	ExternalRefs []string
+	Fingerprints [][]byte
+}
+
+type BeneficiariesKnownRow struct {
+	ID          string
+	ExternalRef *string
+	Fingerprint []byte
+	Status      BeneficiaryStatus
+}
+
+// Those with one of the ids or references, and the active ones with one of the names and accounts; the oldest first.
+func (q *Queries) BeneficiariesKnown(ctx context.Context, arg BeneficiariesKnownParams) ([]BeneficiariesKnownRow, error) {
+	rows, err := q.db.Query(ctx, beneficiariesKnown,
+		arg.MerchantID,
+		arg.Ids,
+		arg.ExternalRefs,
+		arg.Fingerprints,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []BeneficiariesKnownRow{}
+	for rows.Next() {
+		var i BeneficiariesKnownRow
+		if err := rows.Scan(
+			&i.ID,
+			&i.ExternalRef,
+			&i.Fingerprint,
+			&i.Status,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const beneficiaryDelete = `-- name: BeneficiaryDelete :exec
 with gone as (
     update instruments i set deleted_at = $1
@@ -728,6 +827,49 @@ func (q *Queries) InstrumentUpdate(ctx context.Context, arg InstrumentUpdatePara
 		arg.UpdatedAt,
 		arg.MerchantID,
 		arg.ID,
+	)
+	return err
+}
+
+const instrumentsInsert = `-- name: InstrumentsInsert :exec
+insert into instruments (merchant_id, id, beneficiary_id, method, currency, country, bank_name, last4, masked, label, details,
+                         fingerprint, bank_fingerprint, metadata, created_at, updated_at)
+select $1, unnest($2::text[]), unnest($3::text[]), unnest($4::text[])::payment_method,
+       unnest($5::text[]), unnest($6::text[]), unnest($7::text[]), unnest($8::text[]),
+       unnest($9::text[]), '', unnest($10::bytea[]), unnest($11::bytea[]), unnest($12::bytea[]), '{}', $13, $13
+`
+
+type InstrumentsInsertParams struct {
+	MerchantID       string
+	Ids              []string
+	BeneficiaryIds   []string
+	Methods          []string
+	Currencies       []string
+	Countries        []string
+	BankNames        []string
+	Last4s           []string
+	Masks            []string
+	Details          [][]byte
+	Fingerprints     [][]byte
+	BankFingerprints [][]byte
+	At               time.Time
+}
+
+func (q *Queries) InstrumentsInsert(ctx context.Context, arg InstrumentsInsertParams) error {
+	_, err := q.db.Exec(ctx, instrumentsInsert,
+		arg.MerchantID,
+		arg.Ids,
+		arg.BeneficiaryIds,
+		arg.Methods,
+		arg.Currencies,
+		arg.Countries,
+		arg.BankNames,
+		arg.Last4s,
+		arg.Masks,
+		arg.Details,
+		arg.Fingerprints,
+		arg.BankFingerprints,
+		arg.At,
 	)
 	return err
 }

@@ -118,6 +118,228 @@ func AllAdjustmentTypeValues() []AdjustmentType {
 	}
 }
 
+type BatchFormat string
+
+const (
+	BatchFormatCsv  BatchFormat = "csv"
+	BatchFormatXlsx BatchFormat = "xlsx"
+	BatchFormatJson BatchFormat = "json"
+)
+
+func (e *BatchFormat) Scan(src interface{}) error {
+	switch s := src.(type) {
+	case []byte:
+		*e = BatchFormat(s)
+	case string:
+		*e = BatchFormat(s)
+	default:
+		return fmt.Errorf("unsupported scan type for BatchFormat: %T", src)
+	}
+	return nil
+}
+
+type NullBatchFormat struct {
+	BatchFormat BatchFormat
+	Valid       bool // Valid is true if BatchFormat is not NULL
+}
+
+// Scan implements the Scanner interface.
+func (ns *NullBatchFormat) Scan(value interface{}) error {
+	if value == nil {
+		ns.BatchFormat, ns.Valid = "", false
+		return nil
+	}
+	ns.Valid = true
+	return ns.BatchFormat.Scan(value)
+}
+
+// Value implements the driver Valuer interface.
+func (ns NullBatchFormat) Value() (driver.Value, error) {
+	if !ns.Valid {
+		return nil, nil
+	}
+	return string(ns.BatchFormat), nil
+}
+
+func AllBatchFormatValues() []BatchFormat {
+	return []BatchFormat{
+		BatchFormatCsv,
+		BatchFormatXlsx,
+		BatchFormatJson,
+	}
+}
+
+type BatchRowStatus string
+
+const (
+	BatchRowStatusPending BatchRowStatus = "pending"
+	BatchRowStatusValid   BatchRowStatus = "valid"
+	BatchRowStatusInvalid BatchRowStatus = "invalid"
+	BatchRowStatusCreated BatchRowStatus = "created"
+	BatchRowStatusFailed  BatchRowStatus = "failed"
+)
+
+func (e *BatchRowStatus) Scan(src interface{}) error {
+	switch s := src.(type) {
+	case []byte:
+		*e = BatchRowStatus(s)
+	case string:
+		*e = BatchRowStatus(s)
+	default:
+		return fmt.Errorf("unsupported scan type for BatchRowStatus: %T", src)
+	}
+	return nil
+}
+
+type NullBatchRowStatus struct {
+	BatchRowStatus BatchRowStatus
+	Valid          bool // Valid is true if BatchRowStatus is not NULL
+}
+
+// Scan implements the Scanner interface.
+func (ns *NullBatchRowStatus) Scan(value interface{}) error {
+	if value == nil {
+		ns.BatchRowStatus, ns.Valid = "", false
+		return nil
+	}
+	ns.Valid = true
+	return ns.BatchRowStatus.Scan(value)
+}
+
+// Value implements the driver Valuer interface.
+func (ns NullBatchRowStatus) Value() (driver.Value, error) {
+	if !ns.Valid {
+		return nil, nil
+	}
+	return string(ns.BatchRowStatus), nil
+}
+
+func AllBatchRowStatusValues() []BatchRowStatus {
+	return []BatchRowStatus{
+		BatchRowStatusPending,
+		BatchRowStatusValid,
+		BatchRowStatusInvalid,
+		BatchRowStatusCreated,
+		BatchRowStatusFailed,
+	}
+}
+
+type BatchSeparator string
+
+const (
+	BatchSeparatorComma     BatchSeparator = "comma"
+	BatchSeparatorSemicolon BatchSeparator = "semicolon"
+	BatchSeparatorTab       BatchSeparator = "tab"
+)
+
+func (e *BatchSeparator) Scan(src interface{}) error {
+	switch s := src.(type) {
+	case []byte:
+		*e = BatchSeparator(s)
+	case string:
+		*e = BatchSeparator(s)
+	default:
+		return fmt.Errorf("unsupported scan type for BatchSeparator: %T", src)
+	}
+	return nil
+}
+
+type NullBatchSeparator struct {
+	BatchSeparator BatchSeparator
+	Valid          bool // Valid is true if BatchSeparator is not NULL
+}
+
+// Scan implements the Scanner interface.
+func (ns *NullBatchSeparator) Scan(value interface{}) error {
+	if value == nil {
+		ns.BatchSeparator, ns.Valid = "", false
+		return nil
+	}
+	ns.Valid = true
+	return ns.BatchSeparator.Scan(value)
+}
+
+// Value implements the driver Valuer interface.
+func (ns NullBatchSeparator) Value() (driver.Value, error) {
+	if !ns.Valid {
+		return nil, nil
+	}
+	return string(ns.BatchSeparator), nil
+}
+
+func AllBatchSeparatorValues() []BatchSeparator {
+	return []BatchSeparator{
+		BatchSeparatorComma,
+		BatchSeparatorSemicolon,
+		BatchSeparatorTab,
+	}
+}
+
+type BatchStatus string
+
+const (
+	BatchStatusUploaded         BatchStatus = "uploaded"
+	BatchStatusValidating       BatchStatus = "validating"
+	BatchStatusValidated        BatchStatus = "validated"
+	BatchStatusValidationFailed BatchStatus = "validation_failed"
+	BatchStatusConfirmed        BatchStatus = "confirmed"
+	BatchStatusProcessing       BatchStatus = "processing"
+	BatchStatusCompleted        BatchStatus = "completed"
+	BatchStatusPartial          BatchStatus = "partial"
+	BatchStatusFailed           BatchStatus = "failed"
+	BatchStatusCancelled        BatchStatus = "cancelled"
+)
+
+func (e *BatchStatus) Scan(src interface{}) error {
+	switch s := src.(type) {
+	case []byte:
+		*e = BatchStatus(s)
+	case string:
+		*e = BatchStatus(s)
+	default:
+		return fmt.Errorf("unsupported scan type for BatchStatus: %T", src)
+	}
+	return nil
+}
+
+type NullBatchStatus struct {
+	BatchStatus BatchStatus
+	Valid       bool // Valid is true if BatchStatus is not NULL
+}
+
+// Scan implements the Scanner interface.
+func (ns *NullBatchStatus) Scan(value interface{}) error {
+	if value == nil {
+		ns.BatchStatus, ns.Valid = "", false
+		return nil
+	}
+	ns.Valid = true
+	return ns.BatchStatus.Scan(value)
+}
+
+// Value implements the driver Valuer interface.
+func (ns NullBatchStatus) Value() (driver.Value, error) {
+	if !ns.Valid {
+		return nil, nil
+	}
+	return string(ns.BatchStatus), nil
+}
+
+func AllBatchStatusValues() []BatchStatus {
+	return []BatchStatus{
+		BatchStatusUploaded,
+		BatchStatusValidating,
+		BatchStatusValidated,
+		BatchStatusValidationFailed,
+		BatchStatusConfirmed,
+		BatchStatusProcessing,
+		BatchStatusCompleted,
+		BatchStatusPartial,
+		BatchStatusFailed,
+		BatchStatusCancelled,
+	}
+}
+
 type BeneficiaryStatus string
 
 const (
@@ -2016,6 +2238,75 @@ type BalanceAlert struct {
 	UpdatedAt     time.Time
 }
 
+type Batch struct {
+	MerchantID         string
+	ID                 string
+	Status             BatchStatus
+	Seq                int32
+	Format             BatchFormat
+	Separator          *BatchSeparator
+	FileName           string
+	Description        string
+	Fingerprint        []byte
+	TotalRows          int32
+	ValidRows          int32
+	InvalidRows        int32
+	CreatedRows        int32
+	FailedRows         int32
+	NewBeneficiaries   int32
+	KnownBeneficiaries int32
+	CreatedBy          string
+	ConfirmedBy        *string
+	CancelReason       *string
+	CreatedAt          time.Time
+	UpdatedAt          time.Time
+	ValidatedAt        *time.Time
+	ExpiresAt          *time.Time
+	ConfirmedAt        *time.Time
+	ProcessingAt       *time.Time
+	EndedAt            *time.Time
+	DueAt              *time.Time
+	Attempt            int32
+}
+
+type BatchError struct {
+	MerchantID string
+	BatchID    string
+	Number     int32
+	N          int32
+	Field      string
+	Message    string
+	Suggestion string
+}
+
+type BatchRow struct {
+	MerchantID    string
+	BatchID       string
+	Number        int32
+	ID            string
+	Data          []byte
+	Status        BatchRowStatus
+	Amount        *apd.Decimal
+	Currency      *string
+	Reference     string
+	BeneficiaryID *string
+	PayoutID      *string
+	ErrorCode     string
+	Error         string
+}
+
+type BatchStep struct {
+	MerchantID  string
+	BatchID     string
+	Seq         int32
+	FromStatus  *BatchStatus
+	ToStatus    BatchStatus
+	At          time.Time
+	Actor       string
+	EventID     string
+	PreviousSeq *int32
+}
+
 type Beneficiary struct {
 	MerchantID          string
 	ID                  string
@@ -2340,6 +2631,8 @@ type Payout struct {
 	ExchangeRate     *apd.Decimal
 	MidRate          *apd.Decimal
 	QuoteID          *string
+	BatchID          *string
+	BatchRow         *int32
 }
 
 type PayoutReview struct {

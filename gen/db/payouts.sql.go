@@ -108,7 +108,7 @@ func (q *Queries) PayoutCreateFacts(ctx context.Context, arg PayoutCreateFactsPa
 }
 
 const payoutGet = `-- name: PayoutGet :one
-select merchant_id, id, status, seq, beneficiary_id, instrument_id, amount, currency, source_amount, source_currency, dest_amount, dest_currency, fee, fee_bearer, total_debited, method, rail, rail_reference, description, reference, purpose, metadata, on_behalf_of, reason_code, reason, verdict_id, estimated_arrival, created_at, updated_at, screened_at, approved_at, processed_at, sent_at, completed_at, failed_at, returned_at, cancelled_at, due_at, attempt, velocity_rule_id, velocity_resets_at, rfi_ids, exchange_rate, mid_rate, quote_id from payouts where merchant_id = $1 and id = $2
+select merchant_id, id, status, seq, beneficiary_id, instrument_id, amount, currency, source_amount, source_currency, dest_amount, dest_currency, fee, fee_bearer, total_debited, method, rail, rail_reference, description, reference, purpose, metadata, on_behalf_of, reason_code, reason, verdict_id, estimated_arrival, created_at, updated_at, screened_at, approved_at, processed_at, sent_at, completed_at, failed_at, returned_at, cancelled_at, due_at, attempt, velocity_rule_id, velocity_resets_at, rfi_ids, exchange_rate, mid_rate, quote_id, batch_id, batch_row from payouts where merchant_id = $1 and id = $2
 `
 
 func (q *Queries) PayoutGet(ctx context.Context, merchantID string, iD string) (Payout, error) {
@@ -160,12 +160,14 @@ func (q *Queries) PayoutGet(ctx context.Context, merchantID string, iD string) (
 		&i.ExchangeRate,
 		&i.MidRate,
 		&i.QuoteID,
+		&i.BatchID,
+		&i.BatchRow,
 	)
 	return i, err
 }
 
 const payoutGetForUpdate = `-- name: PayoutGetForUpdate :one
-select merchant_id, id, status, seq, beneficiary_id, instrument_id, amount, currency, source_amount, source_currency, dest_amount, dest_currency, fee, fee_bearer, total_debited, method, rail, rail_reference, description, reference, purpose, metadata, on_behalf_of, reason_code, reason, verdict_id, estimated_arrival, created_at, updated_at, screened_at, approved_at, processed_at, sent_at, completed_at, failed_at, returned_at, cancelled_at, due_at, attempt, velocity_rule_id, velocity_resets_at, rfi_ids, exchange_rate, mid_rate, quote_id from payouts where merchant_id = $1 and id = $2 for update
+select merchant_id, id, status, seq, beneficiary_id, instrument_id, amount, currency, source_amount, source_currency, dest_amount, dest_currency, fee, fee_bearer, total_debited, method, rail, rail_reference, description, reference, purpose, metadata, on_behalf_of, reason_code, reason, verdict_id, estimated_arrival, created_at, updated_at, screened_at, approved_at, processed_at, sent_at, completed_at, failed_at, returned_at, cancelled_at, due_at, attempt, velocity_rule_id, velocity_resets_at, rfi_ids, exchange_rate, mid_rate, quote_id, batch_id, batch_row from payouts where merchant_id = $1 and id = $2 for update
 `
 
 func (q *Queries) PayoutGetForUpdate(ctx context.Context, merchantID string, iD string) (Payout, error) {
@@ -217,22 +219,25 @@ func (q *Queries) PayoutGetForUpdate(ctx context.Context, merchantID string, iD 
 		&i.ExchangeRate,
 		&i.MidRate,
 		&i.QuoteID,
+		&i.BatchID,
+		&i.BatchRow,
 	)
 	return i, err
 }
 
 const payoutList = `-- name: PayoutList :many
-select merchant_id, id, status, seq, beneficiary_id, instrument_id, amount, currency, source_amount, source_currency, dest_amount, dest_currency, fee, fee_bearer, total_debited, method, rail, rail_reference, description, reference, purpose, metadata, on_behalf_of, reason_code, reason, verdict_id, estimated_arrival, created_at, updated_at, screened_at, approved_at, processed_at, sent_at, completed_at, failed_at, returned_at, cancelled_at, due_at, attempt, velocity_rule_id, velocity_resets_at, rfi_ids, exchange_rate, mid_rate, quote_id from payouts
+select merchant_id, id, status, seq, beneficiary_id, instrument_id, amount, currency, source_amount, source_currency, dest_amount, dest_currency, fee, fee_bearer, total_debited, method, rail, rail_reference, description, reference, purpose, metadata, on_behalf_of, reason_code, reason, verdict_id, estimated_arrival, created_at, updated_at, screened_at, approved_at, processed_at, sent_at, completed_at, failed_at, returned_at, cancelled_at, due_at, attempt, velocity_rule_id, velocity_resets_at, rfi_ids, exchange_rate, mid_rate, quote_id, batch_id, batch_row from payouts
 where merchant_id = $1
   and ($2::text is null or status = $2::text::payout_status)
   and ($3::text is null or beneficiary_id = $3::text)
   and ($4::text is null or currency = $4::text)
   and ($5::text is null or reference = $5::text)
-  and ($6::timestamptz is null or created_at > $6::timestamptz)
-  and ($7::timestamptz is null or created_at < $7::timestamptz)
-  and ($8::timestamptz is null or (created_at, id) < ($8::timestamptz, $9::text))
+  and ($6::text is null or batch_id = $6::text)
+  and ($7::timestamptz is null or created_at > $7::timestamptz)
+  and ($8::timestamptz is null or created_at < $8::timestamptz)
+  and ($9::timestamptz is null or (created_at, id) < ($9::timestamptz, $10::text))
 order by created_at desc, id desc
-limit $10
+limit $11
 `
 
 type PayoutListParams struct {
@@ -241,6 +246,7 @@ type PayoutListParams struct {
 	BeneficiaryID *string
 	Currency      *string
 	Reference     *string
+	BatchID       *string
 	CreatedAfter  *time.Time
 	CreatedBefore *time.Time
 	BeforeAt      *time.Time
@@ -255,6 +261,7 @@ func (q *Queries) PayoutList(ctx context.Context, arg PayoutListParams) ([]Payou
 		arg.BeneficiaryID,
 		arg.Currency,
 		arg.Reference,
+		arg.BatchID,
 		arg.CreatedAfter,
 		arg.CreatedBefore,
 		arg.BeforeAt,
@@ -314,6 +321,8 @@ func (q *Queries) PayoutList(ctx context.Context, arg PayoutListParams) ([]Payou
 			&i.ExchangeRate,
 			&i.MidRate,
 			&i.QuoteID,
+			&i.BatchID,
+			&i.BatchRow,
 		); err != nil {
 			return nil, err
 		}
@@ -534,11 +543,11 @@ func (q *Queries) PayoutsAskLater(ctx context.Context, arg PayoutsAskLaterParams
 const payoutsCreate = `-- name: PayoutsCreate :exec
 with first_steps as (
     insert into payout_transitions (merchant_id, payout_id, seq, to_status, at, actor, event_id)
-    select $1, unnest($2::text[]), 1, 'created', $25, $27, unnest($28::text[])
+    select $1, unnest($2::text[]), 1, 'created', $27, $29, unnest($30::text[])
 )
 insert into payouts (merchant_id, id, beneficiary_id, instrument_id, amount, currency, source_amount, source_currency, dest_amount,
                      dest_currency, fee, fee_bearer, total_debited, method, rail, description, reference, purpose, metadata,
-                     on_behalf_of, estimated_arrival, exchange_rate, mid_rate, quote_id, created_at, updated_at, due_at)
+                     on_behalf_of, estimated_arrival, exchange_rate, mid_rate, quote_id, batch_id, batch_row, created_at, updated_at, due_at)
 select $1, unnest($2::text[]), unnest($3::text[]), unnest($4::text[]), unnest($5::numeric[]),
        unnest($6::text[]), unnest($7::numeric[]), unnest($8::text[]),
        unnest($9::numeric[]), unnest($10::text[]), unnest($11::numeric[]),
@@ -546,7 +555,7 @@ select $1, unnest($2::text[]), unnest($3::text[]), unnest($4::text[]), unnest($5
        unnest($15::text[]), unnest($16::text[]), unnest($17::text[]), unnest($18::text[]),
        unnest($19::text[])::jsonb, nullif(unnest($20::text[]), '')::jsonb, unnest($21::timestamptz[]),
        nullif(unnest($22::text[]), '')::numeric, nullif(unnest($23::text[]), '')::numeric, nullif(unnest($24::text[]), ''),
-       $25, $25, $26
+       nullif(unnest($25::text[]), ''), nullif(unnest($26::integer[]), 0), $27, $27, $28
 `
 
 type PayoutsCreateParams struct {
@@ -574,6 +583,8 @@ type PayoutsCreateParams struct {
 	ExchangeRates     []string
 	MidRates          []string
 	QuoteIds          []string
+	BatchIds          []string
+	BatchRows         []int32
 	At                time.Time
 	DueAt             *time.Time
 	Actor             string
@@ -607,6 +618,8 @@ func (q *Queries) PayoutsCreate(ctx context.Context, arg PayoutsCreateParams) er
 		arg.ExchangeRates,
 		arg.MidRates,
 		arg.QuoteIds,
+		arg.BatchIds,
+		arg.BatchRows,
 		arg.At,
 		arg.DueAt,
 		arg.Actor,
@@ -660,7 +673,7 @@ func (q *Queries) PayoutsDue(ctx context.Context, arg PayoutsDueParams) ([]Payou
 }
 
 const payoutsDueLock = `-- name: PayoutsDueLock :many
-select merchant_id, id, status, seq, beneficiary_id, instrument_id, amount, currency, source_amount, source_currency, dest_amount, dest_currency, fee, fee_bearer, total_debited, method, rail, rail_reference, description, reference, purpose, metadata, on_behalf_of, reason_code, reason, verdict_id, estimated_arrival, created_at, updated_at, screened_at, approved_at, processed_at, sent_at, completed_at, failed_at, returned_at, cancelled_at, due_at, attempt, velocity_rule_id, velocity_resets_at, rfi_ids, exchange_rate, mid_rate, quote_id from payouts
+select merchant_id, id, status, seq, beneficiary_id, instrument_id, amount, currency, source_amount, source_currency, dest_amount, dest_currency, fee, fee_bearer, total_debited, method, rail, rail_reference, description, reference, purpose, metadata, on_behalf_of, reason_code, reason, verdict_id, estimated_arrival, created_at, updated_at, screened_at, approved_at, processed_at, sent_at, completed_at, failed_at, returned_at, cancelled_at, due_at, attempt, velocity_rule_id, velocity_resets_at, rfi_ids, exchange_rate, mid_rate, quote_id, batch_id, batch_row from payouts
 where merchant_id = $1 and due_at <= $2::timestamptz and status::text = any($3::text[])
 order by due_at, id
 limit $4
@@ -735,6 +748,8 @@ func (q *Queries) PayoutsDueLock(ctx context.Context, arg PayoutsDueLockParams) 
 			&i.ExchangeRate,
 			&i.MidRate,
 			&i.QuoteID,
+			&i.BatchID,
+			&i.BatchRow,
 		); err != nil {
 			return nil, err
 		}
@@ -747,7 +762,7 @@ func (q *Queries) PayoutsDueLock(ctx context.Context, arg PayoutsDueLockParams) 
 }
 
 const payoutsLock = `-- name: PayoutsLock :many
-select merchant_id, id, status, seq, beneficiary_id, instrument_id, amount, currency, source_amount, source_currency, dest_amount, dest_currency, fee, fee_bearer, total_debited, method, rail, rail_reference, description, reference, purpose, metadata, on_behalf_of, reason_code, reason, verdict_id, estimated_arrival, created_at, updated_at, screened_at, approved_at, processed_at, sent_at, completed_at, failed_at, returned_at, cancelled_at, due_at, attempt, velocity_rule_id, velocity_resets_at, rfi_ids, exchange_rate, mid_rate, quote_id from payouts where merchant_id = $1 and id = any($2::text[]) order by id for update
+select merchant_id, id, status, seq, beneficiary_id, instrument_id, amount, currency, source_amount, source_currency, dest_amount, dest_currency, fee, fee_bearer, total_debited, method, rail, rail_reference, description, reference, purpose, metadata, on_behalf_of, reason_code, reason, verdict_id, estimated_arrival, created_at, updated_at, screened_at, approved_at, processed_at, sent_at, completed_at, failed_at, returned_at, cancelled_at, due_at, attempt, velocity_rule_id, velocity_resets_at, rfi_ids, exchange_rate, mid_rate, quote_id, batch_id, batch_row from payouts where merchant_id = $1 and id = any($2::text[]) order by id for update
 `
 
 func (q *Queries) PayoutsLock(ctx context.Context, merchantID string, ids []string) ([]Payout, error) {
@@ -805,6 +820,8 @@ func (q *Queries) PayoutsLock(ctx context.Context, merchantID string, ids []stri
 			&i.ExchangeRate,
 			&i.MidRate,
 			&i.QuoteID,
+			&i.BatchID,
+			&i.BatchRow,
 		); err != nil {
 			return nil, err
 		}

@@ -22,6 +22,8 @@ import (
 	antonv1 "github.com/antonpayments/anton/gen/anton/v1"
 	"github.com/antonpayments/anton/server/audit"
 	"github.com/antonpayments/anton/server/balances"
+	"github.com/antonpayments/anton/server/batches"
+	"github.com/antonpayments/anton/server/beneficiaries"
 	"github.com/antonpayments/anton/server/crypto"
 	"github.com/antonpayments/anton/server/docs"
 	"github.com/antonpayments/anton/server/documents"
@@ -90,6 +92,7 @@ type Server struct {
 	GRPC      *grpc.Server
 	Worker    *payouts.Worker
 	Balances  *balances.Watcher
+	Batches   *batches.Worker
 	Sequencer *events.Sequencer
 	Deliverer *webhooks.Deliverer
 	Sealer    *audit.Sealer
@@ -147,11 +150,16 @@ func New(c Config) (*Server, error) {
 	documentService := &documents.Service{Keys: c.Keys, Log: c.Log, Scanner: c.Scanner}
 
 	fxOperator := &fx.Operator{Desk: c.desk(), Source: c.FxSource, Clock: runner.Now}
-	chain := newChain(c, runner, documentService, fxOperator)
+	payoutService := &payouts.Service{Rails: registry, Worker: worker, Desk: c.desk()}
+	batchService := batches.NewService(batches.NewWorker(runner, c.Keys, payoutService, &beneficiaries.Service{Keys: c.Keys}, c.Log))
+	chain := interceptors.New(interceptors.Config{
+		Runner: runner, Keys: c.Keys, Log: c.Log, Environment: c.Environment, Prepare: preparations(documentService, batchService, fxOperator),
+	})
 	s := &Server{
 		GRPC:      newGRPC(chain),
 		Worker:    worker,
 		Balances:  &balances.Watcher{Runner: runner, Log: c.Log},
+		Batches:   batchService.Worker,
 		Sequencer: sequencer,
 		Deliverer: deliverer,
 		Sealer:    &audit.Sealer{Runner: runner, Log: c.Log},
@@ -177,10 +185,7 @@ func New(c Config) (*Server, error) {
 	s.Rescreen, s.SelfTest = rescreen.New(runner, judge, c.Log)
 	s.observe(c.Pool)
 	conn := gateway.NewConn(chain.Unary())
-	documentService.Create = antonv1.NewDocumentsServiceClient(conn).CreateDocument
-	for _, to := range []grpc.ServiceRegistrar{interceptors.Kindly(s.GRPC), conn} {
-		s.register(to, c, &payouts.Service{Rails: registry, Worker: worker, Desk: c.desk()}, documentService)
-	}
+	s.registerBoth(conn, c, payoutService, documentService, batchService)
 	healthpb.RegisterHealthServer(s.GRPC, s.health)
 	if c.Environment == "test" {
 		reflection.Register(s.GRPC)
@@ -209,15 +214,23 @@ func (c *Config) keepSandboxOut() error {
 	return nil
 }
 
-// newChain is what every call passes. Two methods ask the network for something, which they do before their transactions.
-func newChain(c Config, runner *unit.Runner, d *documents.Service, o *fx.Operator) *interceptors.Chain {
-	return interceptors.New(interceptors.Config{
-		Runner: runner, Keys: c.Keys, Log: c.Log, Environment: c.Environment,
-		Prepare: map[string]interceptors.Prepare{
-			antonv1.DocumentsService_CreateDocument_FullMethodName: d.Examine,
-			opsv1.FxService_RefreshFxRates_FullMethodName:          o.Fetch,
-		},
-	})
+// preparations are what methods do before their transaction begins.
+func preparations(document *documents.Service, batch *batches.Service, rates *fx.Operator) map[string]interceptors.Prepare {
+	return map[string]interceptors.Prepare{
+		antonv1.DocumentsService_CreateDocument_FullMethodName: document.Examine,
+		antonv1.BatchesService_CreateBatch_FullMethodName:      batch.Read,
+		opsv1.FxService_RefreshFxRates_FullMethodName:          rates.Fetch,
+	}
+}
+
+// registerBoth registers every service with gRPC's server and with the gateway's connection. Files that come in pieces over the one are
+// stored by a call over the other.
+func (s *Server) registerBoth(conn *gateway.Conn, c Config, payout *payouts.Service, document *documents.Service, batch *batches.Service) {
+	document.Create = antonv1.NewDocumentsServiceClient(conn).CreateDocument
+	batch.Create = antonv1.NewBatchesServiceClient(conn).CreateBatch
+	for _, to := range []grpc.ServiceRegistrar{interceptors.Kindly(s.GRPC), conn} {
+		s.register(to, c, payout, document, batch)
+	}
 }
 
 // observe ties together what shows how the server is: gauges that are read when somebody asks, and gRPC's health service, which says

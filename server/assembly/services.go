@@ -8,6 +8,7 @@ import (
 	"github.com/antonpayments/anton/server/accounts"
 	"github.com/antonpayments/anton/server/audit"
 	"github.com/antonpayments/anton/server/balances"
+	"github.com/antonpayments/anton/server/batches"
 	"github.com/antonpayments/anton/server/beneficiaries"
 	"github.com/antonpayments/anton/server/documents"
 	"github.com/antonpayments/anton/server/engine"
@@ -24,7 +25,7 @@ import (
 )
 
 // register registers every service, with gRPC's server or with the gateway's connection.
-func (s *Server) register(to grpc.ServiceRegistrar, c Config, payout *payouts.Service, document *documents.Service) {
+func (s *Server) register(to grpc.ServiceRegistrar, c Config, payout *payouts.Service, document *documents.Service, batch *batches.Service) {
 	antonv1.RegisterBalancesServiceServer(to, &balances.Service{})
 	antonv1.RegisterTransactionsServiceServer(to, &balances.Service{})
 	antonv1.RegisterAccountsServiceServer(to, &accounts.Service{Environment: c.Environment})
@@ -42,6 +43,7 @@ func (s *Server) register(to grpc.ServiceRegistrar, c Config, payout *payouts.Se
 	antonv1.RegisterDocumentsServiceServer(to, document)
 	antonv1.RegisterFxServiceServer(to, &fx.Service{Desk: c.desk(), Clock: s.Runner.Now})
 	opsv1.RegisterFxServiceServer(to, s.fxOperator)
+	antonv1.RegisterBatchesServiceServer(to, batch)
 	opsv1.RegisterMerchantsServiceServer(to, s.Merchants)
 	opsv1.RegisterAdjustmentsServiceServer(to, &merchants.Adjustments{Environment: c.Environment, Clock: c.Clock})
 	opsv1.RegisterOperatorKeysServiceServer(to, &merchants.OperatorKeys{})

@@ -5,14 +5,11 @@ import (
 	"fmt"
 	"time"
 
-	"google.golang.org/protobuf/proto"
-
 	antonv1 "github.com/antonpayments/anton/gen/anton/v1"
 	"github.com/antonpayments/anton/gen/db"
 	"github.com/antonpayments/anton/server/apierr"
 	"github.com/antonpayments/anton/server/bankdetails"
 	"github.com/antonpayments/anton/server/call"
-	"github.com/antonpayments/anton/server/crypto"
 	"github.com/antonpayments/anton/server/ids"
 	"github.com/antonpayments/anton/server/money"
 	"github.com/antonpayments/anton/server/page"
@@ -83,22 +80,10 @@ func (s *Service) setDefault(ctx context.Context, tx *unit.Unit, owner db.Benefi
 
 // insertInstrument completes the row from the account, encrypts the account's details and queues the row.
 func (s *Service) insertInstrument(ctx context.Context, tx *unit.Unit, merchant string, row db.Instrument, account *bankdetails.Account) (db.Instrument, error) {
-	details, err := proto.Marshal(account.Details)
+	row, err := s.newInstrument(merchant, row, account)
 	if err != nil {
-		return row, fmt.Errorf("write the account's details: %w", err)
-	}
-	if row.Details, err = s.Keys.Seal(crypto.Place{Merchant: merchant, Object: row.ID, Field: "instruments.details"}, details); err != nil {
 		return row, err
 	}
-	if row.Fingerprint, err = s.Keys.Fingerprint("account", account.FingerprintText()); err != nil {
-		return row, err
-	}
-	if row.BankFingerprint, err = s.Keys.Fingerprint("bank", account.BankText()); err != nil {
-		return row, err
-	}
-	row.MerchantID, row.Method, row.Country = merchant, db.PaymentMethod(account.Method.String()), account.Country
-	row.BankName, row.Last4, row.Masked = account.Details.GetBankName(), account.Last4(), account.Masked()
-	row.Status, row.Verification = db.InstrumentStatusActive, db.InstrumentVerificationUnverified
 	row.Metadata, row.CreatedAt, row.UpdatedAt = orEmpty(row.Metadata), tx.Now, tx.Now
 	return row, tx.Queue(unit.Rows).InstrumentInsert(ctx, db.InstrumentInsertParams{
 		MerchantID: row.MerchantID, ID: row.ID, BeneficiaryID: row.BeneficiaryID, Method: row.Method, Currency: row.Currency,

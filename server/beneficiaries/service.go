@@ -32,11 +32,7 @@ func (s *Service) CreateBeneficiary(ctx context.Context, req *antonv1.CreateBene
 	if len(fields) > 0 {
 		return nil, apierr.Invalid(fields...)
 	}
-	row := db.Beneficiary{
-		MerchantID: merchant, ID: ids.New(ids.Beneficiary, tx.Now), Type: db.PartyType(req.GetType().String()),
-		Country: req.GetCountry(), Currency: req.GetCurrency(), Status: db.BeneficiaryStatusActive,
-		EventSequence: 1, CreatedAt: tx.Now, UpdatedAt: tx.Now,
-	}
+	row := newRow(merchant, req, tx.Now)
 	if err := s.fill(&row, req); err != nil {
 		return nil, err
 	}

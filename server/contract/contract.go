@@ -33,6 +33,7 @@ var Files = []protoreflect.FileDescriptor{
 	antonv1.File_anton_v1_sandbox_proto,
 	antonv1.File_anton_v1_rfis_proto,
 	antonv1.File_anton_v1_documents_proto,
+	antonv1.File_anton_v1_batches_proto,
 	antonv1.File_anton_v1_engine_proto,
 	antonv1.File_anton_v1_fx_proto,
 	opsv1.File_anton_ops_v1_merchants_proto,

@@ -47,6 +47,7 @@ type tenant struct {
 	webhook, spareWebhook                  string
 	screened
 	euros, quote, spareQuote string // an instrument of the beneficiary's that takes euros, and quotes of euros for dollars
+	batches
 }
 
 // newTenants makes merchants with their objects. The account numbers lie apart, so that nobody's are another's.
@@ -96,6 +97,7 @@ func newTenants(t *testing.T, s *testserver.Server, count int) []tenant {
 		}
 		newQuotes(t, &tn)
 		tn.webhook = made(t, tn.Client, "/v1/webhooks", `{"url":"`+nowhere+`","events":["*"]}`)
+		tn.batches = newBatches(t, tn)
 		tn.spareWebhook = made(t, tn.Client, "/v1/webhooks", `{"url":"`+nowhere+`","events":["*"]}`)
 		all[i] = tn
 	}
@@ -187,7 +189,7 @@ var fixtures = map[string]func(tn tenant) fields{
 	},
 	"/anton.v1.PayoutsService/GetPayout": func(tn tenant) fields { return fields{"id": tn.payout} },
 	"/anton.v1.PayoutsService/ListPayouts": func(tn tenant) fields {
-		return fields{"beneficiary_id": tn.beneficiary, "currency": "USD", "limit": 10, "created_before": "2026-02-15T00:00:00+01:00"}
+		return fields{"beneficiary_id": tn.beneficiary, "batch_id": tn.confirming, "currency": "USD", "limit": 10, "created_before": "2026-02-15T00:00:00+01:00"}
 	},
 	"/anton.v1.PayoutsService/CancelPayout":      func(tn tenant) fields { return fields{"id": tn.payout, "reason": "Twice"} },
 	"/anton.v1.PayoutsService/GetPayoutTimeline": func(tn tenant) fields { return fields{"id": tn.payout} },

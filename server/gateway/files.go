@@ -11,6 +11,8 @@ import (
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/metadata"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
 
 	antonv1 "github.com/antonpayments/anton/gen/anton/v1"
 	"github.com/antonpayments/anton/server/apierr"
@@ -29,49 +31,70 @@ func offerFile(header http.Header, md metadata.MD) {
 	header.Set("Content-Security-Policy", "default-src 'none'; sandbox")
 }
 
-const (
-	// maxFile is the most that a document may have; the rest of its form is small.
-	maxFile, maxForm = 10 << 20, 10<<20 + 64<<10
-	// uploadsAtOnce bounds how many files are held in memory; the others wait.
-	uploadsAtOnce = 8
-)
+// An upload is a method that also takes its request as a form, the way browsers send files.
+type upload struct {
+	method  string
+	request func() proto.Message
+	// maxFile is the most that the file may have; the rest of the form is small.
+	maxFile int64
+	// busy bounds how many files are held in memory; the others wait.
+	busy chan struct{}
+	says string // what a form that is too large is told
+}
 
-// uploads takes documents that come as multipart/form-data, which the generated routes cannot read; everything else goes on, as JSON
-// and within the bound of JSON.
+// maxRest is the most that a form may have beside its file.
+const maxRest = 64 << 10
+
+// newUploads are the uploads by their paths.
+func newUploads() map[string]upload {
+	return map[string]upload{
+		"/v1/documents": {
+			method: antonv1.DocumentsService_CreateDocument_FullMethodName, request: func() proto.Message { return &antonv1.CreateDocumentRequest{} },
+			maxFile: 10 << 20, busy: make(chan struct{}, 8), says: "A document has 10 MiB at most.",
+		},
+		"/v1/batches": {
+			method: antonv1.BatchesService_CreateBatch_FullMethodName, request: func() proto.Message { return &antonv1.CreateBatchRequest{} },
+			maxFile: 32 << 20, busy: make(chan struct{}, 2), says: "A batch has 32 MiB at most.",
+		},
+	}
+}
+
+// uploads takes files that come as multipart/form-data, which the generated routes cannot read; everything else goes on, as JSON and
+// within the bound of JSON.
 func (g *gateway) uploads(next http.Handler) http.Handler {
-	busy := make(chan struct{}, uploadsAtOnce)
+	all := newUploads()
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		kind, params, _ := mime.ParseMediaType(r.Header.Get("Content-Type"))
-		if r.Method != http.MethodPost || r.URL.Path != "/v1/documents" || kind != "multipart/form-data" {
+		up, ok := all[r.URL.Path]
+		if !ok || r.Method != http.MethodPost || kind != "multipart/form-data" {
 			r.Header.Set("Content-Type", "application/json") // what it claims to be does not matter: it is read as JSON
 			r.Body = http.MaxBytesReader(w, r.Body, maxBody)
 			next.ServeHTTP(w, r)
 			return
 		}
-		method := contract.Lookup(antonv1.DocumentsService_CreateDocument_FullMethodName)
-		if err := g.Doorman.Authorize(call.CallerOf(r.Context()), method); err != nil {
+		if err := g.Doorman.Authorize(call.CallerOf(r.Context()), contract.Lookup(up.method)); err != nil {
 			g.fail(w, r, err)
 			return
 		}
 		select {
-		case busy <- struct{}{}:
-			defer func() { <-busy }()
+		case up.busy <- struct{}{}:
+			defer func() { <-up.busy }()
 		case <-r.Context().Done():
 			return
 		}
-		req, err := readForm(multipart.NewReader(http.MaxBytesReader(w, r.Body, maxForm), params["boundary"]))
+		req, err := up.readForm(multipart.NewReader(http.MaxBytesReader(w, r.Body, up.maxFile+maxRest), params["boundary"]))
 		if err != nil {
 			g.fail(w, r, err)
 			return
 		}
-		g.createDocument(w, r, req)
+		g.callUpload(w, r, up.method, req)
 	})
 }
 
-func (g *gateway) createDocument(w http.ResponseWriter, r *http.Request, req *antonv1.CreateDocumentRequest) {
+func (g *gateway) callUpload(w http.ResponseWriter, r *http.Request, method string, req proto.Message) {
 	var md metadata.MD
-	resp, err := antonv1.NewDocumentsServiceClient(g.Conn).CreateDocument(r.Context(), req, grpc.Header(&md))
-	if err != nil {
+	resp := contract.Lookup(method).NewReply()
+	if err := g.Conn.Invoke(r.Context(), method, req, resp, grpc.Header(&md)); err != nil {
 		g.fail(w, r, err)
 		return
 	}
@@ -89,8 +112,8 @@ func (g *gateway) createDocument(w http.ResponseWriter, r *http.Request, req *an
 }
 
 // readForm reads the parts of an upload. Every part that is not one of ours is named.
-func readForm(form *multipart.Reader) (*antonv1.CreateDocumentRequest, error) {
-	req, seen := &antonv1.CreateDocumentRequest{}, map[string]bool{}
+func (up upload) readForm(form *multipart.Reader) (proto.Message, error) {
+	req, seen := up.request(), map[string]bool{}
 	var p problems
 	for {
 		part, err := form.NextPart()
@@ -98,13 +121,13 @@ func readForm(form *multipart.Reader) (*antonv1.CreateDocumentRequest, error) {
 			break
 		}
 		if err != nil {
-			return nil, unreadableForm(err)
+			return nil, up.unreadable(err)
 		}
 		name := part.FormName()
 		p.enter(name)
 		if seen[name] {
 			p.note("was sent more than once")
-		} else if err := readPart(req, part, &p); err != nil {
+		} else if err := up.readPart(req.ProtoReflect(), part, &p); err != nil {
 			return nil, err
 		}
 		seen[name] = true
@@ -116,45 +139,60 @@ func readForm(form *multipart.Reader) (*antonv1.CreateDocumentRequest, error) {
 	return req, nil
 }
 
-// readPart puts one part where it belongs. The file is called `content` in errors too, as it is everywhere else.
-func readPart(req *antonv1.CreateDocumentRequest, part *multipart.Part, p *problems) error {
-	limit := 4096
-	if part.FormName() == "file" {
-		limit = maxFile
+// readPart puts one part where it belongs: the texts and words of the request by their names, and the file, which is called `content` in
+// errors, as it is everywhere else.
+func (up upload) readPart(req protoreflect.Message, part *multipart.Part, p *problems) error {
+	name, limit := part.FormName(), int64(4096)
+	if name == "file" {
+		limit = up.maxFile
 	}
-	content, err := io.ReadAll(io.LimitReader(part, int64(limit)+1))
+	content, err := io.ReadAll(io.LimitReader(part, limit+1))
 	if err != nil {
-		return unreadableForm(err)
+		return up.unreadable(err)
 	}
-	if len(content) > limit {
-		return apierr.New(antonv1.ErrorCode_payload_too_large, "The part %q has more than %d bytes.", part.FormName(), limit)
+	if int64(len(content)) > limit {
+		return apierr.New(antonv1.ErrorCode_payload_too_large, "The part %q has more than %d bytes.", name, limit)
 	}
-	text := strings.ToValidUTF8(string(content[:min(len(content), 4096)]), "\uFFFD")
-	switch part.FormName() {
-	case "file":
-		req.Content = content
-		if req.FileName == "" {
-			req.FileName = apierr.Cut(strings.ToValidUTF8(part.FileName(), "\uFFFD"), 200)
+	fields := req.Descriptor().Fields()
+	if name == "file" {
+		req.Set(fields.ByName("content"), protoreflect.ValueOfBytes(content))
+		if named := fields.ByName("file_name"); req.Get(named).String() == "" {
+			req.Set(named, protoreflect.ValueOfString(apierr.Cut(strings.ToValidUTF8(part.FileName(), "\uFFFD"), 200)))
 		}
-	case "file_name":
-		req.FileName = text
-	case "description":
-		req.Description = text
-	case "category":
-		value, ok := antonv1.DocumentCategory_Value_value[text]
-		if !ok || value == 0 {
-			p.note("must be one of %s", words(req.GetCategory().Descriptor()))
-		}
-		req.Category = antonv1.DocumentCategory_Value(value)
+		return nil
+	}
+	text := strings.ToValidUTF8(string(content), "\uFFFD")
+	field := fields.ByName(protoreflect.Name(name))
+	switch {
+	case field == nil || field.IsList() || (field.Kind() != protoreflect.StringKind && field.Kind() != protoreflect.EnumKind):
+		p.note("is an unknown part: send %s", parts(fields))
+	case field.Kind() == protoreflect.StringKind:
+		req.Set(field, protoreflect.ValueOfString(text))
 	default:
-		p.note("is an unknown part: send file, category, description, file_name")
+		word := field.Enum().Values().ByName(protoreflect.Name(text))
+		if word == nil || word.Number() == 0 {
+			p.note("must be one of %s", words(field.Enum()))
+			return nil
+		}
+		req.Set(field, protoreflect.ValueOfEnum(word.Number()))
 	}
 	return nil
 }
 
-func unreadableForm(err error) error {
+// parts names what a form may have.
+func parts(fields protoreflect.FieldDescriptors) string {
+	names := []string{"file"}
+	for i := range fields.Len() {
+		if f := fields.Get(i); !f.IsList() && (f.Kind() == protoreflect.StringKind || f.Kind() == protoreflect.EnumKind) {
+			names = append(names, string(f.Name()))
+		}
+	}
+	return strings.Join(names, ", ")
+}
+
+func (up upload) unreadable(err error) error {
 	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
-		return apierr.New(antonv1.ErrorCode_payload_too_large, "A document has 10 MiB at most.")
+		return apierr.New(antonv1.ErrorCode_payload_too_large, "%s", up.says)
 	}
 	e := apierr.New(antonv1.ErrorCode_invalid_json, "The body is not multipart/form-data as its Content-Type says.")
 	e.Cause = fmt.Errorf("read the form: %w", err)

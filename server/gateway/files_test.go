@@ -26,8 +26,9 @@ func FuzzForm(f *testing.F) {
 	} {
 		f.Add([]byte(form))
 	}
+	documents := newUploads()["/v1/documents"]
 	f.Fuzz(func(t *testing.T, body []byte) {
-		req, err := readForm(multipart.NewReader(bytes.NewReader(body), "x"))
+		read, err := documents.readForm(multipart.NewReader(bytes.NewReader(body), "x"))
 		if err != nil {
 			e := apierr.From(err)
 			checkBounds(t, e)
@@ -38,6 +39,7 @@ func FuzzForm(f *testing.F) {
 			}
 			return
 		}
+		req := read.(*antonv1.CreateDocumentRequest)
 		form, err := multipart.NewReader(bytes.NewReader(body), "x").ReadForm(1 << 20)
 		if err != nil {
 			t.Fatalf("%q was taken; mime/multipart: %v", body, err)

@@ -74,6 +74,7 @@ var services = []func(*runtime.ServeMux, grpc.ClientConnInterface) error{
 	routes(opsv1.RegisterScreeningServiceHandlerClient, opsv1.NewScreeningServiceClient),
 	routes(antonv1.RegisterRfisServiceHandlerClient, antonv1.NewRfisServiceClient),
 	routes(antonv1.RegisterDocumentsServiceHandlerClient, antonv1.NewDocumentsServiceClient),
+	routes(antonv1.RegisterBatchesServiceHandlerClient, antonv1.NewBatchesServiceClient),
 	routes(antonv1.RegisterEngineServiceHandlerClient, antonv1.NewEngineServiceClient),
 	routes(antonv1.RegisterFxServiceHandlerClient, antonv1.NewFxServiceClient),
 	routes(opsv1.RegisterFxServiceHandlerClient, opsv1.NewFxServiceClient),

@@ -13,6 +13,7 @@ const (
 	Adjustment     = "adj"
 	APIKey         = "key"
 	Audit          = "aud"
+	Batch          = "bat"
 	Beneficiary    = "ben"
 	Block          = "blk"
 	Delivery       = "dlv"

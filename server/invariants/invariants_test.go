@@ -134,6 +134,13 @@ var damages = map[string]string{
 	"tallies_are_transitions":                 "update engine_tallies set total = total + 1 where measure = 'outcome' and key = 'completed'",
 	"tallies_are_verdicts":                    "update engine_tallies set n = n + 1 where measure = 'wait'",
 	"tallies_end_within_the_feed":             "update engine_tally_folds set position = position + 1",
+	"batches_stand_at_their_last_step":        "alter table batches drop constraint batch_status_is_its_last_step; update batches set seq = seq + 1",
+	"batch_steps_are_told":                    "delete from audit_log where action = 'batch.transition' and detail ->> 'to' = 'confirmed'",
+	"batches_count_their_rows":                "alter table batches drop constraint batch_ends_as_its_rows_did; update batches set created_rows = 0 where status = 'completed'",
+	"batch_rows_are_paid_once":                "update batch_rows set amount = amount + 1 where status = 'created'",
+	"only_confirmed_batches_are_paid":         "update batches set confirmed_at = confirmed_at + interval '1 day'",
+	"ended_batches_keep_no_cells":             "alter table batch_rows drop constraint ended_row_keeps_no_cells; update batch_rows set data = '' where status = 'created'",
+	"batches_do_not_get_stuck":                "update batches set due_at = null",
 	"payouts_in_progress_have_whom_to_pay": `update beneficiaries set deleted_at = now(); update instruments set deleted_at = now();
 		update payouts set status = 'sent', seq = seq - 1, completed_at = null where status = 'completed'`,
 }
@@ -164,6 +171,7 @@ func TestEveryInvariantNoticesDamage(t *testing.T) {
 			if strings.Contains(damage, "fx_") {
 				exchanged(t, s, m)
 			}
+			inBatches(t, s, m)
 			if _, err := s.Sealer.RunOnce(t.Context()); err != nil {
 				t.Fatal(err)
 			}
@@ -238,6 +246,28 @@ func exchanged(t *testing.T, s *testserver.Server, m *testserver.Client) {
 		s.Work()
 		s.Clock.Advance(1e9)
 	}
+}
+
+// inBatches adds a batch that was paid and one that waits to be confirmed.
+func inBatches(t *testing.T, s *testserver.Server, m *testserver.Client) {
+	t.Helper()
+	rows := func(amount string) string {
+		created := m.Post(t, "/v1/batches", "", `{"rows":[{"first_name":"Ana","last_name":"Braun","country":"DE","iban":"DE89370400440532013000","amount":"`+amount+`","currency":"EUR"}]}`)
+		if created.Status != http.StatusCreated {
+			t.Fatalf("send a batch: %d %s", created.Status, created.Raw)
+		}
+		s.Work()
+		return created.Data()["id"].(string)
+	}
+	paid := rows("5.00")
+	if got := m.Post(t, "/v1/batches/"+paid+"/confirm", "confirm", ""); got.Status != http.StatusOK {
+		t.Fatalf("confirm a batch: %d %s", got.Status, got.Raw)
+	}
+	for range 3 {
+		s.Work()
+		s.Clock.Advance(1e9)
+	}
+	rows("6.00")
 }
 
 func check(t *testing.T, s *testserver.Server) []string {

@@ -27,6 +27,7 @@ var columns = []column{
 	{"rfis", "merchant_id", "id", "response", ""},
 	{"rfi_steps", "merchant_id", "id", "response", "rfis.response"},
 	{"document_contents", "merchant_id", "document_id", "content", ""},
+	{"batch_rows", "merchant_id", "id", "data", ""},
 	{"webhooks", "merchant_id", "id", "secret", ""},
 	{"webhooks", "merchant_id", "id", "previous_secret", "webhooks.secret"},
 }

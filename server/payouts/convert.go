@@ -16,6 +16,7 @@ import (
 func toProto(p db.Payout) (*antonv1.Payout, error) {
 	out := &antonv1.Payout{
 		Id:               p.ID,
+		BatchId:          p.BatchID,
 		Status:           statusWord(p.Status),
 		BeneficiaryId:    p.BeneficiaryID,
 		InstrumentId:     p.InstrumentID,

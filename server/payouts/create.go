@@ -55,6 +55,16 @@ type order struct {
 // or a refusal, in the order given, and money that an earlier one took is not there for a later one. What it creates is queued in the
 // unit: the payouts with their first transition, the holds, the events, the audit rows.
 func (s *Service) create(ctx context.Context, u *unit.Unit, merchant string, reqs []*antonv1.CreatePayoutRequest) ([]*db.Payout, []error, error) {
+	orders, refusals, err := s.weigh(ctx, u, merchant, reqs)
+	if err != nil {
+		return nil, nil, err
+	}
+	created, err := s.accept(ctx, u, merchant, orders, refusals)
+	return created, refusals, err
+}
+
+// weigh makes each request an order with its payout, or refuses it. It writes nothing.
+func (s *Service) weigh(ctx context.Context, u *unit.Unit, merchant string, reqs []*antonv1.CreatePayoutRequest) ([]order, []error, error) {
 	quotes, err := namedQuotes(ctx, u, merchant, reqs)
 	if err != nil {
 		return nil, nil, err
@@ -77,6 +87,11 @@ func (s *Service) create(ctx context.Context, u *unit.Unit, merchant string, req
 			refusals[i] = s.decide(u, merchant, &orders[i], prices, left)
 		}
 	}
+	return orders, refusals, nil
+}
+
+// accept queues the payouts of the orders that were not refused, and gives them in the orders' places.
+func (s *Service) accept(ctx context.Context, u *unit.Unit, merchant string, orders []order, refusals []error) ([]*db.Payout, error) {
 	created := make([]*db.Payout, len(orders))
 	var accepted []*db.Payout
 	for i := range orders {
@@ -84,11 +99,11 @@ func (s *Service) create(ctx context.Context, u *unit.Unit, merchant string, req
 			created[i] = orders[i].payout
 			accepted = append(accepted, created[i])
 			if err := orders[i].useQuote(ctx, u); err != nil {
-				return nil, nil, err
+				return nil, err
 			}
 		}
 	}
-	return created, refusals, s.record(ctx, u, merchant, accepted)
+	return created, s.record(ctx, u, merchant, accepted)
 }
 
 func checkSender(sender *antonv1.OnBehalfOf) error {
@@ -276,6 +291,7 @@ func addRow(c *db.PayoutsCreateParams, p *db.Payout, eventID string) error {
 	c.ExchangeRates = append(c.ExchangeRates, rateText(p.ExchangeRate))
 	c.MidRates = append(c.MidRates, rateText(p.MidRate))
 	c.QuoteIds = append(c.QuoteIds, textOf(p.QuoteID))
+	addBatch(c, p)
 	return nil
 }
 

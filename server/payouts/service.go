@@ -54,6 +54,7 @@ func (s *Service) ListPayouts(ctx context.Context, req *antonv1.ListPayoutsReque
 		BeneficiaryID: page.Text(req.GetBeneficiaryId()),
 		Currency:      page.Text(req.GetCurrency()),
 		Reference:     page.Text(req.GetReference()),
+		BatchID:       page.Text(req.GetBatchId()),
 		CreatedAfter:  page.Time(req.GetCreatedAfter()),
 		CreatedBefore: page.Time(req.GetCreatedBefore()),
 		BeforeAt:      p.At,

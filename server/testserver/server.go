@@ -158,7 +158,11 @@ func (s *Server) Work() {
 		if err != nil {
 			s.t.Fatalf("worker: %v", err)
 		}
-		if n == 0 {
+		batches, err := s.Batches.RunOnce(context.Background())
+		if err != nil {
+			s.t.Fatalf("batch worker: %v", err)
+		}
+		if n+batches == 0 {
 			return
 		}
 	}

@@ -44,6 +44,10 @@ var races = map[string]bool{
 	"rescreen_slice_is_done_once":                true,
 	"quote_is_used_once":                         true,
 	"quote_is_exchanged_once":                    true,
+	"batch_file_is_sent_once":                    true,
+	"batch_moves_one_step_at_a_time":             true,
+	"batch_step_starts_where_the_last_one_ended": true,
+	"batch_row_is_paid_once":                     true,
 }
 
 // LostRace names the constraint by which the unit lost a race; empty when it did not.

@@ -118,3 +118,26 @@ where i.merchant_id = @merchant_id and i.deleted_at is null
   and (sqlc.narg('before_at')::timestamptz is null or (i.created_at, i.id) < (sqlc.narg('before_at')::timestamptz, @before_id::text))
 order by i.created_at desc, i.id desc
 limit @row_limit;
+
+-- name: BeneficiariesKnown :many
+-- Those with one of the ids or references, and the active ones with one of the names and accounts; the oldest first.
+select id, external_ref, fingerprint, status from beneficiaries
+where merchant_id = @merchant_id and deleted_at is null
+  and (id = any(@ids::text[]) or external_ref = any(@external_refs::text[]) or (fingerprint = any(@fingerprints::bytea[]) and status = 'active'))
+order by created_at, id;
+
+-- name: BeneficiariesInsert :exec
+-- Many at once. An empty text stands for an absent one.
+insert into beneficiaries (merchant_id, id, type, first_name, middle_name, last_name, company_name, country, currency, external_ref,
+                           default_instrument_id, private_data, fingerprint, allow_duplicate, metadata, created_at, updated_at)
+select @merchant_id, unnest(@ids::text[]), unnest(@types::text[])::party_type, nullif(unnest(@first_names::text[]), ''),
+       nullif(unnest(@middle_names::text[]), ''), nullif(unnest(@last_names::text[]), ''), nullif(unnest(@company_names::text[]), ''),
+       unnest(@countries::text[]), unnest(@currencies::text[]), nullif(unnest(@external_refs::text[]), ''),
+       unnest(@default_instrument_ids::text[]), unnest(@private_data::bytea[]), unnest(@fingerprints::bytea[]), false, '{}', @at, @at;
+
+-- name: InstrumentsInsert :exec
+insert into instruments (merchant_id, id, beneficiary_id, method, currency, country, bank_name, last4, masked, label, details,
+                         fingerprint, bank_fingerprint, metadata, created_at, updated_at)
+select @merchant_id, unnest(@ids::text[]), unnest(@beneficiary_ids::text[]), unnest(@methods::text[])::payment_method,
+       unnest(@currencies::text[]), unnest(@countries::text[]), unnest(@bank_names::text[]), unnest(@last4s::text[]),
+       unnest(@masks::text[]), '', unnest(@details::bytea[]), unnest(@fingerprints::bytea[]), unnest(@bank_fingerprints::bytea[]), '{}', @at, @at;

@@ -22,7 +22,7 @@ with first_steps as (
 )
 insert into payouts (merchant_id, id, beneficiary_id, instrument_id, amount, currency, source_amount, source_currency, dest_amount,
                      dest_currency, fee, fee_bearer, total_debited, method, rail, description, reference, purpose, metadata,
-                     on_behalf_of, estimated_arrival, exchange_rate, mid_rate, quote_id, created_at, updated_at, due_at)
+                     on_behalf_of, estimated_arrival, exchange_rate, mid_rate, quote_id, batch_id, batch_row, created_at, updated_at, due_at)
 select @merchant_id, unnest(@ids::text[]), unnest(@beneficiary_ids::text[]), unnest(@instrument_ids::text[]), unnest(@amounts::numeric[]),
        unnest(@currencies::text[]), unnest(@source_amounts::numeric[]), unnest(@source_currencies::text[]),
        unnest(@dest_amounts::numeric[]), unnest(@dest_currencies::text[]), unnest(@fees::numeric[]),
@@ -30,7 +30,7 @@ select @merchant_id, unnest(@ids::text[]), unnest(@beneficiary_ids::text[]), unn
        unnest(@rails::text[]), unnest(@descriptions::text[]), unnest(@refs::text[]), unnest(@purposes::text[]),
        unnest(@metadata::text[])::jsonb, nullif(unnest(@on_behalf_of::text[]), '')::jsonb, unnest(@estimated_arrivals::timestamptz[]),
        nullif(unnest(@exchange_rates::text[]), '')::numeric, nullif(unnest(@mid_rates::text[]), '')::numeric, nullif(unnest(@quote_ids::text[]), ''),
-       @at, @at, @due_at;
+       nullif(unnest(@batch_ids::text[]), ''), nullif(unnest(@batch_rows::integer[]), 0), @at, @at, @due_at;
 
 -- name: PayoutGet :one
 select * from payouts where merchant_id = @merchant_id and id = @id;
@@ -87,6 +87,7 @@ where merchant_id = @merchant_id
   and (sqlc.narg('beneficiary_id')::text is null or beneficiary_id = sqlc.narg('beneficiary_id')::text)
   and (sqlc.narg('currency')::text is null or currency = sqlc.narg('currency')::text)
   and (sqlc.narg('reference')::text is null or reference = sqlc.narg('reference')::text)
+  and (sqlc.narg('batch_id')::text is null or batch_id = sqlc.narg('batch_id')::text)
   and (sqlc.narg('created_after')::timestamptz is null or created_at > sqlc.narg('created_after')::timestamptz)
   and (sqlc.narg('created_before')::timestamptz is null or created_at < sqlc.narg('created_before')::timestamptz)
   and (sqlc.narg('before_at')::timestamptz is null or (created_at, id) < (sqlc.narg('before_at')::timestamptz, @before_id::text))

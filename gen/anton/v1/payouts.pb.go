@@ -553,7 +553,9 @@ type Payout struct {
 	// you can compute every amount of the payout: each is rounded once, half to even.
 	ExchangeRate *string `protobuf:"bytes,34,opt,name=exchange_rate,json=exchangeRate,proto3,oneof" json:"exchange_rate,omitempty"`
 	// The quote that gave the rate; absent where none was named.
-	QuoteId       *string `protobuf:"bytes,35,opt,name=quote_id,json=quoteId,proto3,oneof" json:"quote_id,omitempty"`
+	QuoteId *string `protobuf:"bytes,35,opt,name=quote_id,json=quoteId,proto3,oneof" json:"quote_id,omitempty"`
+	// The batch that it is of; absent for a payout of its own.
+	BatchId       *string `protobuf:"bytes,60,opt,name=batch_id,json=batchId,proto3,oneof" json:"batch_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -829,6 +831,13 @@ func (x *Payout) GetExchangeRate() string {
 func (x *Payout) GetQuoteId() string {
 	if x != nil && x.QuoteId != nil {
 		return *x.QuoteId
+	}
+	return ""
+}
+
+func (x *Payout) GetBatchId() string {
+	if x != nil && x.BatchId != nil {
+		return *x.BatchId
 	}
 	return ""
 }
@@ -1252,6 +1261,8 @@ type ListPayoutsRequest struct {
 	CreatedAfter *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=created_after,json=createdAfter,proto3" json:"created_after,omitempty"`
 	// Only those created before this moment.
 	CreatedBefore *timestamppb.Timestamp `protobuf:"bytes,8,opt,name=created_before,json=createdBefore,proto3" json:"created_before,omitempty"`
+	// Only those of this batch.
+	BatchId       string `protobuf:"bytes,9,opt,name=batch_id,json=batchId,proto3" json:"batch_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1340,6 +1351,13 @@ func (x *ListPayoutsRequest) GetCreatedBefore() *timestamppb.Timestamp {
 		return x.CreatedBefore
 	}
 	return nil
+}
+
+func (x *ListPayoutsRequest) GetBatchId() string {
+	if x != nil {
+		return x.BatchId
+	}
+	return ""
 }
 
 type ListPayoutsResponse struct {
@@ -1644,7 +1662,7 @@ const file_anton_v1_payouts_proto_rawDesc = "" +
 	"\n" +
 	"\b_rule_idB\f\n" +
 	"\n" +
-	"_resets_at\"\x98\x10\n" +
+	"_resets_at\"\xce\x10\n" +
 	"\x06Payout\x12\x17\n" +
 	"\x02id\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x18@R\x02id\x124\n" +
 	"\x06status\x18\x02 \x01(\x0e2\x1c.anton.v1.PayoutStatus.ValueR\x06status\x12.\n" +
@@ -1689,7 +1707,8 @@ const file_anton_v1_payouts_proto_rawDesc = "" +
 	"\fcancelled_at\x18! \x01(\v2\x1a.google.protobuf.TimestampH\tR\vcancelledAt\x88\x01\x01\x121\n" +
 	"\rexchange_rate\x18\" \x01(\tB\a\xbaH\x04r\x02\x18 H\n" +
 	"R\fexchangeRate\x88\x01\x01\x12'\n" +
-	"\bquote_id\x18# \x01(\tB\a\xbaH\x04r\x02\x18@H\vR\aquoteId\x88\x01\x01\x1a;\n" +
+	"\bquote_id\x18# \x01(\tB\a\xbaH\x04r\x02\x18@H\vR\aquoteId\x88\x01\x01\x12'\n" +
+	"\bbatch_id\x18< \x01(\tB\a\xbaH\x04r\x02\x18@H\fR\abatchId\x88\x01\x01\x1a;\n" +
 	"\rMetadataEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01B\x11\n" +
@@ -1706,7 +1725,8 @@ const file_anton_v1_payouts_proto_rawDesc = "" +
 	"\f_returned_atB\x0f\n" +
 	"\r_cancelled_atB\x10\n" +
 	"\x0e_exchange_rateB\v\n" +
-	"\t_quote_id\"\xd4\x02\n" +
+	"\t_quote_idB\v\n" +
+	"\t_batch_id\"\xd4\x02\n" +
 	"\x10PayoutTransition\x12#\n" +
 	"\bsequence\x18\x01 \x01(\x05B\a\xbaH\x04\x1a\x02(\x01R\bsequence\x125\n" +
 	"\x04from\x18\x02 \x01(\x0e2\x1c.anton.v1.PayoutStatus.ValueH\x00R\x04from\x88\x01\x01\x12,\n" +
@@ -1745,7 +1765,7 @@ const file_anton_v1_payouts_proto_rawDesc = "" +
 	"\x10GetPayoutRequest\x12\x19\n" +
 	"\x02id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\x02id\"9\n" +
 	"\x11GetPayoutResponse\x12$\n" +
-	"\x04data\x18\x01 \x01(\v2\x10.anton.v1.PayoutR\x04data\"\xe0\x03\n" +
+	"\x04data\x18\x01 \x01(\v2\x10.anton.v1.PayoutR\x04data\"\x84\x04\n" +
 	"\x12ListPayoutsRequest\x12$\n" +
 	"\x05limit\x18\x01 \x01(\x05B\t\xbaH\x06\x1a\x04\x18d(\x01H\x00R\x05limit\x88\x01\x01\x12 \n" +
 	"\x06cursor\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x04R\x06cursor\x12>\n" +
@@ -1754,7 +1774,8 @@ const file_anton_v1_payouts_proto_rawDesc = "" +
 	"\bcurrency\x18\x05 \x01(\tBA\xbaH\x11r\x0f2\r^([A-Z]{3})?$\xfa\xbb\x18)an ISO 4217 code in capitals, such as USDR\bcurrency\x12%\n" +
 	"\treference\x18\x06 \x01(\tB\a\xbaH\x04r\x02\x18dR\treference\x12?\n" +
 	"\rcreated_after\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\fcreatedAfter\x12A\n" +
-	"\x0ecreated_before\x18\b \x01(\v2\x1a.google.protobuf.TimestampR\rcreatedBeforeB\b\n" +
+	"\x0ecreated_before\x18\b \x01(\v2\x1a.google.protobuf.TimestampR\rcreatedBefore\x12\"\n" +
+	"\bbatch_id\x18\t \x01(\tB\a\xbaH\x04r\x02\x18@R\abatchIdB\b\n" +
 	"\x06_limit\"\xa0\x01\n" +
 	"\x13ListPayoutsResponse\x12.\n" +
 	"\x04data\x18\x01 \x03(\v2\x10.anton.v1.PayoutB\b\xbaH\x05\x92\x01\x02\x10dR\x04data\x12\x19\n" +

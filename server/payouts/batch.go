@@ -1,0 +1,49 @@
+package payouts
+
+import (
+	"context"
+
+	antonv1 "github.com/antonpayments/anton/gen/anton/v1"
+	"github.com/antonpayments/anton/gen/db"
+	"github.com/antonpayments/anton/server/apierr"
+	"github.com/antonpayments/anton/server/unit"
+)
+
+// CreateOfBatch creates the payouts of a batch's rows, each row's number in its request's place. Each request stands for itself: in the
+// order given it has its payout or its refusal. The database lets a row have one payout, whoever asks for another.
+func (s *Service) CreateOfBatch(ctx context.Context, u *unit.Unit, merchant, batch string, rows []int32, reqs []*antonv1.CreatePayoutRequest) ([]*db.Payout, []error, error) {
+	orders, refusals, err := s.weigh(ctx, u, merchant, reqs)
+	if err != nil {
+		return nil, nil, err
+	}
+	for i := range orders {
+		if orders[i].payout != nil {
+			orders[i].payout.BatchID, orders[i].payout.BatchRow = &batch, &rows[i]
+		}
+	}
+	created, err := s.accept(ctx, u, merchant, orders, refusals)
+	return created, refusals, err
+}
+
+// Weigh says of each request whether it would be refused now, and queues nothing. A balance that does not suffice refuses too.
+func (s *Service) Weigh(ctx context.Context, u *unit.Unit, merchant string, reqs []*antonv1.CreatePayoutRequest) ([]error, error) {
+	_, refusals, err := s.weigh(ctx, u, merchant, reqs)
+	return refusals, err
+}
+
+// Reaches refuses a corridor that no rail serves.
+func (s *Service) Reaches(method db.PaymentMethod, country, currency string) error {
+	if s.Rails.For(method, country, currency) == nil {
+		return apierr.New(antonv1.ErrorCode_corridor_not_enabled, "No rail serves %s to %s by %s.", currency, country, method)
+	}
+	return nil
+}
+
+// addBatch names the batch and the row that the payout is of; nothing for a payout of its own.
+func addBatch(c *db.PayoutsCreateParams, p *db.Payout) {
+	batch, row := "", int32(0)
+	if p.BatchID != nil {
+		batch, row = *p.BatchID, *p.BatchRow
+	}
+	c.BatchIds, c.BatchRows = append(c.BatchIds, batch), append(c.BatchRows, row)
+}
