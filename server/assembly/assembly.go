@@ -32,7 +32,7 @@ import (
 	"github.com/antonpayments/anton/server/merchants"
 	"github.com/antonpayments/anton/server/observe"
 	"github.com/antonpayments/anton/server/payouts"
-	"github.com/antonpayments/anton/server/rails"
+	"github.com/antonpayments/anton/server/rails/files"
 	"github.com/antonpayments/anton/server/rails/sandbox"
 	"github.com/antonpayments/anton/server/rfis"
 	"github.com/antonpayments/anton/server/risk"
@@ -67,6 +67,8 @@ type Config struct {
 	ReviewWithin time.Duration
 	// Scanner is the address of the clamd that looks at uploads; empty where there is none.
 	Scanner string
+	// Rails are the rails that are set up; nil for none but the sandbox's in test.
+	Rails *RailSettings
 	// Resolver finds the addresses of webhooks; nil for the system's.
 	Resolver *net.Resolver
 	// RiskModel is what payouts are scored by; the newest when it is nil.
@@ -88,6 +90,8 @@ type Server struct {
 	Folder    *engine.Folder
 	KeyUses   *interceptors.KeyUses
 	RfiAlarm  *rfis.Alarm
+	Rails     *files.Dispatcher
+	RailClerk *payouts.RailClerk
 	Runner    *unit.Runner
 	Merchants *merchants.Service
 	Ready     *observe.Readiness
@@ -116,12 +120,15 @@ func New(c Config) (*Server, error) {
 		return nil, err
 	}
 	judge := &engine.Engine{Lists: watcher, Keys: c.Keys, Model: cmp.Or(c.RiskModel, risk.Latest()), Metrics: metrics, Tracer: c.Tracer}
-	registry := rails.NewRegistry()
 	watcher.Prepare = judge.Prepare
 	if c.Environment == "test" {
 		judge.Force = func(amount string) engine.Outcome { return engine.Outcome(sandbox.MagicAmount(amount)) }
-		registry = rails.NewRegistry(&sandbox.Rail{Pool: c.Pool, Clock: c.Clock})
 	}
+	byFiles, err := c.Rails.open(c, runner)
+	if err != nil {
+		return nil, err
+	}
+	registry := newRegistry(c, byFiles)
 	worker := payouts.NewWorker(runner, judge, registry, c.KeepHeld, c.Log)
 	if c.ReviewWithin > 0 {
 		worker.ReviewWithin = c.ReviewWithin
@@ -146,6 +153,8 @@ func New(c Config) (*Server, error) {
 		Folder:    &engine.Folder{Runner: runner, Keys: c.Keys, Log: c.Log},
 		KeyUses:   chain.Uses,
 		RfiAlarm:  &rfis.Alarm{Runner: runner, Log: c.Log},
+		Rails:     &files.Dispatcher{Rails: byFiles, Log: c.Log},
+		RailClerk: &payouts.RailClerk{Worker: worker, Log: c.Log},
 		Runner:    runner,
 		Merchants: &merchants.Service{Environment: c.Environment},
 		Ready:     &observe.Readiness{Checks: conditions(c.Pool, worker), Log: c.Log},

@@ -20,6 +20,8 @@ const (
 	Instrument     = "ins"
 	Merchant       = "mer"
 	Payout         = "pay"
+	RailCase       = "rcs"
+	RailFile       = "rfl"
 	Request        = "req"
 	RFI            = "rfi"
 	ScreeningAlert = "alr"

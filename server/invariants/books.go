@@ -60,7 +60,7 @@ var books = []Invariant{
 		"history_cannot_be_rewritten", "the role that serves has no right to alter or remove history, nor to write money past ledger_post",
 		`select name from unnest(array['events', 'event_positions', 'webhook_attempts', 'audit_log', 'audit_positions', 'audit_seals', 'verdicts',
 		                               'velocity_rule_versions', 'payout_transitions',
-		                               'rail_instructions', 'rail_events', 'balances', 'ledger_transactions', 'ledger_postings']) tables(name)
+		                               'rail_instructions', 'rail_events', 'rail_file_contents', 'rail_file_orders', 'balances', 'ledger_transactions', 'ledger_postings']) tables(name)
 		 where has_table_privilege('anton_app', name, 'delete, truncate') or has_any_column_privilege('anton_app', name, 'update')
 		    or (name in ('balances', 'ledger_transactions', 'ledger_postings') and has_any_column_privilege('anton_app', name, 'insert'))`,
 	},

@@ -14,6 +14,7 @@ import (
 	"github.com/antonpayments/anton/server/ids"
 	"github.com/antonpayments/anton/server/ledger"
 	"github.com/antonpayments/anton/server/money"
+	"github.com/antonpayments/anton/server/rails"
 	"github.com/antonpayments/anton/server/unit"
 )
 
@@ -134,9 +135,13 @@ func (s *Service) decide(u *unit.Unit, merchant string, o *order, left map[strin
 	case *f.InstrumentCurrency != req.GetCurrency():
 		return apierr.New(antonv1.ErrorCode_corridor_not_enabled, "Instrument %s takes %s, not %s.", *f.InstrumentID, *f.InstrumentCurrency, req.GetCurrency())
 	}
-	rail := s.Rails.For(*f.Method, *f.InstrumentCountry, req.GetCurrency())
+	rail, amounts := s.Rails.For(rails.Corridor{Method: *f.Method, Country: *f.InstrumentCountry, Currency: req.GetCurrency()})
 	if rail == nil {
 		return apierr.New(antonv1.ErrorCode_corridor_not_enabled, "No rail serves %s to %s by %s.", req.GetCurrency(), *f.InstrumentCountry, *f.Method)
+	}
+	if !amounts.Has(o.amount) {
+		return apierr.New(antonv1.ErrorCode_amount_out_of_range, "Payouts of %s to %s by %s carry %s, not %s.",
+			req.GetCurrency(), *f.InstrumentCountry, *f.Method, amounts, o.amount)
 	}
 	available, seen := left[req.GetCurrency()]
 	if !seen {

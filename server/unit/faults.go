@@ -38,6 +38,9 @@ var races = map[string]bool{
 	"payout_has_a_hundred_rfis_at_most":          true,
 	"documents_stay_within_the_quota":            true,
 	"pair_is_decided_once":                       true,
+	"file_number_is_used_once":                   true,
+	"file_comes_in_once":                         true,
+	"entry_counts_once":                          true,
 }
 
 // LostRace names the constraint by which the unit lost a race; empty when it did not.
