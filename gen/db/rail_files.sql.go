@@ -461,6 +461,61 @@ func (q *Queries) RailEntryDecide(ctx context.Context, arg RailEntryDecideParams
 	return err
 }
 
+const railExtras = `-- name: RailExtras :many
+select e.file_id, e.bank_reference, e.amount, e.currency, c.id as case_id, c.opened_at, count(*) over () as many
+from rail_files f
+join rail_entries e on e.rail = f.rail and e.file_id = f.id
+join rail_cases c on c.rail = e.rail and c.entry_id = e.id
+where f.rail = $1 and f.day = $2 and f.direction = 'in' and c.kind = 'unknown_reference'
+order by c.opened_at, c.id
+limit $3
+`
+
+type RailExtrasParams struct {
+	Rail     string
+	Day      time.Time
+	RowLimit int32
+}
+
+type RailExtrasRow struct {
+	FileID        string
+	BankReference string
+	Amount        *apd.Decimal
+	Currency      *string
+	CaseID        string
+	OpenedAt      time.Time
+	Many          int64
+}
+
+// Entries of files that came in on a day that name no payment of ours, with their cases.
+func (q *Queries) RailExtras(ctx context.Context, arg RailExtrasParams) ([]RailExtrasRow, error) {
+	rows, err := q.db.Query(ctx, railExtras, arg.Rail, arg.Day, arg.RowLimit)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []RailExtrasRow{}
+	for rows.Next() {
+		var i RailExtrasRow
+		if err := rows.Scan(
+			&i.FileID,
+			&i.BankReference,
+			&i.Amount,
+			&i.Currency,
+			&i.CaseID,
+			&i.OpenedAt,
+			&i.Many,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const railFileByHash = `-- name: RailFileByHash :one
 select rail, id, direction, name, sha256, size, entries, amount, currency, day, number, previous_number, settles_on, created_at, created_by, staged_at, delivered_at, processed_at from rail_files where rail = $1 and direction = $2 and sha256 = $3
 `
@@ -1083,6 +1138,80 @@ func (q *Queries) RailOrdersOfPayouts(ctx context.Context, merchantID string, pa
 			&i.Currency,
 			&i.DeliveredAt,
 			&i.CameBack,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const railReconciliation = `-- name: RailReconciliation :many
+with payments as (
+    select i.file_id, i.line, f.delivered_at, o.merchant_id, o.payout_id, o.bank_reference, o.amount, o.currency,
+           (select min(c.id) from rail_cases c
+            where c.merchant_id = o.merchant_id and c.payout_id = o.payout_id and c.kind in ('different_amount', 'contradiction', 'unreadable')) as case_id,
+           exists (select from rail_entries e
+                   where e.merchant_id = o.merchant_id and e.payout_id = o.payout_id and e.outcome in ('applied', 'noted', 'duplicate')) as answered
+    from rail_files f
+    join rail_file_orders i on i.rail = f.rail and i.file_id = f.id
+    join rail_orders o on o.merchant_id = i.merchant_id and o.payout_id = i.payout_id
+    where f.rail = $2 and f.day = $3 and f.direction = 'out'
+), judged as (
+    select file_id, line, delivered_at, merchant_id, payout_id, bank_reference, amount, currency, case_id, answered, case when case_id is not null then 'different' when answered then 'matched' else 'silent' end as status from payments
+), ranked as (
+    select file_id, line, delivered_at, merchant_id, payout_id, bank_reference, amount, currency, case_id, answered, status, count(*) over (partition by status) as many, row_number() over (partition by status order by delivered_at, file_id, line) as place
+    from judged
+)
+select status::text as status, many, file_id, delivered_at, merchant_id, payout_id, bank_reference, amount, currency, coalesce(case_id, '')::text as case_id
+from ranked where place <= case status when 'matched' then 1 else $1::integer end
+order by status, place
+`
+
+type RailReconciliationParams struct {
+	RowLimit int32
+	Rail     string
+	Day      time.Time
+}
+
+type RailReconciliationRow struct {
+	Status        string
+	Many          int64
+	FileID        string
+	DeliveredAt   *time.Time
+	MerchantID    string
+	PayoutID      string
+	BankReference string
+	Amount        apd.Decimal
+	Currency      string
+	CaseID        string
+}
+
+// What came of the payments that went out on a banking day: how many of each, and the first of those that do not fit. A payment is
+// different when a case says so, matched when the bank spoke of it, and else it is silent.
+func (q *Queries) RailReconciliation(ctx context.Context, arg RailReconciliationParams) ([]RailReconciliationRow, error) {
+	rows, err := q.db.Query(ctx, railReconciliation, arg.RowLimit, arg.Rail, arg.Day)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []RailReconciliationRow{}
+	for rows.Next() {
+		var i RailReconciliationRow
+		if err := rows.Scan(
+			&i.Status,
+			&i.Many,
+			&i.FileID,
+			&i.DeliveredAt,
+			&i.MerchantID,
+			&i.PayoutID,
+			&i.BankReference,
+			&i.Amount,
+			&i.Currency,
+			&i.CaseID,
 		); err != nil {
 			return nil, err
 		}

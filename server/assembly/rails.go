@@ -35,6 +35,8 @@ type railSettings struct {
 	Directory string `json:"directory,omitempty"`
 	// Countries are those it serves, of those that its scheme reaches; all of them when absent.
 	Countries []string `json:"countries,omitempty"`
+	// Confirms says that the bank tells of every payment, so that one that it does not is missing.
+	Confirms bool `json:"confirms,omitempty"`
 }
 
 var country = regexp.MustCompile(`^[A-Z]{2}$`)
@@ -102,7 +104,7 @@ func (s *RailSettings) open(c Config, runner *unit.Runner) ([]*files.Rail, error
 		if err != nil {
 			return nil, err
 		}
-		all = append(all, &files.Rail{Format: f.Format, Runner: runner, Keys: c.Keys, Log: c.Log, Store: store, Countries: f.Countries})
+		all = append(all, &files.Rail{Format: f.Format, Runner: runner, Keys: c.Keys, Log: c.Log, Store: store, Countries: f.Countries, Confirms: f.Confirms})
 	}
 	return all, nil
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/antonpayments/anton/server/invariants"
 	"github.com/antonpayments/anton/server/merchants"
 	"github.com/antonpayments/anton/server/payouts"
+	"github.com/antonpayments/anton/server/rails/files"
 	"github.com/antonpayments/anton/server/reference"
 	"github.com/antonpayments/anton/server/rfis"
 	"github.com/antonpayments/anton/server/sanctions"
@@ -50,4 +51,5 @@ func (s *Server) register(to grpc.ServiceRegistrar, c Config, payout *payouts.Se
 	opsv1.RegisterLedgerServiceServer(to, &invariants.Service{Pool: c.Pool})
 	opsv1.RegisterScreeningServiceServer(to, &sanctions.Service{Watcher: s.Sanctions})
 	opsv1.RegisterScreeningAlertsServiceServer(to, &engine.Alerts{})
+	opsv1.RegisterRailsServiceServer(to, &files.Service{Rails: s.Rails.Rails, Clock: s.Runner.Now})
 }

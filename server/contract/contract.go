@@ -45,6 +45,7 @@ var Files = []protoreflect.FileDescriptor{
 	opsv1.File_anton_ops_v1_reviews_proto,
 	opsv1.File_anton_ops_v1_rfis_proto,
 	opsv1.File_anton_ops_v1_documents_proto,
+	opsv1.File_anton_ops_v1_rails_proto,
 }
 
 // A Method is what the server knows of one RPC.

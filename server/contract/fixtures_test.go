@@ -44,6 +44,7 @@ type tenant struct {
 	asked, resolving, reopening, escalated string // requests for information, about a beneficiary that no payout uses
 	webhook, spareWebhook                  string
 	screened
+	byFile
 }
 
 // newTenants makes merchants with their objects. The account numbers lie apart, so that nobody's are another's.
@@ -61,6 +62,7 @@ func newTenants(t *testing.T, s *testserver.Server, count int) []tenant {
 			*to = tn.Payout(t, tn.beneficiary, "1313.13", fmt.Sprint("review ", j))
 		}
 		tn.screened = payListed(t, tn.Client, fmt.Sprint(7_200_000_001+i))
+		tn.byFile = payByFile(t, tn.Client, fmt.Sprint(7_300_000_001+i))
 		for j, to := range []*string{&tn.archiving, &tn.archived, &tn.deleting, &tn.unused} {
 			*to = tn.Beneficiary(t, fmt.Sprint("Spare ", j), fmt.Sprint(7_100_000_001+i))
 		}
@@ -99,6 +101,7 @@ func newTenants(t *testing.T, s *testserver.Server, count int) []tenant {
 		tn := &all[i]
 		bringBack(t, tn.Client, tn.returned)
 		tn.review(t, s, tn.Merchant)
+		tn.answered(t, s, tn.Client)
 		tn.payout = tn.Payout(t, tn.beneficiary, "25.00", "cancel")
 		events := tn.Get(t, "/v1/events?object_id="+tn.payout).List()
 		if len(events) != 1 || tn.Status(t, tn.reviewed) != "manual_review" {

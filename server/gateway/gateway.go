@@ -79,6 +79,7 @@ var services = []func(*runtime.ServeMux, grpc.ClientConnInterface) error{
 	routes(opsv1.RegisterRfisServiceHandlerClient, opsv1.NewRfisServiceClient),
 	routes(opsv1.RegisterDocumentsServiceHandlerClient, opsv1.NewDocumentsServiceClient),
 	routes(opsv1.RegisterScreeningAlertsServiceHandlerClient, opsv1.NewScreeningAlertsServiceClient),
+	routes(opsv1.RegisterRailsServiceHandlerClient, opsv1.NewRailsServiceClient),
 }
 
 // routes ties a service's generated routes to its generated client.

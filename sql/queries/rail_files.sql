@@ -160,3 +160,36 @@ where (sqlc.narg('rail')::text is null or c.rail = sqlc.narg('rail')::text)
   and (sqlc.narg('before_at')::timestamptz is null or (c.opened_at, c.id) < (sqlc.narg('before_at')::timestamptz, @before_id::text))
 order by c.opened_at desc, c.id desc
 limit @row_limit;
+
+-- name: RailReconciliation :many
+-- What came of the payments that went out on a banking day: how many of each, and the first of those that do not fit. A payment is
+-- different when a case says so, matched when the bank spoke of it, and else it is silent.
+with payments as (
+    select i.file_id, i.line, f.delivered_at, o.merchant_id, o.payout_id, o.bank_reference, o.amount, o.currency,
+           (select min(c.id) from rail_cases c
+            where c.merchant_id = o.merchant_id and c.payout_id = o.payout_id and c.kind in ('different_amount', 'contradiction', 'unreadable')) as case_id,
+           exists (select from rail_entries e
+                   where e.merchant_id = o.merchant_id and e.payout_id = o.payout_id and e.outcome in ('applied', 'noted', 'duplicate')) as answered
+    from rail_files f
+    join rail_file_orders i on i.rail = f.rail and i.file_id = f.id
+    join rail_orders o on o.merchant_id = i.merchant_id and o.payout_id = i.payout_id
+    where f.rail = @rail and f.day = @day and f.direction = 'out'
+), judged as (
+    select *, case when case_id is not null then 'different' when answered then 'matched' else 'silent' end as status from payments
+), ranked as (
+    select *, count(*) over (partition by status) as many, row_number() over (partition by status order by delivered_at, file_id, line) as place
+    from judged
+)
+select status::text as status, many, file_id, delivered_at, merchant_id, payout_id, bank_reference, amount, currency, coalesce(case_id, '')::text as case_id
+from ranked where place <= case status when 'matched' then 1 else @row_limit::integer end
+order by status, place;
+
+-- name: RailExtras :many
+-- Entries of files that came in on a day that name no payment of ours, with their cases.
+select e.file_id, e.bank_reference, e.amount, e.currency, c.id as case_id, c.opened_at, count(*) over () as many
+from rail_files f
+join rail_entries e on e.rail = f.rail and e.file_id = f.id
+join rail_cases c on c.rail = e.rail and c.entry_id = e.id
+where f.rail = @rail and f.day = @day and f.direction = 'in' and c.kind = 'unknown_reference'
+order by c.opened_at, c.id
+limit @row_limit;

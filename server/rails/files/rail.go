@@ -26,6 +26,8 @@ type Rail struct {
 	Store *Store
 	// Countries are those it serves, of those that its scheme reaches; all of them when empty.
 	Countries []string
+	// Confirms says that the bank tells of every payment. One that it says nothing of is then missing, and else just silent.
+	Confirms bool
 }
 
 const (

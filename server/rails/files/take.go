@@ -33,7 +33,7 @@ func (r *Rail) Take(ctx context.Context, u *unit.Unit, name string, content []by
 	name = filepath.Base(name)
 	switch {
 	case !plainName.MatchString(name):
-		return db.RailFile{}, apierr.InvalidField("name", "must have 1 to 200 letters, digits, dots, hyphens and underscores, and begin with a letter or a digit")
+		return db.RailFile{}, apierr.InvalidField("file_name", "must have 1 to 200 letters, digits, dots, hyphens and underscores, and begin with a letter or a digit")
 	case len(content) == 0:
 		return db.RailFile{}, apierr.InvalidField("content", "is empty")
 	case len(content) > MaxFile:
