@@ -43,12 +43,17 @@ type settings struct {
 	LogLevel         string        `help:"Least level that is logged." enum:"debug,info,warn,error" default:"info" env:"ANTON_LOG_LEVEL"`
 	ReviewWithin     time.Duration `help:"How long a payout may wait for a reviewer before it is cancelled; 168h when absent." default:"168h" env:"ANTON_REVIEW_WITHIN" placeholder:"DURATION"`
 	Clamd            string        `name:"clamd-addr" help:"The clamd that scans uploads, host:port or unix:/path. Without it documents are not scanned." env:"ANTON_CLAMD_ADDR" placeholder:"ADDR"`
+	Rails            string        `help:"JSON file that sets up the rails that run besides the sandbox's, with what each bank gave us; docs/rails.md describes it." env:"ANTON_RAILS" type:"path" placeholder:"FILE"`
+	RailFiles        string        `help:"Directory where the rails' files lie, in a directory for each rail with out, in and archive; rails in the data directory when absent." env:"ANTON_RAIL_FILES" type:"path" placeholder:"DIR"`
 	RiskModel        string        `help:"Version of the risk model that payouts are scored by; the newest when absent." env:"ANTON_RISK_MODEL" placeholder:"VERSION"`
 }
 
 // check refuses settings that contradict each other, before anything is started.
 func (s *settings) check() error {
 	if _, err := s.screening(); err != nil {
+		return err
+	}
+	if _, err := s.rails(); err != nil {
 		return err
 	}
 	if s.ReviewWithin < 0 {

@@ -76,12 +76,16 @@ func serve(ctx context.Context, s *settings, out io.Writer, ready func(*sandboxF
 	if err != nil {
 		return err
 	}
+	rails, err := s.rails()
+	if err != nil {
+		return err
+	}
 	server, err := assembly.New(assembly.Config{
 		Pool: pool, Keys: keys, Clock: time.Now, Log: log, Environment: s.Environment, KeepHeld: s.HitFunds == "keep_held",
 		Lists: screening.required, ListMaxAge: s.ScreeningMaxAge, ListRefresh: screening.refresh, ListSources: screening.sources,
 		Tracer:       tracer,
 		ReviewWithin: s.ReviewWithin, Scanner: s.Clamd,
-		RiskModel: s.riskModel(),
+		RiskModel: s.riskModel(), Rails: rails,
 	})
 	if err != nil {
 		return err

@@ -30,7 +30,7 @@ func payByFile(t *testing.T, m *testserver.Client, account string) byFile {
 // answered has the bank answer the payout, before it could have seen it.
 func (f *byFile) answered(t *testing.T, s *testserver.Server, m *testserver.Client) {
 	t.Helper()
-	trace, _ := m.Get(t, "/v1/payouts/" + f.waiting).Data()["rail_reference"].(string)
+	trace, _ := m.Get(t, "/v1/payouts/"+f.waiting).Data()["rail_reference"].(string)
 	content := func(messages ...int) string {
 		var answers []testserver.ACHAnswer
 		for _, message := range messages {

@@ -52,7 +52,9 @@ func (s *Service) toCase(c db.RailCase, e db.RailEntry, file string) (*opsv1.Rai
 	return out, err
 }
 
-func age(since, now time.Time) int32 { return int32(min(max(0, now.Sub(since)/time.Second), math.MaxInt32)) }
+func age(since, now time.Time) int32 {
+	return int32(min(max(0, now.Sub(since)/time.Second), math.MaxInt32))
+}
 
 func amountText(value *apd.Decimal, currency *string) (*string, error) {
 	if value == nil || currency == nil {
