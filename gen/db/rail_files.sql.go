@@ -1105,7 +1105,9 @@ func (q *Queries) RailOrdersDueLock(ctx context.Context, arg RailOrdersDueLockPa
 const railOrdersOfPayouts = `-- name: RailOrdersOfPayouts :many
 select o.payout_id, o.reference, o.amount, o.currency, f.delivered_at,
        exists (select from ledger_transactions t
-               where t.merchant_id = o.merchant_id and t.payout_id = o.payout_id and t.type = 'return')::bool as came_back
+               where t.merchant_id = o.merchant_id and t.payout_id = o.payout_id and t.type = 'return')::bool as came_back,
+       exists (select from ledger_transactions t
+               where t.merchant_id = o.merchant_id and t.payout_id = o.payout_id and t.type = 'return_reversal')::bool as taken_back
 from rail_orders o
 left join rail_file_orders i on i.merchant_id = o.merchant_id and i.payout_id = o.payout_id
 left join rail_files f on f.rail = i.rail and f.id = i.file_id
@@ -1119,6 +1121,7 @@ type RailOrdersOfPayoutsRow struct {
 	Currency    string
 	DeliveredAt *time.Time
 	CameBack    bool
+	TakenBack   bool
 }
 
 // The orders of payouts that entries are about: what was sent, when it left, and whether money came back already.
@@ -1138,6 +1141,7 @@ func (q *Queries) RailOrdersOfPayouts(ctx context.Context, merchantID string, pa
 			&i.Currency,
 			&i.DeliveredAt,
 			&i.CameBack,
+			&i.TakenBack,
 		); err != nil {
 			return nil, err
 		}

@@ -11,6 +11,7 @@ var Types = []string{
 	"payout.completed", "payout.failed", "payout.returned", "payout.screening_failed", "payout.velocity_blocked", "payout.manual_review",
 	"payout.cancelled", "payout.late_return",
 	"beneficiary.created", "beneficiary.updated", "beneficiary.archived", "beneficiary.blocked",
+	"instrument.advice",
 	"balance.deposit", "balance.low",
 	"rfi.created", "rfi.responded", "rfi.resolved",
 	"batch.uploaded", "batch.validating", "batch.validated", "batch.validation_failed", "batch.confirmed", "batch.processing",

@@ -11,6 +11,7 @@ import (
 // The kinds of things that have ids.
 const (
 	Adjustment     = "adj"
+	Advice         = "adv"
 	APIKey         = "key"
 	Audit          = "aud"
 	Beneficiary    = "ben"

@@ -60,7 +60,7 @@ var railFiles = []Invariant{
 		`select e.id from rail_entries e
 		 left join rail_cases c on c.rail = e.rail and c.entry_id = e.id
 		 where (e.outcome is not distinct from 'case') <> (c.id is not null)
-		    or (e.outcome = 'applied' and e.kind <> 'return_reversed' and not exists (
+		    or (e.outcome = 'applied' and e.kind not in ('return_reversed', 'advice') and not exists (
 		        select from rail_events v
 		        where v.merchant_id = e.merchant_id and v.payout_id = e.payout_id and v.event_id = e.kind || '-' || e.message
 		    ))`,

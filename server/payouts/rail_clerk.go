@@ -12,6 +12,7 @@ import (
 	"github.com/antonpayments/anton/server/audit"
 	"github.com/antonpayments/anton/server/ids"
 	"github.com/antonpayments/anton/server/ledger"
+	"github.com/antonpayments/anton/server/merchants"
 	"github.com/antonpayments/anton/server/money"
 	"github.com/antonpayments/anton/server/rails"
 	"github.com/antonpayments/anton/server/rails/files"
@@ -225,8 +226,12 @@ func (f finding) judge() (outcome, problem string) {
 		if under || status == db.PayoutStatusCompleted && !f.order.CameBack {
 			return applied, ""
 		}
+	case files.ReturnReversed:
+		if f.order.CameBack && !f.order.TakenBack {
+			return applied, ""
+		}
 	case files.Advice:
-		return noted, ""
+		return applied, ""
 	}
 	// Two final answers that contradict each other: the first one stands, a person has to look.
 	return aCase, contradiction
@@ -253,6 +258,17 @@ func (c *RailClerk) conclude(ctx context.Context, u *unit.Unit, r *files.Rail, f
 
 // apply takes the payout where the entry says it is, by the same way as what a rail answers.
 func (c *RailClerk) apply(ctx context.Context, u *unit.Unit, r *files.Rail, f finding) error {
+	switch files.Kind(f.entry.Kind) {
+	case files.Advice:
+		return advise(ctx, u, f.payout, f.entry)
+	case files.ReturnReversed:
+		amount, err := money.Of(*f.entry.Currency, *f.entry.Amount)
+		if err != nil {
+			return err
+		}
+		return merchants.ReturnTakenBack(ctx, u, f.payout.MerchantID, f.payout.ID, amount, byRail+":"+r.Name(), f.entry.ID)
+	default:
+	}
 	event, ok := r.Event(files.Kind(f.entry.Kind), f.entry.Message, f.entry.Reason)
 	if !ok {
 		return fmt.Errorf("a %s moves no payout", f.entry.Kind)
