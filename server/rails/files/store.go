@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 )
 
 // A Store is the directory of one rail. A bank's program fetches from out/ and brings to in/; how it does is no concern of ours, and what
@@ -36,14 +37,36 @@ func OpenStore(dir string) (*Store, error) {
 			return nil, fmt.Errorf("make the directory of a rail's files: %w", err)
 		}
 	}
-	return &Store{dir}, nil
+	s := &Store{dir}
+	return s, s.sweep()
 }
+
+// sweep removes what writers that died left on the stage: it holds account numbers. What is younger than an hour may have a writer yet.
+func (s *Store) sweep() error {
+	left, err := filepath.Glob(s.path(stagedDir, writing+"*"))
+	if err != nil {
+		return err
+	}
+	for _, path := range left {
+		info, err := os.Lstat(path)
+		if err != nil || time.Since(info.ModTime()) < time.Hour {
+			continue // somebody else swept it, or writes it
+		}
+		if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("remove what is left of a file: %w", err)
+		}
+	}
+	return nil
+}
+
+// writing is how the names of files begin that are being written.
+const writing = ".writing-"
 
 func (s *Store) path(sub, name string) string { return filepath.Join(s.dir, sub, name) }
 
 // stage writes a file, whole and durable, where Deliver will find it. What was left there by an attempt that failed is replaced.
 func (s *Store) stage(name string, content []byte) error {
-	f, err := os.CreateTemp(filepath.Join(s.dir, stagedDir), ".writing-*") // made for us alone
+	f, err := os.CreateTemp(filepath.Join(s.dir, stagedDir), writing+"*") // made for us alone
 	if err != nil {
 		return err
 	}
