@@ -129,8 +129,7 @@ func New(c Config) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	registry := newRegistry(c, byFiles)
-	worker := newWorker(c, runner, judge, registry)
+	worker := newWorker(c, runner, judge, newRegistry(c, byFiles))
 	hub, sequencer, deliverer := telling(c, runner)
 	documentService := &documents.Service{Keys: c.Keys, Log: c.Log, Scanner: c.Scanner}
 
@@ -166,7 +165,7 @@ func New(c Config) (*Server, error) {
 	conn := gateway.NewConn(chain.Unary())
 	documentService.Create = antonv1.NewDocumentsServiceClient(conn).CreateDocument
 	for _, to := range []grpc.ServiceRegistrar{interceptors.Kindly(s.GRPC), conn} {
-		s.register(to, c, &payouts.Service{Rails: registry, Worker: worker}, documentService)
+		s.register(to, c, &payouts.Service{Rails: worker.Rails, Worker: worker}, documentService)
 	}
 	healthpb.RegisterHealthServer(s.GRPC, s.health)
 	if c.Environment == "test" {
