@@ -47,12 +47,17 @@ type settings struct {
 	FxSource         string        `name:"fx-source" help:"Where exchange rates are read from, in the form of the European Central Bank's eurofxref files: a URL or a path. In live the ECB's own address when absent; the sandbox has invented rates of its own then." default:"" env:"ANTON_FX_SOURCE" placeholder:"SOURCE"`
 	FxMaxAge         int           `name:"fx-max-age" help:"On how many business days of the euro newer exchange rates may fail to appear before quotes are refused." default:"4" env:"ANTON_FX_MAX_AGE" placeholder:"DAYS"`
 	FxMarkup         int32         `name:"fx-markup-bps" help:"What is taken off the mid rate, in hundredths of a percent, of merchants for whom no operator set anything." default:"45" env:"ANTON_FX_MARKUP_BPS" placeholder:"BPS"`
+	Rails            string        `help:"JSON file that sets up the rails that run besides the sandbox's, with what each bank gave us; docs/rails.md describes it." env:"ANTON_RAILS" type:"path" placeholder:"FILE"`
+	RailFiles        string        `help:"Directory where the rails' files lie, in a directory for each rail with out, in and archive; rails in the data directory when absent." env:"ANTON_RAIL_FILES" type:"path" placeholder:"DIR"`
 	RiskModel        string        `help:"Version of the risk model that payouts are scored by; the newest when absent." env:"ANTON_RISK_MODEL" placeholder:"VERSION"`
 }
 
 // check refuses settings that contradict each other, before anything is started.
 func (s *settings) check() error {
 	if _, err := s.screening(); err != nil {
+		return err
+	}
+	if _, err := s.rails(); err != nil {
 		return err
 	}
 	if s.ReviewWithin < 0 {

@@ -28,6 +28,7 @@ type cli struct {
 	Lists   listsCommand   `cmd:"" help:"Look after the sanctions lists: refresh, status, diff, check."`
 	Fx      fxCommand      `cmd:"" help:"Look after the exchange rates: refresh, status."`
 	Engine  engineCommand  `cmd:"" help:"Look into what the engine decided, and try another risk model on it."`
+	Rails   railsCommand   `cmd:"" help:"Exchange files with the banks of the rails: take theirs, compare them with ours."`
 	Screen  screenCommand  `cmd:"" help:"Screen names against sanctions lists, without a database."`
 	Bench   benchCommand   `cmd:"" help:"Measure how payouts are created, or how names are screened."`
 }

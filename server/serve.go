@@ -76,13 +76,17 @@ func serve(ctx context.Context, s *settings, out io.Writer, ready func(*sandboxF
 	if err != nil {
 		return err
 	}
+	rails, err := s.rails()
+	if err != nil {
+		return err
+	}
 	server, err := assembly.New(assembly.Config{
 		Pool: pool, Keys: keys, Clock: time.Now, Log: log, Environment: s.Environment, KeepHeld: s.HitFunds == "keep_held",
 		Lists: screening.required, ListMaxAge: s.ScreeningMaxAge, ListRefresh: screening.refresh, ListSources: screening.sources,
 		Tracer:       tracer,
 		ReviewWithin: s.ReviewWithin, Scanner: s.Clamd,
 		RiskModel: s.riskModel(), Release: s.ScreeningRelease,
-		FxSource: s.fxSource(), FxMaxAge: s.FxMaxAge, FxMarkupBps: s.FxMarkup,
+		FxSource: s.fxSource(), FxMaxAge: s.FxMaxAge, FxMarkupBps: s.FxMarkup, Rails: rails,
 	})
 	if err != nil {
 		return err
@@ -159,6 +163,7 @@ func serveOn(ctx context.Context, server *assembly.Server, on ports, log *slog.L
 		server.KeyUses.Run, server.Watcher.Run, server.Ready.Run, server.Sanctions.Run, server.Pruner.Run, server.Folder.Run, server.Tallier.Run, server.RfiAlarm.Run,
 		server.Rescreen.Run, server.SelfTest.Run,
 		server.Batches.Run,
+		server.Rails.Run, server.RailClerk.Run,
 	} {
 		working.Go(func() { work(workerCtx) })
 	}

@@ -160,6 +160,7 @@ join (
     cross join lateral (
         (select l.merchant_id, l.id, l.currency, l.sequence, l.created_at from ledger_transactions l
          where l.merchant_id = $3 and l.currency = b.currency and l.sequence < b.below
+           and l.type <> 'return_suspense' -- the platform's own
            and ($4::text is null or $4::text in ('payout_hold', 'payout_settlement', 'fee'))
            and ($4::text is null or l.type = $4::ledger_transaction_type)
            and ($5::text is null or l.currency = $5::text)

@@ -839,6 +839,7 @@ const (
 	LedgerTransactionTypeDepositReversal     LedgerTransactionType = "deposit_reversal"
 	LedgerTransactionTypeReturnReversal      LedgerTransactionType = "return_reversal"
 	LedgerTransactionTypeReceivableRepayment LedgerTransactionType = "receivable_repayment"
+	LedgerTransactionTypeReturnSuspense      LedgerTransactionType = "return_suspense"
 )
 
 func (e *LedgerTransactionType) Scan(src interface{}) error {
@@ -889,6 +890,7 @@ func AllLedgerTransactionTypeValues() []LedgerTransactionType {
 		LedgerTransactionTypeDepositReversal,
 		LedgerTransactionTypeReturnReversal,
 		LedgerTransactionTypeReceivableRepayment,
+		LedgerTransactionTypeReturnSuspense,
 	}
 }
 
@@ -2673,6 +2675,42 @@ type PayoutTransition struct {
 	PreviousSeq *int32
 }
 
+type RailCase struct {
+	Rail       string
+	ID         string
+	EntryID    string
+	Kind       string
+	MerchantID *string
+	PayoutID   *string
+	Amount     *apd.Decimal
+	Currency   *string
+	SuspenseID *string
+	OpenedAt   time.Time
+	Resolution *string
+	Note       *string
+	ResolvedBy *string
+	ResolvedAt *time.Time
+}
+
+type RailEntry struct {
+	Rail          string
+	ID            string
+	FileID        string
+	Line          int32
+	Kind          string
+	BankReference string
+	Message       string
+	Amount        *apd.Decimal
+	Currency      *string
+	Code          string
+	Reason        string
+	Detail        []byte
+	Outcome       *string
+	MerchantID    *string
+	PayoutID      *string
+	DecidedAt     *time.Time
+}
+
 type RailEvent struct {
 	MerchantID string
 	PayoutID   string
@@ -2683,12 +2721,61 @@ type RailEvent struct {
 	ReceivedAt time.Time
 }
 
+type RailFile struct {
+	Rail           string
+	ID             string
+	Direction      string
+	Name           string
+	Sha256         []byte
+	Size           int32
+	Entries        int32
+	Amount         *apd.Decimal
+	Currency       *string
+	Day            time.Time
+	Number         *int32
+	PreviousNumber *int32
+	SettlesOn      *time.Time
+	CreatedAt      time.Time
+	CreatedBy      string
+	StagedAt       *time.Time
+	DeliveredAt    *time.Time
+	ProcessedAt    *time.Time
+}
+
+type RailFileContent struct {
+	Rail    string
+	FileID  string
+	Content []byte
+}
+
+type RailFileOrder struct {
+	MerchantID string
+	PayoutID   string
+	Rail       string
+	FileID     string
+	Line       int32
+}
+
 type RailInstruction struct {
 	MerchantID string
 	PayoutID   string
 	Rail       string
 	Reference  string
 	AcceptedAt time.Time
+}
+
+type RailOrder struct {
+	MerchantID    string
+	PayoutID      string
+	Rail          string
+	Reference     string
+	BankReference string
+	Amount        apd.Decimal
+	Currency      string
+	Details       []byte
+	Refusal       string
+	AcceptedAt    time.Time
+	CutAt         *time.Time
 }
 
 type ReferenceRate struct {

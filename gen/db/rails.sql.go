@@ -10,6 +10,52 @@ import (
 	"time"
 )
 
+const railDetails = `-- name: RailDetails :one
+select m.name as merchant_name, b.id as beneficiary_id, b.type, b.first_name, b.middle_name, b.last_name, b.company_name,
+       b.country as beneficiary_country, b.private_data, i.id as instrument_id, i.country as instrument_country, i.details
+from payouts p
+join merchants m on m.id = p.merchant_id
+join beneficiaries b on b.merchant_id = p.merchant_id and b.id = p.beneficiary_id
+join instruments i on i.merchant_id = p.merchant_id and i.id = p.instrument_id
+where p.merchant_id = $1 and p.id = $2
+`
+
+type RailDetailsRow struct {
+	MerchantName       string
+	BeneficiaryID      string
+	Type               PartyType
+	FirstName          *string
+	MiddleName         *string
+	LastName           *string
+	CompanyName        *string
+	BeneficiaryCountry string
+	PrivateData        []byte
+	InstrumentID       string
+	InstrumentCountry  string
+	Details            []byte
+}
+
+// Whom a payout pays and for whom, the secret parts as they are encrypted.
+func (q *Queries) RailDetails(ctx context.Context, merchantID string, iD string) (RailDetailsRow, error) {
+	row := q.db.QueryRow(ctx, railDetails, merchantID, iD)
+	var i RailDetailsRow
+	err := row.Scan(
+		&i.MerchantName,
+		&i.BeneficiaryID,
+		&i.Type,
+		&i.FirstName,
+		&i.MiddleName,
+		&i.LastName,
+		&i.CompanyName,
+		&i.BeneficiaryCountry,
+		&i.PrivateData,
+		&i.InstrumentID,
+		&i.InstrumentCountry,
+		&i.Details,
+	)
+	return i, err
+}
+
 const railEventIDs = `-- name: RailEventIDs :many
 select payout_id, event_id from rail_events where merchant_id = $1 and payout_id = any($2::text[])
 `

@@ -37,6 +37,7 @@ import (
 	"github.com/antonpayments/anton/server/observe"
 	"github.com/antonpayments/anton/server/payouts"
 	"github.com/antonpayments/anton/server/rails"
+	"github.com/antonpayments/anton/server/rails/files"
 	"github.com/antonpayments/anton/server/rails/sandbox"
 	"github.com/antonpayments/anton/server/rescreen"
 	"github.com/antonpayments/anton/server/rfis"
@@ -78,6 +79,8 @@ type Config struct {
 	ReviewWithin time.Duration
 	// Scanner is the address of the clamd that looks at uploads; empty where there is none.
 	Scanner string
+	// Rails are the rails that are set up; nil for none but the sandbox's in test.
+	Rails *RailSettings
 	// Resolver finds the addresses of webhooks; nil for the system's.
 	Resolver *net.Resolver
 	// RiskModel is what payouts are scored by; the newest when it is nil.
@@ -105,6 +108,8 @@ type Server struct {
 	SelfTest  *rescreen.SelfTester
 	KeyUses   *interceptors.KeyUses
 	RfiAlarm  *rfis.Alarm
+	Rails     *files.Dispatcher
+	RailClerk *payouts.RailClerk
 	Runner    *unit.Runner
 	Merchants *merchants.Service
 	Ready     *observe.Readiness
@@ -136,21 +141,20 @@ func New(c Config) (*Server, error) {
 		return nil, err
 	}
 	judge := &engine.Engine{Lists: watcher, Keys: c.Keys, Model: cmp.Or(c.RiskModel, risk.Latest()), Metrics: metrics, Tracer: c.Tracer}
-	registry := rails.NewRegistry()
 	watcher.Prepare = judge.Prepare
 	if c.Environment == "test" {
 		judge.Force = func(amount string) engine.Outcome { return engine.Outcome(sandbox.MagicAmount(amount)) }
-		registry = rails.NewRegistry(&sandbox.Rail{Pool: c.Pool, Clock: c.Clock})
 	}
-	worker := payouts.NewWorker(runner, judge, registry, c.KeepHeld, c.Log)
-	if c.ReviewWithin > 0 {
-		worker.ReviewWithin = c.ReviewWithin
+	byFiles, err := c.Rails.open(c, runner)
+	if err != nil {
+		return nil, err
 	}
+	worker := newWorker(c, runner, judge, newRegistry(c, byFiles))
 	hub, sequencer, deliverer := telling(c, runner)
 	documentService := &documents.Service{Keys: c.Keys, Log: c.Log, Scanner: c.Scanner}
 
 	fxOperator := &fx.Operator{Desk: c.desk(), Source: c.FxSource, Clock: runner.Now}
-	payoutService := &payouts.Service{Rails: registry, Worker: worker, Desk: c.desk()}
+	payoutService := &payouts.Service{Rails: worker.Rails, Worker: worker, Desk: c.desk()}
 	batchService := batches.NewService(batches.NewWorker(runner, c.Keys, payoutService, &beneficiaries.Service{Keys: c.Keys}, c.Log))
 	chain := interceptors.New(interceptors.Config{
 		Runner: runner, Keys: c.Keys, Log: c.Log, Environment: c.Environment, Prepare: preparations(documentService, batchService, fxOperator),
@@ -170,6 +174,8 @@ func New(c Config) (*Server, error) {
 		Tallier:   &engine.Tallier{Runner: runner, Log: c.Log},
 		KeyUses:   chain.Uses,
 		RfiAlarm:  &rfis.Alarm{Runner: runner, Log: c.Log},
+		Rails:     &files.Dispatcher{Rails: byFiles, Log: c.Log},
+		RailClerk: &payouts.RailClerk{Worker: worker, Log: c.Log},
 		Runner:    runner,
 		Merchants: &merchants.Service{Environment: c.Environment},
 		Ready:     &observe.Readiness{Checks: conditions(c.Pool, worker), Log: c.Log},
@@ -198,6 +204,14 @@ func New(c Config) (*Server, error) {
 		return nil, fmt.Errorf("assemble the gateway: %w", err)
 	}
 	return s, nil
+}
+
+func newWorker(c Config, runner *unit.Runner, judge *engine.Engine, registry *rails.Registry) *payouts.Worker {
+	worker := payouts.NewWorker(runner, judge, registry, c.KeepHeld, c.Log)
+	if c.ReviewWithin > 0 {
+		worker.ReviewWithin = c.ReviewWithin
+	}
+	return worker
 }
 
 // keepSandboxOut refuses to run live with what only the sandbox may have: keys that lay open. Its invented rates give way to real ones.

@@ -17,6 +17,7 @@ import (
 	"github.com/antonpayments/anton/server/invariants"
 	"github.com/antonpayments/anton/server/merchants"
 	"github.com/antonpayments/anton/server/payouts"
+	"github.com/antonpayments/anton/server/rails/files"
 	"github.com/antonpayments/anton/server/reference"
 	"github.com/antonpayments/anton/server/rescreen"
 	"github.com/antonpayments/anton/server/rfis"
@@ -58,4 +59,5 @@ func (s *Server) register(to grpc.ServiceRegistrar, c Config, payout *payouts.Se
 	opsv1.RegisterEngineServiceServer(to, &engine.Operator{Clock: s.Runner.Now})
 	opsv1.RegisterScreeningAlertsServiceServer(to, &engine.Alerts{TwoPeople: c.twoRelease()})
 	opsv1.RegisterBeneficiariesServiceServer(to, &rescreen.Blocks{Engine: s.Worker.Engine})
+	opsv1.RegisterRailsServiceServer(to, &files.Service{Rails: s.Rails.Rails, Clock: s.Runner.Now})
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/antonpayments/anton/gen/db"
 	"github.com/antonpayments/anton/server/apierr"
 	"github.com/antonpayments/anton/server/beneficiaries"
+	"github.com/antonpayments/anton/server/money"
 	"github.com/antonpayments/anton/server/unit"
 )
 
@@ -46,6 +47,15 @@ func (w *Worker) check(ctx context.Context, b db.Batch, lines []*line) error {
 	return nil
 }
 
+// refuseFor notes against the column that caused it why no rail takes the line's amount.
+func (l *line) refuseFor(err error) {
+	e, column := apierr.From(err), "currency"
+	if e.Code == antonv1.ErrorCode_amount_out_of_range {
+		column = "amount"
+	}
+	l.refuse(column, e.Message, "")
+}
+
 // tryOut notes for every line that seems right why its payout would be refused.
 func (w *Worker) tryOut(ctx context.Context, u *unit.Unit, merchant string, lines []*line) error {
 	var tried []*line
@@ -57,8 +67,12 @@ func (w *Worker) tryOut(ctx context.Context, u *unit.Unit, merchant string, line
 			tried, reqs = append(tried, l), append(reqs, l.request(l.who.id))
 		case l.newcomer != nil:
 			account := l.newcomer.Account
-			if err := w.Payouts.Reaches(db.PaymentMethod(account.Method.String()), account.Country, l.cells.GetCurrency()); err != nil {
-				l.refuse("currency", apierr.From(err).Message, "")
+			amount, err := money.Parse(l.cells.GetCurrency(), l.cells.GetAmount())
+			if err == nil {
+				err = w.Payouts.Reaches(db.PaymentMethod(account.Method.String()), account.Country, amount)
+			}
+			if err != nil {
+				l.refuseFor(err)
 			}
 		}
 	}

@@ -50,6 +50,7 @@ var Files = []protoreflect.FileDescriptor{
 	opsv1.File_anton_ops_v1_documents_proto,
 	opsv1.File_anton_ops_v1_engine_proto,
 	opsv1.File_anton_ops_v1_fx_proto,
+	opsv1.File_anton_ops_v1_rails_proto,
 }
 
 // A Method is what the server knows of one RPC.

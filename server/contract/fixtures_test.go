@@ -48,6 +48,7 @@ type tenant struct {
 	screened
 	euros, quote, spareQuote string // an instrument of the beneficiary's that takes euros, and quotes of euros for dollars
 	batches
+	byFile
 }
 
 // newTenants makes merchants with their objects. The account numbers lie apart, so that nobody's are another's.
@@ -66,6 +67,7 @@ func newTenants(t *testing.T, s *testserver.Server, count int) []tenant {
 		}
 		tn.screened = payListed(t, tn.Client, fmt.Sprint(7_200_000_001+i))
 		tn.block(t, s, tn.Client, 7_300_000_001+i)
+		tn.byFile = payByFile(t, tn.Client, fmt.Sprint(7_400_000_001+i))
 		for j, to := range []*string{&tn.archiving, &tn.archived, &tn.deleting, &tn.unused} {
 			*to = tn.Beneficiary(t, fmt.Sprint("Spare ", j), fmt.Sprint(7_100_000_001+i))
 		}
@@ -106,6 +108,7 @@ func newTenants(t *testing.T, s *testserver.Server, count int) []tenant {
 		tn := &all[i]
 		bringBack(t, tn.Client, tn.returned)
 		tn.review(t, s, tn.Merchant)
+		tn.answered(t, s, tn.Client)
 		tn.payout = tn.Payout(t, tn.beneficiary, "25.00", "cancel")
 		events := tn.Get(t, "/v1/events?object_id="+tn.payout).List()
 		if len(events) != 1 || tn.Status(t, tn.reviewed) != "manual_review" {

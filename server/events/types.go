@@ -12,6 +12,7 @@ var Types = []string{
 	"payout.completed", "payout.failed", "payout.returned", "payout.screening_failed", "payout.velocity_blocked", "payout.manual_review",
 	"payout.cancelled", "payout.late_return",
 	"beneficiary.created", "beneficiary.updated", "beneficiary.archived", "beneficiary.blocked",
+	"instrument.advice",
 	"balance.deposit", "balance.low", "balance.deposit_reversed", "balance.return_reversed", "balance.adjusted",
 	"rfi.created", "rfi.responded", "rfi.resolved", "rfi.reopened", "rfi.escalated",
 	"batch.uploaded", "batch.validating", "batch.validated", "batch.validation_failed", "batch.confirmed", "batch.processing",

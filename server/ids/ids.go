@@ -11,6 +11,7 @@ import (
 // The kinds of things that have ids.
 const (
 	Adjustment     = "adj"
+	Advice         = "adv"
 	APIKey         = "key"
 	Audit          = "aud"
 	Batch          = "bat"
@@ -25,6 +26,8 @@ const (
 	Instrument     = "ins"
 	Merchant       = "mer"
 	Payout         = "pay"
+	RailCase       = "rcs"
+	RailFile       = "rfl"
 	Request        = "req"
 	Rescreen       = "rsc"
 	RFI            = "rfi"

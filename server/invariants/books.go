@@ -62,7 +62,7 @@ var books = []Invariant{
 		                               'payout_screenings', 'screening_rescreen_slices',
 		                               'velocity_rule_versions', 'payout_transitions',
 		                               'reference_rates', 'fx_refreshes', 'fx_quotes', 'fx_quote_uses', 'fx_exchanges',
-		                               'rail_instructions', 'rail_events', 'batch_steps', 'batch_errors', 'balances', 'ledger_transactions', 'ledger_postings']) tables(name)
+		                               'rail_instructions', 'rail_events', 'rail_file_contents', 'rail_file_orders', 'batch_steps', 'batch_errors', 'balances', 'ledger_transactions', 'ledger_postings']) tables(name)
 		 where has_table_privilege('anton_app', name, 'delete, truncate') or has_any_column_privilege('anton_app', name, 'update')
 		    or (name in ('balances', 'ledger_transactions', 'ledger_postings') and has_any_column_privilege('anton_app', name, 'insert'))`,
 	},

@@ -88,7 +88,7 @@ var damages = map[string]string{
 	"running_balances_follow_each_other": "update ledger_transactions set available_after = available_after + 1, held_after = held_after + 1 where type = 'payout_hold'",
 	"balances_were_never_negative":       "update ledger_transactions set held_after = -1 where type = 'payout_settlement'",
 	"holds_are_let_go_in_full":           "update ledger_transactions set held_delta = held_delta + 1 where type = 'payout_settlement'",
-	"returns_are_credited_once":          "update ledger_transactions set type = 'return' where type = 'payout_settlement'",
+	"returns_are_credited_once":          "update ledger_transactions set type = 'return' where type = 'payout_settlement' and payout_id in (select id from payouts where status = 'completed')",
 	"history_cannot_be_rewritten":        "grant update (detail) on audit_log to anton_app",
 
 	"receivables_are_their_postings":          "update balances set available = 0, held = 0, receivable = 7 where currency = 'USD'",
@@ -105,7 +105,7 @@ var damages = map[string]string{
 	"histories_have_no_gap":                   unguarded + "delete from payout_transitions where seq = 3",
 	"payouts_end_once":                        unguarded + "update payout_transitions set from_status = 'cancelled' where to_status = 'sent'",
 	"sent_payouts_have_an_instruction":        "delete from rail_instructions",
-	"payouts_do_not_get_stuck":                unguarded + "update payouts set status = 'approved', completed_at = null",
+	"payouts_do_not_get_stuck":                unguarded + "update payouts set status = 'approved', completed_at = null where status = 'completed'",
 	"one_key_makes_one_payout":                "delete from idempotency_keys",
 	"beneficiaries_told_all":                  "update beneficiaries set event_sequence = 7",
 	"what_exists_was_audited":                 "delete from audit_log where action = 'beneficiary.create'",
@@ -141,6 +141,15 @@ var damages = map[string]string{
 	"only_confirmed_batches_are_paid":         "update batches set confirmed_at = confirmed_at + interval '1 day'",
 	"ended_batches_keep_no_cells":             "alter table batch_rows drop constraint ended_row_keeps_no_cells; update batch_rows set data = '' where status = 'created'",
 	"batches_do_not_get_stuck":                "update batches set due_at = null",
+	"rail_orders_are_in_one_file":             "update rail_orders set cut_at = accepted_at",
+	"rail_orders_are_their_payouts":           "update rail_orders set amount = amount + 1",
+	"rail_files_add_up":                       "update rail_files set amount = amount + 1 where direction = 'out'",
+	"rail_files_are_numbered":                 "alter table rail_files drop constraint file_follows_the_one_before; update rail_files set number = number + 1 where direction = 'out'",
+	"rail_files_have_their_content":           "delete from rail_file_contents",
+	"payouts_leave_in_a_delivered_file":       "update rail_files set delivered_at = null where direction = 'out'",
+	"rail_entries_are_all_kept":               "update rail_entries set outcome = null, decided_at = null where outcome = 'noted'",
+	"rail_entries_are_applied_or_cases":       "delete from rail_cases",
+	"suspense_is_open_cases":                  "update rail_cases set amount = amount + 1",
 	"payouts_in_progress_have_whom_to_pay": `update beneficiaries set deleted_at = now(); update instruments set deleted_at = now();
 		update payouts set status = 'sent', seq = seq - 1, completed_at = null where status = 'completed'`,
 }
@@ -172,6 +181,7 @@ func TestEveryInvariantNoticesDamage(t *testing.T) {
 				exchanged(t, s, m)
 			}
 			inBatches(t, s, m)
+			byFile(t, s, m)
 			if _, err := s.Sealer.RunOnce(t.Context()); err != nil {
 				t.Fatal(err)
 			}
@@ -268,6 +278,35 @@ func inBatches(t *testing.T, s *testserver.Server, m *testserver.Client) {
 		s.Clock.Advance(1e9)
 	}
 	rows("6.00")
+}
+
+// byFile adds a payout that went out in a file and came back, and what a bank said of it besides.
+func byFile(t *testing.T, s *testserver.Server, m *testserver.Client) {
+	t.Helper()
+	body := strings.NewReplacer(`"country": "US"`, `"country": "GU"`, "Garcia", "Cruz", "9876543210", "9876543212").Replace(testserver.Maria)
+	created := m.Post(t, "/v1/beneficiaries", "", body)
+	if created.Status != http.StatusCreated {
+		t.Fatalf("%d %s", created.Status, created.Raw)
+	}
+	payout := m.Payout(t, created.Data()["id"].(string), "30.00", "by file")
+	s.Work()
+	s.Clock.Advance(4 * 24 * time.Hour)
+	s.WorkRails(t)
+	s.Clock.Advance(time.Minute)
+	s.Work()
+	trace, _ := m.Get(t, "/v1/payouts/"+payout).Data()["rail_reference"].(string)
+	if status := m.Status(t, payout); status != "sent" {
+		t.Fatalf("it is %s", status)
+	}
+	s.BankBrings(t, "ach", "returns.ach", testserver.ACHFile(t,
+		testserver.ACHAnswer{Trace: trace, Cents: 3000},
+		testserver.ACHAnswer{Code: "R03", Trace: trace, Message: 1, Cents: 3000},
+		testserver.ACHAnswer{Code: "R02", Trace: trace, Message: 2, Cents: 3000},
+	))
+	s.WorkRails(t)
+	if status := m.Status(t, payout); status != "returned" {
+		t.Fatalf("it is %s", status)
+	}
 }
 
 func check(t *testing.T, s *testserver.Server) []string {

@@ -28,6 +28,9 @@ var columns = []column{
 	{"rfi_steps", "merchant_id", "id", "response", "rfis.response"},
 	{"document_contents", "merchant_id", "document_id", "content", ""},
 	{"batch_rows", "merchant_id", "id", "data", ""},
+	{"rail_orders", "merchant_id", "payout_id", "details", ""},
+	{"rail_file_contents", "rail", "file_id", "content", ""},
+	{"rail_entries", "rail", "id", "detail", ""},
 	{"webhooks", "merchant_id", "id", "secret", ""},
 	{"webhooks", "merchant_id", "id", "previous_secret", "webhooks.secret"},
 }

@@ -253,7 +253,7 @@ func TestEveryColumnOfBytesIsEncryptedOrNamedHere(t *testing.T) {
 		"beneficiaries.fingerprint", "instruments.fingerprint", "idempotency_keys.request_hash", "keyset_mark.mark",
 		"sandbox_keyset.keyset", "documents.sha256", "batches.fingerprint",
 		"screening_lists.content", // public
-		"screening_alerts.party_hash", "screening_reviewed_pairs.party_hash", "instruments.bank_fingerprint", "risk_account_merchants.fingerprint",
+		"rail_files.sha256", "screening_alerts.party_hash", "screening_reviewed_pairs.party_hash", "instruments.bank_fingerprint", "risk_account_merchants.fingerprint",
 		"risk_counterparties.key", // a hash of a bank, or the letters of a country
 	}
 	found, err := s.Owner.Query(t.Context(), `

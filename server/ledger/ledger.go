@@ -107,6 +107,25 @@ func Return(payout string, returned money.Amount) Transaction {
 	}
 }
 
+// Suspend keeps money that a bank sent back and that nobody can book yet. It is not the merchant's, and touches none of its balances.
+func Suspend(payout string, amount money.Amount) Transaction {
+	return Transaction{
+		Type:     db.LedgerTransactionTypeReturnSuspense,
+		Payout:   payout,
+		Postings: []Posting{{Debit: db.LedgerAccountRailClearing, Credit: db.LedgerAccountReturnSuspense, Amount: amount}},
+	}
+}
+
+// Unsuspend ends what Suspend began: the money goes to the deposits that nobody was found for, from where an adjustment can credit it, or
+// it never was ours and goes back to where it came from.
+func Unsuspend(payout string, amount money.Amount, to db.LedgerAccount) Transaction {
+	return Transaction{
+		Type:     db.LedgerTransactionTypeReturnSuspense,
+		Payout:   payout,
+		Postings: []Posting{{Debit: db.LedgerAccountReturnSuspense, Credit: to, Amount: amount}},
+	}
+}
+
 // ReverseDeposit takes back money that came in. What is no longer available of it, the merchant owes.
 func ReverseDeposit(amount money.Amount, description string) Transaction {
 	return Transaction{

@@ -6,6 +6,8 @@ import (
 	antonv1 "github.com/antonpayments/anton/gen/anton/v1"
 	"github.com/antonpayments/anton/gen/db"
 	"github.com/antonpayments/anton/server/apierr"
+	"github.com/antonpayments/anton/server/money"
+	"github.com/antonpayments/anton/server/rails"
 	"github.com/antonpayments/anton/server/unit"
 )
 
@@ -31,12 +33,23 @@ func (s *Service) Weigh(ctx context.Context, u *unit.Unit, merchant string, reqs
 	return refusals, err
 }
 
-// Reaches refuses a corridor that no rail serves.
-func (s *Service) Reaches(method db.PaymentMethod, country, currency string) error {
-	if s.Rails.For(method, country, currency) == nil {
-		return apierr.New(antonv1.ErrorCode_corridor_not_enabled, "No rail serves %s to %s by %s.", currency, country, method)
+// Reaches refuses an amount that no rail carries to the country.
+func (s *Service) Reaches(method db.PaymentMethod, country string, amount money.Amount) error {
+	_, err := s.rail(rails.Corridor{Method: method, Country: country, Currency: amount.Currency()}, amount)
+	return err
+}
+
+// rail finds the rail that carries the amount.
+func (s *Service) rail(c rails.Corridor, amount money.Amount) (rails.Rail, error) {
+	rail, carries := s.Rails.For(c)
+	switch {
+	case rail == nil:
+		return nil, apierr.New(antonv1.ErrorCode_corridor_not_enabled, "No rail serves %s to %s by %s.", c.Currency, c.Country, c.Method)
+	case !carries.Has(amount):
+		return nil, apierr.New(antonv1.ErrorCode_amount_out_of_range, "Payouts of %s to %s by %s carry %s, not %s.",
+			c.Currency, c.Country, c.Method, carries, amount)
 	}
-	return nil
+	return rail, nil
 }
 
 // addBatch names the batch and the row that the payout is of; nothing for a payout of its own.

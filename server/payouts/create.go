@@ -16,6 +16,7 @@ import (
 	"github.com/antonpayments/anton/server/ids"
 	"github.com/antonpayments/anton/server/ledger"
 	"github.com/antonpayments/anton/server/money"
+	"github.com/antonpayments/anton/server/rails"
 	"github.com/antonpayments/anton/server/unit"
 )
 
@@ -148,16 +149,16 @@ func (s *Service) decide(u *unit.Unit, merchant string, o *order, prices *fx.Pri
 	case !o.takes(*f.InstrumentCurrency):
 		return apierr.New(antonv1.ErrorCode_corridor_not_enabled, "Instrument %s takes %s, not %s.", *f.InstrumentID, *f.InstrumentCurrency, req.GetCurrency())
 	}
-	rail := s.Rails.For(*f.Method, *f.InstrumentCountry, *f.InstrumentCurrency)
-	if rail == nil {
-		return apierr.New(antonv1.ErrorCode_corridor_not_enabled, "No rail serves %s to %s by %s.", *f.InstrumentCurrency, *f.InstrumentCountry, *f.Method)
-	}
 	t, price, err := o.convert(u, prices)
 	if err != nil {
 		return err
 	}
 	fee := money.Zero(t.source)
 	sums, err := t.amounts(fee)
+	if err != nil {
+		return err
+	}
+	rail, err := s.rail(rails.Corridor{Method: *f.Method, Country: *f.InstrumentCountry, Currency: *f.InstrumentCurrency}, sums.delivered)
 	if err != nil {
 		return err
 	}

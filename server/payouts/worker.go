@@ -378,6 +378,8 @@ func (w *Worker) instruction(ctx context.Context, p db.Payout) (rails.Instructio
 	}
 	return rails.Instruction{
 		Merchant: p.MerchantID, Key: p.ID, Amount: p.DestAmount.Text('f'), Currency: p.DestCurrency, Method: p.Method, Last4: row.Instrument.Last4,
+		Reference: p.Reference, Purpose: p.Purpose,
+		Parties: func(ctx context.Context) (rails.Parties, error) { return w.parties(ctx, p.MerchantID, p.ID) },
 	}, nil
 }
 

@@ -7,9 +7,13 @@ package rails
 
 import (
 	"context"
+	"fmt"
+	"log/slog"
 	"time"
 
+	antonv1 "github.com/antonpayments/anton/gen/anton/v1"
 	"github.com/antonpayments/anton/gen/db"
+	"github.com/antonpayments/anton/server/money"
 )
 
 // An Instruction asks a rail to pay.
@@ -20,7 +24,29 @@ type Instruction struct {
 	Currency string
 	Method   db.PaymentMethod
 	Last4    string // of the account
+	// Reference and Purpose are what the merchant wrote for the beneficiary; either may be empty.
+	Reference, Purpose string
+	// Parties opens who pays whom. Only a rail that has to write it down asks for it.
+	Parties func(context.Context) (Parties, error)
 }
+
+// Parties are who pays whom. They hold what may be in no log: printing them says so.
+type Parties struct {
+	Sender      string // the merchant's name
+	Beneficiary string // the beneficiary's full name
+	Business    bool   // whether the beneficiary is one
+	Country     string // where the beneficiary lives, ISO 3166-1 alpha-2
+	// Address is the beneficiary's; nil where it is not known.
+	Address *antonv1.Address
+	// Account is the beneficiary's, as it was checked. Its country is always set.
+	Account *antonv1.BankAccount
+}
+
+// Format prints no party, whatever the verb.
+func (Parties) Format(s fmt.State, _ rune) { _, _ = s.Write([]byte("the parties of a payment")) }
+
+// LogValue logs no party.
+func (Parties) LogValue() slog.Value { return slog.StringValue("the parties of a payment") }
 
 // A Kind is what a rail reports.
 type Kind string
@@ -50,11 +76,41 @@ type Status struct {
 	AskAgain *time.Time
 }
 
+// A Corridor is what decides which rail carries a payout.
+type Corridor struct {
+	Method   db.PaymentMethod
+	Country  string // of the account, ISO 3166-1 alpha-2
+	Currency string
+}
+
+// A Range is the least and the most that a rail carries in one payment; the zero value is no bound.
+type Range struct{ Least, Most money.Amount }
+
+// Has says whether the amount is within the range.
+func (r Range) Has(amount money.Amount) bool {
+	return !(r.Least.Positive() && amount.Less(r.Least)) && !(r.Most.Positive() && r.Most.Less(amount))
+}
+
+// String is the range for people: "from 0.01 to 99999999.99".
+func (r Range) String() string {
+	switch {
+	case r.Least.Positive() && r.Most.Positive():
+		return "from " + r.Least.String() + " to " + r.Most.String()
+	case r.Most.Positive():
+		return "up to " + r.Most.String()
+	case r.Least.Positive():
+		return "from " + r.Least.String()
+	}
+	return "any amount"
+}
+
 // A Rail moves money. Both calls take a slice, of which every item stands for itself. An error means that nothing is known of any of
 // them: the caller asks again, by key.
 type Rail interface {
 	// Name is what payouts and references are filed under.
 	Name() string
+	// Serves says whether the rail carries payments in the corridor, and of which amounts.
+	Serves(c Corridor) (Range, bool)
 	// Submit hands instructions over. Keys that the rail has already taken change nothing.
 	Submit(ctx context.Context, instructions []Instruction) ([]Status, error)
 	// Ask tells what became of keys of one merchant.
@@ -68,15 +124,17 @@ type Registry struct {
 	rails []Rail
 }
 
-// NewRegistry makes a registry; the first rail that serves a payout takes it.
+// NewRegistry makes a registry; the first rail that serves a corridor takes its payouts.
 func NewRegistry(all ...Rail) *Registry { return &Registry{all} }
 
-// For finds the rail for a payment of the method in the currency to the country; nil when none serves it. The sandbox's rail serves all.
-func (r *Registry) For(db.PaymentMethod, string, string) Rail {
-	if len(r.rails) == 0 {
-		return nil
+// For finds the rail for payouts in the corridor, and which amounts it carries; nil when none serves it.
+func (r *Registry) For(c Corridor) (Rail, Range) {
+	for _, rail := range r.rails {
+		if amounts, ok := rail.Serves(c); ok {
+			return rail, amounts
+		}
 	}
-	return r.rails[0]
+	return nil, Range{}
 }
 
 // Named finds a rail by its name; nil when the server does not run it.

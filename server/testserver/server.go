@@ -34,6 +34,7 @@ type Server struct {
 	breaks   []string
 	log      *slog.Logger
 	tracer   *observe.Tracer
+	rails    *assembly.RailSettings
 	required []lists.Authority // whose lists payouts wait for, besides the sandbox's own; all of them in live when empty
 }
 
@@ -94,6 +95,7 @@ func (s *Server) sandbox(t testing.TB) {
 func prepare(t testing.TB, database string, clock *Clock) *Server {
 	t.Helper()
 	s := &Server{Clock: clock, Database: database, t: t, log: slog.New(slog.NewTextHandler(t.Output(), nil))}
+	s.setUpRails(t, usualRails)
 	s.Pool = openPool(t, DSN(t, "anton_app", database))
 	s.Owner = openPool(t, DSN(t, "anton_owner", database))
 	return s
@@ -111,6 +113,7 @@ func (s *Server) start(t testing.TB, environment string, keys *crypto.Keys) {
 	s.Server, err = assembly.New(assembly.Config{
 		Pool: s.Pool, Keys: keys, Clock: s.Clock.Now, Log: s.log, Environment: environment, Tracer: s.tracer, Lists: s.required,
 		FxMaxAge: 4, FxMarkupBps: 45,
+		Rails: s.rails,
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -48,6 +48,9 @@ var races = map[string]bool{
 	"batch_moves_one_step_at_a_time":             true,
 	"batch_step_starts_where_the_last_one_ended": true,
 	"batch_row_is_paid_once":                     true,
+	"file_number_is_used_once":                   true,
+	"file_comes_in_once":                         true,
+	"entry_counts_once":                          true,
 }
 
 // LostRace names the constraint by which the unit lost a race; empty when it did not.

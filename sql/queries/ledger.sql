@@ -36,6 +36,7 @@ join (
     cross join lateral (
         (select l.merchant_id, l.id, l.currency, l.sequence, l.created_at from ledger_transactions l
          where l.merchant_id = @merchant_id and l.currency = b.currency and l.sequence < b.below
+           and l.type <> 'return_suspense' -- the platform's own
            and (sqlc.narg('type')::text is null or sqlc.narg('type')::text in ('payout_hold', 'payout_settlement', 'fee'))
            and (sqlc.narg('type')::text is null or l.type = sqlc.narg('type')::ledger_transaction_type)
            and (sqlc.narg('currency')::text is null or l.currency = sqlc.narg('currency')::text)

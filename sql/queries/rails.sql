@@ -20,3 +20,13 @@ select * from sandbox_bank_payments where merchant_id = @merchant_id and key = @
 
 -- name: SandboxBankSetOutcome :exec
 update sandbox_bank_payments set outcome = @outcome where merchant_id = @merchant_id and key = @key;
+
+-- name: RailDetails :one
+-- Whom a payout pays and for whom, the secret parts as they are encrypted.
+select m.name as merchant_name, b.id as beneficiary_id, b.type, b.first_name, b.middle_name, b.last_name, b.company_name,
+       b.country as beneficiary_country, b.private_data, i.id as instrument_id, i.country as instrument_country, i.details
+from payouts p
+join merchants m on m.id = p.merchant_id
+join beneficiaries b on b.merchant_id = p.merchant_id and b.id = p.beneficiary_id
+join instruments i on i.merchant_id = p.merchant_id and i.id = p.instrument_id
+where p.merchant_id = @merchant_id and p.id = @id;

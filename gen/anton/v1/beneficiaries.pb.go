@@ -773,6 +773,116 @@ func (x *BankAccount) GetCountry() string {
 	return ""
 }
 
+// What a receiving bank wants corrected of an account that it paid to: the `data` of the event `instrument.advice`. Nothing is changed by
+// it. Ask the beneficiary for the right details and add an instrument with them; some banks return the next payment to the old ones.
+type InstrumentAdvice struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The advice's id, `adv_…`.
+	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// The instrument whose details it is about.
+	InstrumentId string `protobuf:"bytes,2,opt,name=instrument_id,json=instrumentId,proto3" json:"instrument_id,omitempty"`
+	// Whose account it is.
+	BeneficiaryId string `protobuf:"bytes,3,opt,name=beneficiary_id,json=beneficiaryId,proto3" json:"beneficiary_id,omitempty"`
+	// The payout that the bank took.
+	PayoutId string `protobuf:"bytes,4,opt,name=payout_id,json=payoutId,proto3" json:"payout_id,omitempty"`
+	// What is to be corrected, such as `account_number`, `routing_number`, `account_type` or `name`.
+	Subject string `protobuf:"bytes,5,opt,name=subject,proto3" json:"subject,omitempty"`
+	// The scheme's own code, such as `C01` of ACH.
+	SchemeCode string `protobuf:"bytes,6,opt,name=scheme_code,json=schemeCode,proto3" json:"scheme_code,omitempty"`
+	// What to do, for people.
+	Message string `protobuf:"bytes,7,opt,name=message,proto3" json:"message,omitempty"`
+	// When the bank's file said so.
+	CreatedAt     *timestamppb.Timestamp `protobuf:"bytes,8,opt,name=created_at,json=createdAt,proto3" json:"created_at,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *InstrumentAdvice) Reset() {
+	*x = InstrumentAdvice{}
+	mi := &file_anton_v1_beneficiaries_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *InstrumentAdvice) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*InstrumentAdvice) ProtoMessage() {}
+
+func (x *InstrumentAdvice) ProtoReflect() protoreflect.Message {
+	mi := &file_anton_v1_beneficiaries_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use InstrumentAdvice.ProtoReflect.Descriptor instead.
+func (*InstrumentAdvice) Descriptor() ([]byte, []int) {
+	return file_anton_v1_beneficiaries_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *InstrumentAdvice) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *InstrumentAdvice) GetInstrumentId() string {
+	if x != nil {
+		return x.InstrumentId
+	}
+	return ""
+}
+
+func (x *InstrumentAdvice) GetBeneficiaryId() string {
+	if x != nil {
+		return x.BeneficiaryId
+	}
+	return ""
+}
+
+func (x *InstrumentAdvice) GetPayoutId() string {
+	if x != nil {
+		return x.PayoutId
+	}
+	return ""
+}
+
+func (x *InstrumentAdvice) GetSubject() string {
+	if x != nil {
+		return x.Subject
+	}
+	return ""
+}
+
+func (x *InstrumentAdvice) GetSchemeCode() string {
+	if x != nil {
+		return x.SchemeCode
+	}
+	return ""
+}
+
+func (x *InstrumentAdvice) GetMessage() string {
+	if x != nil {
+		return x.Message
+	}
+	return ""
+}
+
+func (x *InstrumentAdvice) GetCreatedAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.CreatedAt
+	}
+	return nil
+}
+
 // A postal address.
 type Address struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -794,7 +904,7 @@ type Address struct {
 
 func (x *Address) Reset() {
 	*x = Address{}
-	mi := &file_anton_v1_beneficiaries_proto_msgTypes[7]
+	mi := &file_anton_v1_beneficiaries_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -806,7 +916,7 @@ func (x *Address) String() string {
 func (*Address) ProtoMessage() {}
 
 func (x *Address) ProtoReflect() protoreflect.Message {
-	mi := &file_anton_v1_beneficiaries_proto_msgTypes[7]
+	mi := &file_anton_v1_beneficiaries_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -819,7 +929,7 @@ func (x *Address) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Address.ProtoReflect.Descriptor instead.
 func (*Address) Descriptor() ([]byte, []int) {
-	return file_anton_v1_beneficiaries_proto_rawDescGZIP(), []int{7}
+	return file_anton_v1_beneficiaries_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *Address) GetStreetLine_1() string {
@@ -899,7 +1009,7 @@ type Beneficiary struct {
 
 func (x *Beneficiary) Reset() {
 	*x = Beneficiary{}
-	mi := &file_anton_v1_beneficiaries_proto_msgTypes[8]
+	mi := &file_anton_v1_beneficiaries_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -911,7 +1021,7 @@ func (x *Beneficiary) String() string {
 func (*Beneficiary) ProtoMessage() {}
 
 func (x *Beneficiary) ProtoReflect() protoreflect.Message {
-	mi := &file_anton_v1_beneficiaries_proto_msgTypes[8]
+	mi := &file_anton_v1_beneficiaries_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -924,7 +1034,7 @@ func (x *Beneficiary) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Beneficiary.ProtoReflect.Descriptor instead.
 func (*Beneficiary) Descriptor() ([]byte, []int) {
-	return file_anton_v1_beneficiaries_proto_rawDescGZIP(), []int{8}
+	return file_anton_v1_beneficiaries_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *Beneficiary) GetId() string {
@@ -1057,7 +1167,7 @@ type Instrument struct {
 
 func (x *Instrument) Reset() {
 	*x = Instrument{}
-	mi := &file_anton_v1_beneficiaries_proto_msgTypes[9]
+	mi := &file_anton_v1_beneficiaries_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1069,7 +1179,7 @@ func (x *Instrument) String() string {
 func (*Instrument) ProtoMessage() {}
 
 func (x *Instrument) ProtoReflect() protoreflect.Message {
-	mi := &file_anton_v1_beneficiaries_proto_msgTypes[9]
+	mi := &file_anton_v1_beneficiaries_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1082,7 +1192,7 @@ func (x *Instrument) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Instrument.ProtoReflect.Descriptor instead.
 func (*Instrument) Descriptor() ([]byte, []int) {
-	return file_anton_v1_beneficiaries_proto_rawDescGZIP(), []int{9}
+	return file_anton_v1_beneficiaries_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *Instrument) GetId() string {
@@ -1234,7 +1344,7 @@ type CreateBeneficiaryRequest struct {
 
 func (x *CreateBeneficiaryRequest) Reset() {
 	*x = CreateBeneficiaryRequest{}
-	mi := &file_anton_v1_beneficiaries_proto_msgTypes[10]
+	mi := &file_anton_v1_beneficiaries_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1246,7 +1356,7 @@ func (x *CreateBeneficiaryRequest) String() string {
 func (*CreateBeneficiaryRequest) ProtoMessage() {}
 
 func (x *CreateBeneficiaryRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_anton_v1_beneficiaries_proto_msgTypes[10]
+	mi := &file_anton_v1_beneficiaries_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1259,7 +1369,7 @@ func (x *CreateBeneficiaryRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateBeneficiaryRequest.ProtoReflect.Descriptor instead.
 func (*CreateBeneficiaryRequest) Descriptor() ([]byte, []int) {
-	return file_anton_v1_beneficiaries_proto_rawDescGZIP(), []int{10}
+	return file_anton_v1_beneficiaries_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *CreateBeneficiaryRequest) GetType() PartyType_Value {
@@ -1398,7 +1508,7 @@ type CreateBeneficiaryResponse struct {
 
 func (x *CreateBeneficiaryResponse) Reset() {
 	*x = CreateBeneficiaryResponse{}
-	mi := &file_anton_v1_beneficiaries_proto_msgTypes[11]
+	mi := &file_anton_v1_beneficiaries_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1410,7 +1520,7 @@ func (x *CreateBeneficiaryResponse) String() string {
 func (*CreateBeneficiaryResponse) ProtoMessage() {}
 
 func (x *CreateBeneficiaryResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_anton_v1_beneficiaries_proto_msgTypes[11]
+	mi := &file_anton_v1_beneficiaries_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1423,7 +1533,7 @@ func (x *CreateBeneficiaryResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateBeneficiaryResponse.ProtoReflect.Descriptor instead.
 func (*CreateBeneficiaryResponse) Descriptor() ([]byte, []int) {
-	return file_anton_v1_beneficiaries_proto_rawDescGZIP(), []int{11}
+	return file_anton_v1_beneficiaries_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *CreateBeneficiaryResponse) GetData() *Beneficiary {
@@ -1443,7 +1553,7 @@ type GetBeneficiaryRequest struct {
 
 func (x *GetBeneficiaryRequest) Reset() {
 	*x = GetBeneficiaryRequest{}
-	mi := &file_anton_v1_beneficiaries_proto_msgTypes[12]
+	mi := &file_anton_v1_beneficiaries_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1455,7 +1565,7 @@ func (x *GetBeneficiaryRequest) String() string {
 func (*GetBeneficiaryRequest) ProtoMessage() {}
 
 func (x *GetBeneficiaryRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_anton_v1_beneficiaries_proto_msgTypes[12]
+	mi := &file_anton_v1_beneficiaries_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1468,7 +1578,7 @@ func (x *GetBeneficiaryRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetBeneficiaryRequest.ProtoReflect.Descriptor instead.
 func (*GetBeneficiaryRequest) Descriptor() ([]byte, []int) {
-	return file_anton_v1_beneficiaries_proto_rawDescGZIP(), []int{12}
+	return file_anton_v1_beneficiaries_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *GetBeneficiaryRequest) GetId() string {
@@ -1488,7 +1598,7 @@ type GetBeneficiaryResponse struct {
 
 func (x *GetBeneficiaryResponse) Reset() {
 	*x = GetBeneficiaryResponse{}
-	mi := &file_anton_v1_beneficiaries_proto_msgTypes[13]
+	mi := &file_anton_v1_beneficiaries_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1500,7 +1610,7 @@ func (x *GetBeneficiaryResponse) String() string {
 func (*GetBeneficiaryResponse) ProtoMessage() {}
 
 func (x *GetBeneficiaryResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_anton_v1_beneficiaries_proto_msgTypes[13]
+	mi := &file_anton_v1_beneficiaries_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1513,7 +1623,7 @@ func (x *GetBeneficiaryResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetBeneficiaryResponse.ProtoReflect.Descriptor instead.
 func (*GetBeneficiaryResponse) Descriptor() ([]byte, []int) {
-	return file_anton_v1_beneficiaries_proto_rawDescGZIP(), []int{13}
+	return file_anton_v1_beneficiaries_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *GetBeneficiaryResponse) GetData() *Beneficiary {
@@ -1547,7 +1657,7 @@ type ListBeneficiariesRequest struct {
 
 func (x *ListBeneficiariesRequest) Reset() {
 	*x = ListBeneficiariesRequest{}
-	mi := &file_anton_v1_beneficiaries_proto_msgTypes[14]
+	mi := &file_anton_v1_beneficiaries_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1559,7 +1669,7 @@ func (x *ListBeneficiariesRequest) String() string {
 func (*ListBeneficiariesRequest) ProtoMessage() {}
 
 func (x *ListBeneficiariesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_anton_v1_beneficiaries_proto_msgTypes[14]
+	mi := &file_anton_v1_beneficiaries_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1572,7 +1682,7 @@ func (x *ListBeneficiariesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListBeneficiariesRequest.ProtoReflect.Descriptor instead.
 func (*ListBeneficiariesRequest) Descriptor() ([]byte, []int) {
-	return file_anton_v1_beneficiaries_proto_rawDescGZIP(), []int{14}
+	return file_anton_v1_beneficiaries_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *ListBeneficiariesRequest) GetLimit() int32 {
@@ -1645,7 +1755,7 @@ type ListBeneficiariesResponse struct {
 
 func (x *ListBeneficiariesResponse) Reset() {
 	*x = ListBeneficiariesResponse{}
-	mi := &file_anton_v1_beneficiaries_proto_msgTypes[15]
+	mi := &file_anton_v1_beneficiaries_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1657,7 +1767,7 @@ func (x *ListBeneficiariesResponse) String() string {
 func (*ListBeneficiariesResponse) ProtoMessage() {}
 
 func (x *ListBeneficiariesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_anton_v1_beneficiaries_proto_msgTypes[15]
+	mi := &file_anton_v1_beneficiaries_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1670,7 +1780,7 @@ func (x *ListBeneficiariesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListBeneficiariesResponse.ProtoReflect.Descriptor instead.
 func (*ListBeneficiariesResponse) Descriptor() ([]byte, []int) {
-	return file_anton_v1_beneficiaries_proto_rawDescGZIP(), []int{15}
+	return file_anton_v1_beneficiaries_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *ListBeneficiariesResponse) GetData() []*Beneficiary {
@@ -1714,7 +1824,7 @@ type CreateInstrumentRequest struct {
 
 func (x *CreateInstrumentRequest) Reset() {
 	*x = CreateInstrumentRequest{}
-	mi := &file_anton_v1_beneficiaries_proto_msgTypes[16]
+	mi := &file_anton_v1_beneficiaries_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1726,7 +1836,7 @@ func (x *CreateInstrumentRequest) String() string {
 func (*CreateInstrumentRequest) ProtoMessage() {}
 
 func (x *CreateInstrumentRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_anton_v1_beneficiaries_proto_msgTypes[16]
+	mi := &file_anton_v1_beneficiaries_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1739,7 +1849,7 @@ func (x *CreateInstrumentRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateInstrumentRequest.ProtoReflect.Descriptor instead.
 func (*CreateInstrumentRequest) Descriptor() ([]byte, []int) {
-	return file_anton_v1_beneficiaries_proto_rawDescGZIP(), []int{16}
+	return file_anton_v1_beneficiaries_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *CreateInstrumentRequest) GetBeneficiaryId() string {
@@ -1794,7 +1904,7 @@ type CreateInstrumentResponse struct {
 
 func (x *CreateInstrumentResponse) Reset() {
 	*x = CreateInstrumentResponse{}
-	mi := &file_anton_v1_beneficiaries_proto_msgTypes[17]
+	mi := &file_anton_v1_beneficiaries_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1806,7 +1916,7 @@ func (x *CreateInstrumentResponse) String() string {
 func (*CreateInstrumentResponse) ProtoMessage() {}
 
 func (x *CreateInstrumentResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_anton_v1_beneficiaries_proto_msgTypes[17]
+	mi := &file_anton_v1_beneficiaries_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1819,7 +1929,7 @@ func (x *CreateInstrumentResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateInstrumentResponse.ProtoReflect.Descriptor instead.
 func (*CreateInstrumentResponse) Descriptor() ([]byte, []int) {
-	return file_anton_v1_beneficiaries_proto_rawDescGZIP(), []int{17}
+	return file_anton_v1_beneficiaries_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *CreateInstrumentResponse) GetData() *Instrument {
@@ -1843,7 +1953,7 @@ type ListBeneficiaryInstrumentsRequest struct {
 
 func (x *ListBeneficiaryInstrumentsRequest) Reset() {
 	*x = ListBeneficiaryInstrumentsRequest{}
-	mi := &file_anton_v1_beneficiaries_proto_msgTypes[18]
+	mi := &file_anton_v1_beneficiaries_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1855,7 +1965,7 @@ func (x *ListBeneficiaryInstrumentsRequest) String() string {
 func (*ListBeneficiaryInstrumentsRequest) ProtoMessage() {}
 
 func (x *ListBeneficiaryInstrumentsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_anton_v1_beneficiaries_proto_msgTypes[18]
+	mi := &file_anton_v1_beneficiaries_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1868,7 +1978,7 @@ func (x *ListBeneficiaryInstrumentsRequest) ProtoReflect() protoreflect.Message 
 
 // Deprecated: Use ListBeneficiaryInstrumentsRequest.ProtoReflect.Descriptor instead.
 func (*ListBeneficiaryInstrumentsRequest) Descriptor() ([]byte, []int) {
-	return file_anton_v1_beneficiaries_proto_rawDescGZIP(), []int{18}
+	return file_anton_v1_beneficiaries_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *ListBeneficiaryInstrumentsRequest) GetBeneficiaryId() string {
@@ -1906,7 +2016,7 @@ type ListBeneficiaryInstrumentsResponse struct {
 
 func (x *ListBeneficiaryInstrumentsResponse) Reset() {
 	*x = ListBeneficiaryInstrumentsResponse{}
-	mi := &file_anton_v1_beneficiaries_proto_msgTypes[19]
+	mi := &file_anton_v1_beneficiaries_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1918,7 +2028,7 @@ func (x *ListBeneficiaryInstrumentsResponse) String() string {
 func (*ListBeneficiaryInstrumentsResponse) ProtoMessage() {}
 
 func (x *ListBeneficiaryInstrumentsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_anton_v1_beneficiaries_proto_msgTypes[19]
+	mi := &file_anton_v1_beneficiaries_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1931,7 +2041,7 @@ func (x *ListBeneficiaryInstrumentsResponse) ProtoReflect() protoreflect.Message
 
 // Deprecated: Use ListBeneficiaryInstrumentsResponse.ProtoReflect.Descriptor instead.
 func (*ListBeneficiaryInstrumentsResponse) Descriptor() ([]byte, []int) {
-	return file_anton_v1_beneficiaries_proto_rawDescGZIP(), []int{19}
+	return file_anton_v1_beneficiaries_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *ListBeneficiaryInstrumentsResponse) GetData() []*Instrument {
@@ -1965,7 +2075,7 @@ type GetInstrumentRequest struct {
 
 func (x *GetInstrumentRequest) Reset() {
 	*x = GetInstrumentRequest{}
-	mi := &file_anton_v1_beneficiaries_proto_msgTypes[20]
+	mi := &file_anton_v1_beneficiaries_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1977,7 +2087,7 @@ func (x *GetInstrumentRequest) String() string {
 func (*GetInstrumentRequest) ProtoMessage() {}
 
 func (x *GetInstrumentRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_anton_v1_beneficiaries_proto_msgTypes[20]
+	mi := &file_anton_v1_beneficiaries_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1990,7 +2100,7 @@ func (x *GetInstrumentRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetInstrumentRequest.ProtoReflect.Descriptor instead.
 func (*GetInstrumentRequest) Descriptor() ([]byte, []int) {
-	return file_anton_v1_beneficiaries_proto_rawDescGZIP(), []int{20}
+	return file_anton_v1_beneficiaries_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *GetInstrumentRequest) GetId() string {
@@ -2010,7 +2120,7 @@ type GetInstrumentResponse struct {
 
 func (x *GetInstrumentResponse) Reset() {
 	*x = GetInstrumentResponse{}
-	mi := &file_anton_v1_beneficiaries_proto_msgTypes[21]
+	mi := &file_anton_v1_beneficiaries_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2022,7 +2132,7 @@ func (x *GetInstrumentResponse) String() string {
 func (*GetInstrumentResponse) ProtoMessage() {}
 
 func (x *GetInstrumentResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_anton_v1_beneficiaries_proto_msgTypes[21]
+	mi := &file_anton_v1_beneficiaries_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2035,7 +2145,7 @@ func (x *GetInstrumentResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetInstrumentResponse.ProtoReflect.Descriptor instead.
 func (*GetInstrumentResponse) Descriptor() ([]byte, []int) {
-	return file_anton_v1_beneficiaries_proto_rawDescGZIP(), []int{21}
+	return file_anton_v1_beneficiaries_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *GetInstrumentResponse) GetData() *Instrument {
@@ -2085,7 +2195,7 @@ type UpdateBeneficiaryRequest struct {
 
 func (x *UpdateBeneficiaryRequest) Reset() {
 	*x = UpdateBeneficiaryRequest{}
-	mi := &file_anton_v1_beneficiaries_proto_msgTypes[22]
+	mi := &file_anton_v1_beneficiaries_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2097,7 +2207,7 @@ func (x *UpdateBeneficiaryRequest) String() string {
 func (*UpdateBeneficiaryRequest) ProtoMessage() {}
 
 func (x *UpdateBeneficiaryRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_anton_v1_beneficiaries_proto_msgTypes[22]
+	mi := &file_anton_v1_beneficiaries_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2110,7 +2220,7 @@ func (x *UpdateBeneficiaryRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UpdateBeneficiaryRequest.ProtoReflect.Descriptor instead.
 func (*UpdateBeneficiaryRequest) Descriptor() ([]byte, []int) {
-	return file_anton_v1_beneficiaries_proto_rawDescGZIP(), []int{22}
+	return file_anton_v1_beneficiaries_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *UpdateBeneficiaryRequest) GetId() string {
@@ -2235,7 +2345,7 @@ type UpdateBeneficiaryResponse struct {
 
 func (x *UpdateBeneficiaryResponse) Reset() {
 	*x = UpdateBeneficiaryResponse{}
-	mi := &file_anton_v1_beneficiaries_proto_msgTypes[23]
+	mi := &file_anton_v1_beneficiaries_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2247,7 +2357,7 @@ func (x *UpdateBeneficiaryResponse) String() string {
 func (*UpdateBeneficiaryResponse) ProtoMessage() {}
 
 func (x *UpdateBeneficiaryResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_anton_v1_beneficiaries_proto_msgTypes[23]
+	mi := &file_anton_v1_beneficiaries_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2260,7 +2370,7 @@ func (x *UpdateBeneficiaryResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UpdateBeneficiaryResponse.ProtoReflect.Descriptor instead.
 func (*UpdateBeneficiaryResponse) Descriptor() ([]byte, []int) {
-	return file_anton_v1_beneficiaries_proto_rawDescGZIP(), []int{23}
+	return file_anton_v1_beneficiaries_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *UpdateBeneficiaryResponse) GetData() *Beneficiary {
@@ -2280,7 +2390,7 @@ type ArchiveBeneficiaryRequest struct {
 
 func (x *ArchiveBeneficiaryRequest) Reset() {
 	*x = ArchiveBeneficiaryRequest{}
-	mi := &file_anton_v1_beneficiaries_proto_msgTypes[24]
+	mi := &file_anton_v1_beneficiaries_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2292,7 +2402,7 @@ func (x *ArchiveBeneficiaryRequest) String() string {
 func (*ArchiveBeneficiaryRequest) ProtoMessage() {}
 
 func (x *ArchiveBeneficiaryRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_anton_v1_beneficiaries_proto_msgTypes[24]
+	mi := &file_anton_v1_beneficiaries_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2305,7 +2415,7 @@ func (x *ArchiveBeneficiaryRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ArchiveBeneficiaryRequest.ProtoReflect.Descriptor instead.
 func (*ArchiveBeneficiaryRequest) Descriptor() ([]byte, []int) {
-	return file_anton_v1_beneficiaries_proto_rawDescGZIP(), []int{24}
+	return file_anton_v1_beneficiaries_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *ArchiveBeneficiaryRequest) GetId() string {
@@ -2325,7 +2435,7 @@ type ArchiveBeneficiaryResponse struct {
 
 func (x *ArchiveBeneficiaryResponse) Reset() {
 	*x = ArchiveBeneficiaryResponse{}
-	mi := &file_anton_v1_beneficiaries_proto_msgTypes[25]
+	mi := &file_anton_v1_beneficiaries_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2337,7 +2447,7 @@ func (x *ArchiveBeneficiaryResponse) String() string {
 func (*ArchiveBeneficiaryResponse) ProtoMessage() {}
 
 func (x *ArchiveBeneficiaryResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_anton_v1_beneficiaries_proto_msgTypes[25]
+	mi := &file_anton_v1_beneficiaries_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2350,7 +2460,7 @@ func (x *ArchiveBeneficiaryResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ArchiveBeneficiaryResponse.ProtoReflect.Descriptor instead.
 func (*ArchiveBeneficiaryResponse) Descriptor() ([]byte, []int) {
-	return file_anton_v1_beneficiaries_proto_rawDescGZIP(), []int{25}
+	return file_anton_v1_beneficiaries_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *ArchiveBeneficiaryResponse) GetData() *Beneficiary {
@@ -2370,7 +2480,7 @@ type RestoreBeneficiaryRequest struct {
 
 func (x *RestoreBeneficiaryRequest) Reset() {
 	*x = RestoreBeneficiaryRequest{}
-	mi := &file_anton_v1_beneficiaries_proto_msgTypes[26]
+	mi := &file_anton_v1_beneficiaries_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2382,7 +2492,7 @@ func (x *RestoreBeneficiaryRequest) String() string {
 func (*RestoreBeneficiaryRequest) ProtoMessage() {}
 
 func (x *RestoreBeneficiaryRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_anton_v1_beneficiaries_proto_msgTypes[26]
+	mi := &file_anton_v1_beneficiaries_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2395,7 +2505,7 @@ func (x *RestoreBeneficiaryRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RestoreBeneficiaryRequest.ProtoReflect.Descriptor instead.
 func (*RestoreBeneficiaryRequest) Descriptor() ([]byte, []int) {
-	return file_anton_v1_beneficiaries_proto_rawDescGZIP(), []int{26}
+	return file_anton_v1_beneficiaries_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *RestoreBeneficiaryRequest) GetId() string {
@@ -2415,7 +2525,7 @@ type RestoreBeneficiaryResponse struct {
 
 func (x *RestoreBeneficiaryResponse) Reset() {
 	*x = RestoreBeneficiaryResponse{}
-	mi := &file_anton_v1_beneficiaries_proto_msgTypes[27]
+	mi := &file_anton_v1_beneficiaries_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2427,7 +2537,7 @@ func (x *RestoreBeneficiaryResponse) String() string {
 func (*RestoreBeneficiaryResponse) ProtoMessage() {}
 
 func (x *RestoreBeneficiaryResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_anton_v1_beneficiaries_proto_msgTypes[27]
+	mi := &file_anton_v1_beneficiaries_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2440,7 +2550,7 @@ func (x *RestoreBeneficiaryResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RestoreBeneficiaryResponse.ProtoReflect.Descriptor instead.
 func (*RestoreBeneficiaryResponse) Descriptor() ([]byte, []int) {
-	return file_anton_v1_beneficiaries_proto_rawDescGZIP(), []int{27}
+	return file_anton_v1_beneficiaries_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *RestoreBeneficiaryResponse) GetData() *Beneficiary {
@@ -2460,7 +2570,7 @@ type DeleteBeneficiaryRequest struct {
 
 func (x *DeleteBeneficiaryRequest) Reset() {
 	*x = DeleteBeneficiaryRequest{}
-	mi := &file_anton_v1_beneficiaries_proto_msgTypes[28]
+	mi := &file_anton_v1_beneficiaries_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2472,7 +2582,7 @@ func (x *DeleteBeneficiaryRequest) String() string {
 func (*DeleteBeneficiaryRequest) ProtoMessage() {}
 
 func (x *DeleteBeneficiaryRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_anton_v1_beneficiaries_proto_msgTypes[28]
+	mi := &file_anton_v1_beneficiaries_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2485,7 +2595,7 @@ func (x *DeleteBeneficiaryRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteBeneficiaryRequest.ProtoReflect.Descriptor instead.
 func (*DeleteBeneficiaryRequest) Descriptor() ([]byte, []int) {
-	return file_anton_v1_beneficiaries_proto_rawDescGZIP(), []int{28}
+	return file_anton_v1_beneficiaries_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *DeleteBeneficiaryRequest) GetId() string {
@@ -2505,7 +2615,7 @@ type DeleteBeneficiaryResponse struct {
 
 func (x *DeleteBeneficiaryResponse) Reset() {
 	*x = DeleteBeneficiaryResponse{}
-	mi := &file_anton_v1_beneficiaries_proto_msgTypes[29]
+	mi := &file_anton_v1_beneficiaries_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2517,7 +2627,7 @@ func (x *DeleteBeneficiaryResponse) String() string {
 func (*DeleteBeneficiaryResponse) ProtoMessage() {}
 
 func (x *DeleteBeneficiaryResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_anton_v1_beneficiaries_proto_msgTypes[29]
+	mi := &file_anton_v1_beneficiaries_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2530,7 +2640,7 @@ func (x *DeleteBeneficiaryResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteBeneficiaryResponse.ProtoReflect.Descriptor instead.
 func (*DeleteBeneficiaryResponse) Descriptor() ([]byte, []int) {
-	return file_anton_v1_beneficiaries_proto_rawDescGZIP(), []int{29}
+	return file_anton_v1_beneficiaries_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *DeleteBeneficiaryResponse) GetData() *Deletion {
@@ -2550,7 +2660,7 @@ type GetBeneficiaryPiiRequest struct {
 
 func (x *GetBeneficiaryPiiRequest) Reset() {
 	*x = GetBeneficiaryPiiRequest{}
-	mi := &file_anton_v1_beneficiaries_proto_msgTypes[30]
+	mi := &file_anton_v1_beneficiaries_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2562,7 +2672,7 @@ func (x *GetBeneficiaryPiiRequest) String() string {
 func (*GetBeneficiaryPiiRequest) ProtoMessage() {}
 
 func (x *GetBeneficiaryPiiRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_anton_v1_beneficiaries_proto_msgTypes[30]
+	mi := &file_anton_v1_beneficiaries_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2575,7 +2685,7 @@ func (x *GetBeneficiaryPiiRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetBeneficiaryPiiRequest.ProtoReflect.Descriptor instead.
 func (*GetBeneficiaryPiiRequest) Descriptor() ([]byte, []int) {
-	return file_anton_v1_beneficiaries_proto_rawDescGZIP(), []int{30}
+	return file_anton_v1_beneficiaries_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *GetBeneficiaryPiiRequest) GetId() string {
@@ -2595,7 +2705,7 @@ type GetBeneficiaryPiiResponse struct {
 
 func (x *GetBeneficiaryPiiResponse) Reset() {
 	*x = GetBeneficiaryPiiResponse{}
-	mi := &file_anton_v1_beneficiaries_proto_msgTypes[31]
+	mi := &file_anton_v1_beneficiaries_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2607,7 +2717,7 @@ func (x *GetBeneficiaryPiiResponse) String() string {
 func (*GetBeneficiaryPiiResponse) ProtoMessage() {}
 
 func (x *GetBeneficiaryPiiResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_anton_v1_beneficiaries_proto_msgTypes[31]
+	mi := &file_anton_v1_beneficiaries_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2620,7 +2730,7 @@ func (x *GetBeneficiaryPiiResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetBeneficiaryPiiResponse.ProtoReflect.Descriptor instead.
 func (*GetBeneficiaryPiiResponse) Descriptor() ([]byte, []int) {
-	return file_anton_v1_beneficiaries_proto_rawDescGZIP(), []int{31}
+	return file_anton_v1_beneficiaries_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *GetBeneficiaryPiiResponse) GetData() *BeneficiaryPii {
@@ -2643,7 +2753,7 @@ type Deletion struct {
 
 func (x *Deletion) Reset() {
 	*x = Deletion{}
-	mi := &file_anton_v1_beneficiaries_proto_msgTypes[32]
+	mi := &file_anton_v1_beneficiaries_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2655,7 +2765,7 @@ func (x *Deletion) String() string {
 func (*Deletion) ProtoMessage() {}
 
 func (x *Deletion) ProtoReflect() protoreflect.Message {
-	mi := &file_anton_v1_beneficiaries_proto_msgTypes[32]
+	mi := &file_anton_v1_beneficiaries_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2668,7 +2778,7 @@ func (x *Deletion) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Deletion.ProtoReflect.Descriptor instead.
 func (*Deletion) Descriptor() ([]byte, []int) {
-	return file_anton_v1_beneficiaries_proto_rawDescGZIP(), []int{32}
+	return file_anton_v1_beneficiaries_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *Deletion) GetId() string {
@@ -2722,7 +2832,7 @@ type BeneficiaryPii struct {
 
 func (x *BeneficiaryPii) Reset() {
 	*x = BeneficiaryPii{}
-	mi := &file_anton_v1_beneficiaries_proto_msgTypes[33]
+	mi := &file_anton_v1_beneficiaries_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2734,7 +2844,7 @@ func (x *BeneficiaryPii) String() string {
 func (*BeneficiaryPii) ProtoMessage() {}
 
 func (x *BeneficiaryPii) ProtoReflect() protoreflect.Message {
-	mi := &file_anton_v1_beneficiaries_proto_msgTypes[33]
+	mi := &file_anton_v1_beneficiaries_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2747,7 +2857,7 @@ func (x *BeneficiaryPii) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BeneficiaryPii.ProtoReflect.Descriptor instead.
 func (*BeneficiaryPii) Descriptor() ([]byte, []int) {
-	return file_anton_v1_beneficiaries_proto_rawDescGZIP(), []int{33}
+	return file_anton_v1_beneficiaries_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *BeneficiaryPii) GetId() string {
@@ -2865,7 +2975,7 @@ type InstrumentPii struct {
 
 func (x *InstrumentPii) Reset() {
 	*x = InstrumentPii{}
-	mi := &file_anton_v1_beneficiaries_proto_msgTypes[34]
+	mi := &file_anton_v1_beneficiaries_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2877,7 +2987,7 @@ func (x *InstrumentPii) String() string {
 func (*InstrumentPii) ProtoMessage() {}
 
 func (x *InstrumentPii) ProtoReflect() protoreflect.Message {
-	mi := &file_anton_v1_beneficiaries_proto_msgTypes[34]
+	mi := &file_anton_v1_beneficiaries_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2890,7 +3000,7 @@ func (x *InstrumentPii) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use InstrumentPii.ProtoReflect.Descriptor instead.
 func (*InstrumentPii) Descriptor() ([]byte, []int) {
-	return file_anton_v1_beneficiaries_proto_rawDescGZIP(), []int{34}
+	return file_anton_v1_beneficiaries_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *InstrumentPii) GetId() string {
@@ -2960,7 +3070,7 @@ type BankDetails struct {
 
 func (x *BankDetails) Reset() {
 	*x = BankDetails{}
-	mi := &file_anton_v1_beneficiaries_proto_msgTypes[35]
+	mi := &file_anton_v1_beneficiaries_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2972,7 +3082,7 @@ func (x *BankDetails) String() string {
 func (*BankDetails) ProtoMessage() {}
 
 func (x *BankDetails) ProtoReflect() protoreflect.Message {
-	mi := &file_anton_v1_beneficiaries_proto_msgTypes[35]
+	mi := &file_anton_v1_beneficiaries_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2985,7 +3095,7 @@ func (x *BankDetails) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BankDetails.ProtoReflect.Descriptor instead.
 func (*BankDetails) Descriptor() ([]byte, []int) {
-	return file_anton_v1_beneficiaries_proto_rawDescGZIP(), []int{35}
+	return file_anton_v1_beneficiaries_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *BankDetails) GetAccountNumber() string {
@@ -3117,7 +3227,7 @@ type ListInstrumentsRequest struct {
 
 func (x *ListInstrumentsRequest) Reset() {
 	*x = ListInstrumentsRequest{}
-	mi := &file_anton_v1_beneficiaries_proto_msgTypes[36]
+	mi := &file_anton_v1_beneficiaries_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3129,7 +3239,7 @@ func (x *ListInstrumentsRequest) String() string {
 func (*ListInstrumentsRequest) ProtoMessage() {}
 
 func (x *ListInstrumentsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_anton_v1_beneficiaries_proto_msgTypes[36]
+	mi := &file_anton_v1_beneficiaries_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3142,7 +3252,7 @@ func (x *ListInstrumentsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListInstrumentsRequest.ProtoReflect.Descriptor instead.
 func (*ListInstrumentsRequest) Descriptor() ([]byte, []int) {
-	return file_anton_v1_beneficiaries_proto_rawDescGZIP(), []int{36}
+	return file_anton_v1_beneficiaries_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *ListInstrumentsRequest) GetLimit() int32 {
@@ -3215,7 +3325,7 @@ type ListInstrumentsResponse struct {
 
 func (x *ListInstrumentsResponse) Reset() {
 	*x = ListInstrumentsResponse{}
-	mi := &file_anton_v1_beneficiaries_proto_msgTypes[37]
+	mi := &file_anton_v1_beneficiaries_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3227,7 +3337,7 @@ func (x *ListInstrumentsResponse) String() string {
 func (*ListInstrumentsResponse) ProtoMessage() {}
 
 func (x *ListInstrumentsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_anton_v1_beneficiaries_proto_msgTypes[37]
+	mi := &file_anton_v1_beneficiaries_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3240,7 +3350,7 @@ func (x *ListInstrumentsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListInstrumentsResponse.ProtoReflect.Descriptor instead.
 func (*ListInstrumentsResponse) Descriptor() ([]byte, []int) {
-	return file_anton_v1_beneficiaries_proto_rawDescGZIP(), []int{37}
+	return file_anton_v1_beneficiaries_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *ListInstrumentsResponse) GetData() []*Instrument {
@@ -3284,7 +3394,7 @@ type UpdateInstrumentRequest struct {
 
 func (x *UpdateInstrumentRequest) Reset() {
 	*x = UpdateInstrumentRequest{}
-	mi := &file_anton_v1_beneficiaries_proto_msgTypes[38]
+	mi := &file_anton_v1_beneficiaries_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3296,7 +3406,7 @@ func (x *UpdateInstrumentRequest) String() string {
 func (*UpdateInstrumentRequest) ProtoMessage() {}
 
 func (x *UpdateInstrumentRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_anton_v1_beneficiaries_proto_msgTypes[38]
+	mi := &file_anton_v1_beneficiaries_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3309,7 +3419,7 @@ func (x *UpdateInstrumentRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UpdateInstrumentRequest.ProtoReflect.Descriptor instead.
 func (*UpdateInstrumentRequest) Descriptor() ([]byte, []int) {
-	return file_anton_v1_beneficiaries_proto_rawDescGZIP(), []int{38}
+	return file_anton_v1_beneficiaries_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *UpdateInstrumentRequest) GetId() string {
@@ -3364,7 +3474,7 @@ type UpdateInstrumentResponse struct {
 
 func (x *UpdateInstrumentResponse) Reset() {
 	*x = UpdateInstrumentResponse{}
-	mi := &file_anton_v1_beneficiaries_proto_msgTypes[39]
+	mi := &file_anton_v1_beneficiaries_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3376,7 +3486,7 @@ func (x *UpdateInstrumentResponse) String() string {
 func (*UpdateInstrumentResponse) ProtoMessage() {}
 
 func (x *UpdateInstrumentResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_anton_v1_beneficiaries_proto_msgTypes[39]
+	mi := &file_anton_v1_beneficiaries_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3389,7 +3499,7 @@ func (x *UpdateInstrumentResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UpdateInstrumentResponse.ProtoReflect.Descriptor instead.
 func (*UpdateInstrumentResponse) Descriptor() ([]byte, []int) {
-	return file_anton_v1_beneficiaries_proto_rawDescGZIP(), []int{39}
+	return file_anton_v1_beneficiaries_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *UpdateInstrumentResponse) GetData() *Instrument {
@@ -3409,7 +3519,7 @@ type DeleteInstrumentRequest struct {
 
 func (x *DeleteInstrumentRequest) Reset() {
 	*x = DeleteInstrumentRequest{}
-	mi := &file_anton_v1_beneficiaries_proto_msgTypes[40]
+	mi := &file_anton_v1_beneficiaries_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3421,7 +3531,7 @@ func (x *DeleteInstrumentRequest) String() string {
 func (*DeleteInstrumentRequest) ProtoMessage() {}
 
 func (x *DeleteInstrumentRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_anton_v1_beneficiaries_proto_msgTypes[40]
+	mi := &file_anton_v1_beneficiaries_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3434,7 +3544,7 @@ func (x *DeleteInstrumentRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteInstrumentRequest.ProtoReflect.Descriptor instead.
 func (*DeleteInstrumentRequest) Descriptor() ([]byte, []int) {
-	return file_anton_v1_beneficiaries_proto_rawDescGZIP(), []int{40}
+	return file_anton_v1_beneficiaries_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *DeleteInstrumentRequest) GetId() string {
@@ -3454,7 +3564,7 @@ type DeleteInstrumentResponse struct {
 
 func (x *DeleteInstrumentResponse) Reset() {
 	*x = DeleteInstrumentResponse{}
-	mi := &file_anton_v1_beneficiaries_proto_msgTypes[41]
+	mi := &file_anton_v1_beneficiaries_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3466,7 +3576,7 @@ func (x *DeleteInstrumentResponse) String() string {
 func (*DeleteInstrumentResponse) ProtoMessage() {}
 
 func (x *DeleteInstrumentResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_anton_v1_beneficiaries_proto_msgTypes[41]
+	mi := &file_anton_v1_beneficiaries_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3479,7 +3589,7 @@ func (x *DeleteInstrumentResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteInstrumentResponse.ProtoReflect.Descriptor instead.
 func (*DeleteInstrumentResponse) Descriptor() ([]byte, []int) {
-	return file_anton_v1_beneficiaries_proto_rawDescGZIP(), []int{41}
+	return file_anton_v1_beneficiaries_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *DeleteInstrumentResponse) GetData() *Deletion {
@@ -3554,7 +3664,18 @@ const file_anton_v1_beneficiaries_proto_rawDesc = "" +
 	"\vbranch_code\x18\r \x01(\tB\a\xbaH\x04r\x02\x18\x10R\n" +
 	"branchCode\x12%\n" +
 	"\tbank_name\x18\x0e \x01(\tB\b\xbaH\x05r\x03\x18\x8c\x01R\bbankName\x12d\n" +
-	"\acountry\x18\x0f \x01(\tBJ\xbaH\x11r\x0f2\r^([A-Z]{2})?$\xfa\xbb\x182an ISO 3166-1 alpha-2 code in capitals, such as USR\acountry\"\xc5\x02\n" +
+	"\acountry\x18\x0f \x01(\tBJ\xbaH\x11r\x0f2\r^([A-Z]{2})?$\xfa\xbb\x182an ISO 3166-1 alpha-2 code in capitals, such as USR\acountry\"\xdb\x02\n" +
+	"\x10InstrumentAdvice\x12\x17\n" +
+	"\x02id\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x18@R\x02id\x12,\n" +
+	"\rinstrument_id\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x18@R\finstrumentId\x12.\n" +
+	"\x0ebeneficiary_id\x18\x03 \x01(\tB\a\xbaH\x04r\x02\x18@R\rbeneficiaryId\x12$\n" +
+	"\tpayout_id\x18\x04 \x01(\tB\a\xbaH\x04r\x02\x18@R\bpayoutId\x12!\n" +
+	"\asubject\x18\x05 \x01(\tB\a\xbaH\x04r\x02\x18@R\asubject\x12(\n" +
+	"\vscheme_code\x18\x06 \x01(\tB\a\xbaH\x04r\x02\x18\x10R\n" +
+	"schemeCode\x12\"\n" +
+	"\amessage\x18\a \x01(\tB\b\xbaH\x05r\x03\x18\xf4\x03R\amessage\x129\n" +
+	"\n" +
+	"created_at\x18\b \x01(\v2\x1a.google.protobuf.TimestampR\tcreatedAt\"\xc5\x02\n" +
 	"\aAddress\x120\n" +
 	"\rstreet_line_1\x18\x01 \x01(\tB\f\xbaH\x05r\x03\x18\x8c\x01\xf0\xbb\x18\x01R\vstreetLine1\x120\n" +
 	"\rstreet_line_2\x18\x02 \x01(\tB\f\xbaH\x05r\x03\x18\x8c\x01\xf0\xbb\x18\x01R\vstreetLine2\x12\x1f\n" +
@@ -3916,7 +4037,7 @@ func file_anton_v1_beneficiaries_proto_rawDescGZIP() []byte {
 }
 
 var file_anton_v1_beneficiaries_proto_enumTypes = make([]protoimpl.EnumInfo, 6)
-var file_anton_v1_beneficiaries_proto_msgTypes = make([]protoimpl.MessageInfo, 48)
+var file_anton_v1_beneficiaries_proto_msgTypes = make([]protoimpl.MessageInfo, 49)
 var file_anton_v1_beneficiaries_proto_goTypes = []any{
 	(PartyType_Value)(0),                       // 0: anton.v1.PartyType.Value
 	(BeneficiaryStatus_Value)(0),               // 1: anton.v1.BeneficiaryStatus.Value
@@ -3931,137 +4052,139 @@ var file_anton_v1_beneficiaries_proto_goTypes = []any{
 	(*InstrumentStatus)(nil),                   // 10: anton.v1.InstrumentStatus
 	(*InstrumentVerification)(nil),             // 11: anton.v1.InstrumentVerification
 	(*BankAccount)(nil),                        // 12: anton.v1.BankAccount
-	(*Address)(nil),                            // 13: anton.v1.Address
-	(*Beneficiary)(nil),                        // 14: anton.v1.Beneficiary
-	(*Instrument)(nil),                         // 15: anton.v1.Instrument
-	(*CreateBeneficiaryRequest)(nil),           // 16: anton.v1.CreateBeneficiaryRequest
-	(*CreateBeneficiaryResponse)(nil),          // 17: anton.v1.CreateBeneficiaryResponse
-	(*GetBeneficiaryRequest)(nil),              // 18: anton.v1.GetBeneficiaryRequest
-	(*GetBeneficiaryResponse)(nil),             // 19: anton.v1.GetBeneficiaryResponse
-	(*ListBeneficiariesRequest)(nil),           // 20: anton.v1.ListBeneficiariesRequest
-	(*ListBeneficiariesResponse)(nil),          // 21: anton.v1.ListBeneficiariesResponse
-	(*CreateInstrumentRequest)(nil),            // 22: anton.v1.CreateInstrumentRequest
-	(*CreateInstrumentResponse)(nil),           // 23: anton.v1.CreateInstrumentResponse
-	(*ListBeneficiaryInstrumentsRequest)(nil),  // 24: anton.v1.ListBeneficiaryInstrumentsRequest
-	(*ListBeneficiaryInstrumentsResponse)(nil), // 25: anton.v1.ListBeneficiaryInstrumentsResponse
-	(*GetInstrumentRequest)(nil),               // 26: anton.v1.GetInstrumentRequest
-	(*GetInstrumentResponse)(nil),              // 27: anton.v1.GetInstrumentResponse
-	(*UpdateBeneficiaryRequest)(nil),           // 28: anton.v1.UpdateBeneficiaryRequest
-	(*UpdateBeneficiaryResponse)(nil),          // 29: anton.v1.UpdateBeneficiaryResponse
-	(*ArchiveBeneficiaryRequest)(nil),          // 30: anton.v1.ArchiveBeneficiaryRequest
-	(*ArchiveBeneficiaryResponse)(nil),         // 31: anton.v1.ArchiveBeneficiaryResponse
-	(*RestoreBeneficiaryRequest)(nil),          // 32: anton.v1.RestoreBeneficiaryRequest
-	(*RestoreBeneficiaryResponse)(nil),         // 33: anton.v1.RestoreBeneficiaryResponse
-	(*DeleteBeneficiaryRequest)(nil),           // 34: anton.v1.DeleteBeneficiaryRequest
-	(*DeleteBeneficiaryResponse)(nil),          // 35: anton.v1.DeleteBeneficiaryResponse
-	(*GetBeneficiaryPiiRequest)(nil),           // 36: anton.v1.GetBeneficiaryPiiRequest
-	(*GetBeneficiaryPiiResponse)(nil),          // 37: anton.v1.GetBeneficiaryPiiResponse
-	(*Deletion)(nil),                           // 38: anton.v1.Deletion
-	(*BeneficiaryPii)(nil),                     // 39: anton.v1.BeneficiaryPii
-	(*InstrumentPii)(nil),                      // 40: anton.v1.InstrumentPii
-	(*BankDetails)(nil),                        // 41: anton.v1.BankDetails
-	(*ListInstrumentsRequest)(nil),             // 42: anton.v1.ListInstrumentsRequest
-	(*ListInstrumentsResponse)(nil),            // 43: anton.v1.ListInstrumentsResponse
-	(*UpdateInstrumentRequest)(nil),            // 44: anton.v1.UpdateInstrumentRequest
-	(*UpdateInstrumentResponse)(nil),           // 45: anton.v1.UpdateInstrumentResponse
-	(*DeleteInstrumentRequest)(nil),            // 46: anton.v1.DeleteInstrumentRequest
-	(*DeleteInstrumentResponse)(nil),           // 47: anton.v1.DeleteInstrumentResponse
-	nil,                                        // 48: anton.v1.Beneficiary.MetadataEntry
-	nil,                                        // 49: anton.v1.Instrument.MetadataEntry
-	nil,                                        // 50: anton.v1.CreateBeneficiaryRequest.MetadataEntry
-	nil,                                        // 51: anton.v1.CreateInstrumentRequest.MetadataEntry
-	nil,                                        // 52: anton.v1.UpdateBeneficiaryRequest.MetadataEntry
-	nil,                                        // 53: anton.v1.UpdateInstrumentRequest.MetadataEntry
-	(*timestamppb.Timestamp)(nil),              // 54: google.protobuf.Timestamp
-	(*fieldmaskpb.FieldMask)(nil),              // 55: google.protobuf.FieldMask
+	(*InstrumentAdvice)(nil),                   // 13: anton.v1.InstrumentAdvice
+	(*Address)(nil),                            // 14: anton.v1.Address
+	(*Beneficiary)(nil),                        // 15: anton.v1.Beneficiary
+	(*Instrument)(nil),                         // 16: anton.v1.Instrument
+	(*CreateBeneficiaryRequest)(nil),           // 17: anton.v1.CreateBeneficiaryRequest
+	(*CreateBeneficiaryResponse)(nil),          // 18: anton.v1.CreateBeneficiaryResponse
+	(*GetBeneficiaryRequest)(nil),              // 19: anton.v1.GetBeneficiaryRequest
+	(*GetBeneficiaryResponse)(nil),             // 20: anton.v1.GetBeneficiaryResponse
+	(*ListBeneficiariesRequest)(nil),           // 21: anton.v1.ListBeneficiariesRequest
+	(*ListBeneficiariesResponse)(nil),          // 22: anton.v1.ListBeneficiariesResponse
+	(*CreateInstrumentRequest)(nil),            // 23: anton.v1.CreateInstrumentRequest
+	(*CreateInstrumentResponse)(nil),           // 24: anton.v1.CreateInstrumentResponse
+	(*ListBeneficiaryInstrumentsRequest)(nil),  // 25: anton.v1.ListBeneficiaryInstrumentsRequest
+	(*ListBeneficiaryInstrumentsResponse)(nil), // 26: anton.v1.ListBeneficiaryInstrumentsResponse
+	(*GetInstrumentRequest)(nil),               // 27: anton.v1.GetInstrumentRequest
+	(*GetInstrumentResponse)(nil),              // 28: anton.v1.GetInstrumentResponse
+	(*UpdateBeneficiaryRequest)(nil),           // 29: anton.v1.UpdateBeneficiaryRequest
+	(*UpdateBeneficiaryResponse)(nil),          // 30: anton.v1.UpdateBeneficiaryResponse
+	(*ArchiveBeneficiaryRequest)(nil),          // 31: anton.v1.ArchiveBeneficiaryRequest
+	(*ArchiveBeneficiaryResponse)(nil),         // 32: anton.v1.ArchiveBeneficiaryResponse
+	(*RestoreBeneficiaryRequest)(nil),          // 33: anton.v1.RestoreBeneficiaryRequest
+	(*RestoreBeneficiaryResponse)(nil),         // 34: anton.v1.RestoreBeneficiaryResponse
+	(*DeleteBeneficiaryRequest)(nil),           // 35: anton.v1.DeleteBeneficiaryRequest
+	(*DeleteBeneficiaryResponse)(nil),          // 36: anton.v1.DeleteBeneficiaryResponse
+	(*GetBeneficiaryPiiRequest)(nil),           // 37: anton.v1.GetBeneficiaryPiiRequest
+	(*GetBeneficiaryPiiResponse)(nil),          // 38: anton.v1.GetBeneficiaryPiiResponse
+	(*Deletion)(nil),                           // 39: anton.v1.Deletion
+	(*BeneficiaryPii)(nil),                     // 40: anton.v1.BeneficiaryPii
+	(*InstrumentPii)(nil),                      // 41: anton.v1.InstrumentPii
+	(*BankDetails)(nil),                        // 42: anton.v1.BankDetails
+	(*ListInstrumentsRequest)(nil),             // 43: anton.v1.ListInstrumentsRequest
+	(*ListInstrumentsResponse)(nil),            // 44: anton.v1.ListInstrumentsResponse
+	(*UpdateInstrumentRequest)(nil),            // 45: anton.v1.UpdateInstrumentRequest
+	(*UpdateInstrumentResponse)(nil),           // 46: anton.v1.UpdateInstrumentResponse
+	(*DeleteInstrumentRequest)(nil),            // 47: anton.v1.DeleteInstrumentRequest
+	(*DeleteInstrumentResponse)(nil),           // 48: anton.v1.DeleteInstrumentResponse
+	nil,                                        // 49: anton.v1.Beneficiary.MetadataEntry
+	nil,                                        // 50: anton.v1.Instrument.MetadataEntry
+	nil,                                        // 51: anton.v1.CreateBeneficiaryRequest.MetadataEntry
+	nil,                                        // 52: anton.v1.CreateInstrumentRequest.MetadataEntry
+	nil,                                        // 53: anton.v1.UpdateBeneficiaryRequest.MetadataEntry
+	nil,                                        // 54: anton.v1.UpdateInstrumentRequest.MetadataEntry
+	(*timestamppb.Timestamp)(nil),              // 55: google.protobuf.Timestamp
+	(*fieldmaskpb.FieldMask)(nil),              // 56: google.protobuf.FieldMask
 }
 var file_anton_v1_beneficiaries_proto_depIdxs = []int32{
 	3,  // 0: anton.v1.BankAccount.account_type:type_name -> anton.v1.AccountType.Value
-	0,  // 1: anton.v1.Beneficiary.type:type_name -> anton.v1.PartyType.Value
-	1,  // 2: anton.v1.Beneficiary.status:type_name -> anton.v1.BeneficiaryStatus.Value
-	48, // 3: anton.v1.Beneficiary.metadata:type_name -> anton.v1.Beneficiary.MetadataEntry
-	54, // 4: anton.v1.Beneficiary.created_at:type_name -> google.protobuf.Timestamp
-	54, // 5: anton.v1.Beneficiary.updated_at:type_name -> google.protobuf.Timestamp
-	2,  // 6: anton.v1.Instrument.method:type_name -> anton.v1.PaymentMethod.Value
-	4,  // 7: anton.v1.Instrument.status:type_name -> anton.v1.InstrumentStatus.Value
-	5,  // 8: anton.v1.Instrument.verification:type_name -> anton.v1.InstrumentVerification.Value
-	49, // 9: anton.v1.Instrument.metadata:type_name -> anton.v1.Instrument.MetadataEntry
-	54, // 10: anton.v1.Instrument.created_at:type_name -> google.protobuf.Timestamp
-	54, // 11: anton.v1.Instrument.updated_at:type_name -> google.protobuf.Timestamp
-	0,  // 12: anton.v1.CreateBeneficiaryRequest.type:type_name -> anton.v1.PartyType.Value
-	13, // 13: anton.v1.CreateBeneficiaryRequest.address:type_name -> anton.v1.Address
-	12, // 14: anton.v1.CreateBeneficiaryRequest.bank_account:type_name -> anton.v1.BankAccount
-	50, // 15: anton.v1.CreateBeneficiaryRequest.metadata:type_name -> anton.v1.CreateBeneficiaryRequest.MetadataEntry
-	14, // 16: anton.v1.CreateBeneficiaryResponse.data:type_name -> anton.v1.Beneficiary
-	14, // 17: anton.v1.GetBeneficiaryResponse.data:type_name -> anton.v1.Beneficiary
-	1,  // 18: anton.v1.ListBeneficiariesRequest.status:type_name -> anton.v1.BeneficiaryStatus.Value
-	0,  // 19: anton.v1.ListBeneficiariesRequest.type:type_name -> anton.v1.PartyType.Value
-	54, // 20: anton.v1.ListBeneficiariesRequest.created_after:type_name -> google.protobuf.Timestamp
-	54, // 21: anton.v1.ListBeneficiariesRequest.created_before:type_name -> google.protobuf.Timestamp
-	14, // 22: anton.v1.ListBeneficiariesResponse.data:type_name -> anton.v1.Beneficiary
-	12, // 23: anton.v1.CreateInstrumentRequest.bank_account:type_name -> anton.v1.BankAccount
-	51, // 24: anton.v1.CreateInstrumentRequest.metadata:type_name -> anton.v1.CreateInstrumentRequest.MetadataEntry
-	15, // 25: anton.v1.CreateInstrumentResponse.data:type_name -> anton.v1.Instrument
-	15, // 26: anton.v1.ListBeneficiaryInstrumentsResponse.data:type_name -> anton.v1.Instrument
-	15, // 27: anton.v1.GetInstrumentResponse.data:type_name -> anton.v1.Instrument
-	13, // 28: anton.v1.UpdateBeneficiaryRequest.address:type_name -> anton.v1.Address
-	52, // 29: anton.v1.UpdateBeneficiaryRequest.metadata:type_name -> anton.v1.UpdateBeneficiaryRequest.MetadataEntry
-	55, // 30: anton.v1.UpdateBeneficiaryRequest.update_mask:type_name -> google.protobuf.FieldMask
-	14, // 31: anton.v1.UpdateBeneficiaryResponse.data:type_name -> anton.v1.Beneficiary
-	14, // 32: anton.v1.ArchiveBeneficiaryResponse.data:type_name -> anton.v1.Beneficiary
-	14, // 33: anton.v1.RestoreBeneficiaryResponse.data:type_name -> anton.v1.Beneficiary
-	38, // 34: anton.v1.DeleteBeneficiaryResponse.data:type_name -> anton.v1.Deletion
-	39, // 35: anton.v1.GetBeneficiaryPiiResponse.data:type_name -> anton.v1.BeneficiaryPii
-	54, // 36: anton.v1.Deletion.deleted_at:type_name -> google.protobuf.Timestamp
-	0,  // 37: anton.v1.BeneficiaryPii.type:type_name -> anton.v1.PartyType.Value
-	13, // 38: anton.v1.BeneficiaryPii.address:type_name -> anton.v1.Address
-	40, // 39: anton.v1.BeneficiaryPii.instruments:type_name -> anton.v1.InstrumentPii
-	2,  // 40: anton.v1.InstrumentPii.method:type_name -> anton.v1.PaymentMethod.Value
-	41, // 41: anton.v1.InstrumentPii.bank_account:type_name -> anton.v1.BankDetails
-	3,  // 42: anton.v1.BankDetails.account_type:type_name -> anton.v1.AccountType.Value
-	4,  // 43: anton.v1.ListInstrumentsRequest.status:type_name -> anton.v1.InstrumentStatus.Value
-	2,  // 44: anton.v1.ListInstrumentsRequest.method:type_name -> anton.v1.PaymentMethod.Value
-	54, // 45: anton.v1.ListInstrumentsRequest.created_after:type_name -> google.protobuf.Timestamp
-	54, // 46: anton.v1.ListInstrumentsRequest.created_before:type_name -> google.protobuf.Timestamp
-	15, // 47: anton.v1.ListInstrumentsResponse.data:type_name -> anton.v1.Instrument
-	53, // 48: anton.v1.UpdateInstrumentRequest.metadata:type_name -> anton.v1.UpdateInstrumentRequest.MetadataEntry
-	4,  // 49: anton.v1.UpdateInstrumentRequest.status:type_name -> anton.v1.InstrumentStatus.Value
-	55, // 50: anton.v1.UpdateInstrumentRequest.update_mask:type_name -> google.protobuf.FieldMask
-	15, // 51: anton.v1.UpdateInstrumentResponse.data:type_name -> anton.v1.Instrument
-	38, // 52: anton.v1.DeleteInstrumentResponse.data:type_name -> anton.v1.Deletion
-	16, // 53: anton.v1.BeneficiariesService.CreateBeneficiary:input_type -> anton.v1.CreateBeneficiaryRequest
-	18, // 54: anton.v1.BeneficiariesService.GetBeneficiary:input_type -> anton.v1.GetBeneficiaryRequest
-	20, // 55: anton.v1.BeneficiariesService.ListBeneficiaries:input_type -> anton.v1.ListBeneficiariesRequest
-	28, // 56: anton.v1.BeneficiariesService.UpdateBeneficiary:input_type -> anton.v1.UpdateBeneficiaryRequest
-	30, // 57: anton.v1.BeneficiariesService.ArchiveBeneficiary:input_type -> anton.v1.ArchiveBeneficiaryRequest
-	32, // 58: anton.v1.BeneficiariesService.RestoreBeneficiary:input_type -> anton.v1.RestoreBeneficiaryRequest
-	34, // 59: anton.v1.BeneficiariesService.DeleteBeneficiary:input_type -> anton.v1.DeleteBeneficiaryRequest
-	36, // 60: anton.v1.BeneficiariesService.GetBeneficiaryPii:input_type -> anton.v1.GetBeneficiaryPiiRequest
-	22, // 61: anton.v1.BeneficiariesService.CreateInstrument:input_type -> anton.v1.CreateInstrumentRequest
-	24, // 62: anton.v1.BeneficiariesService.ListBeneficiaryInstruments:input_type -> anton.v1.ListBeneficiaryInstrumentsRequest
-	26, // 63: anton.v1.BeneficiariesService.GetInstrument:input_type -> anton.v1.GetInstrumentRequest
-	42, // 64: anton.v1.BeneficiariesService.ListInstruments:input_type -> anton.v1.ListInstrumentsRequest
-	44, // 65: anton.v1.BeneficiariesService.UpdateInstrument:input_type -> anton.v1.UpdateInstrumentRequest
-	46, // 66: anton.v1.BeneficiariesService.DeleteInstrument:input_type -> anton.v1.DeleteInstrumentRequest
-	17, // 67: anton.v1.BeneficiariesService.CreateBeneficiary:output_type -> anton.v1.CreateBeneficiaryResponse
-	19, // 68: anton.v1.BeneficiariesService.GetBeneficiary:output_type -> anton.v1.GetBeneficiaryResponse
-	21, // 69: anton.v1.BeneficiariesService.ListBeneficiaries:output_type -> anton.v1.ListBeneficiariesResponse
-	29, // 70: anton.v1.BeneficiariesService.UpdateBeneficiary:output_type -> anton.v1.UpdateBeneficiaryResponse
-	31, // 71: anton.v1.BeneficiariesService.ArchiveBeneficiary:output_type -> anton.v1.ArchiveBeneficiaryResponse
-	33, // 72: anton.v1.BeneficiariesService.RestoreBeneficiary:output_type -> anton.v1.RestoreBeneficiaryResponse
-	35, // 73: anton.v1.BeneficiariesService.DeleteBeneficiary:output_type -> anton.v1.DeleteBeneficiaryResponse
-	37, // 74: anton.v1.BeneficiariesService.GetBeneficiaryPii:output_type -> anton.v1.GetBeneficiaryPiiResponse
-	23, // 75: anton.v1.BeneficiariesService.CreateInstrument:output_type -> anton.v1.CreateInstrumentResponse
-	25, // 76: anton.v1.BeneficiariesService.ListBeneficiaryInstruments:output_type -> anton.v1.ListBeneficiaryInstrumentsResponse
-	27, // 77: anton.v1.BeneficiariesService.GetInstrument:output_type -> anton.v1.GetInstrumentResponse
-	43, // 78: anton.v1.BeneficiariesService.ListInstruments:output_type -> anton.v1.ListInstrumentsResponse
-	45, // 79: anton.v1.BeneficiariesService.UpdateInstrument:output_type -> anton.v1.UpdateInstrumentResponse
-	47, // 80: anton.v1.BeneficiariesService.DeleteInstrument:output_type -> anton.v1.DeleteInstrumentResponse
-	67, // [67:81] is the sub-list for method output_type
-	53, // [53:67] is the sub-list for method input_type
-	53, // [53:53] is the sub-list for extension type_name
-	53, // [53:53] is the sub-list for extension extendee
-	0,  // [0:53] is the sub-list for field type_name
+	55, // 1: anton.v1.InstrumentAdvice.created_at:type_name -> google.protobuf.Timestamp
+	0,  // 2: anton.v1.Beneficiary.type:type_name -> anton.v1.PartyType.Value
+	1,  // 3: anton.v1.Beneficiary.status:type_name -> anton.v1.BeneficiaryStatus.Value
+	49, // 4: anton.v1.Beneficiary.metadata:type_name -> anton.v1.Beneficiary.MetadataEntry
+	55, // 5: anton.v1.Beneficiary.created_at:type_name -> google.protobuf.Timestamp
+	55, // 6: anton.v1.Beneficiary.updated_at:type_name -> google.protobuf.Timestamp
+	2,  // 7: anton.v1.Instrument.method:type_name -> anton.v1.PaymentMethod.Value
+	4,  // 8: anton.v1.Instrument.status:type_name -> anton.v1.InstrumentStatus.Value
+	5,  // 9: anton.v1.Instrument.verification:type_name -> anton.v1.InstrumentVerification.Value
+	50, // 10: anton.v1.Instrument.metadata:type_name -> anton.v1.Instrument.MetadataEntry
+	55, // 11: anton.v1.Instrument.created_at:type_name -> google.protobuf.Timestamp
+	55, // 12: anton.v1.Instrument.updated_at:type_name -> google.protobuf.Timestamp
+	0,  // 13: anton.v1.CreateBeneficiaryRequest.type:type_name -> anton.v1.PartyType.Value
+	14, // 14: anton.v1.CreateBeneficiaryRequest.address:type_name -> anton.v1.Address
+	12, // 15: anton.v1.CreateBeneficiaryRequest.bank_account:type_name -> anton.v1.BankAccount
+	51, // 16: anton.v1.CreateBeneficiaryRequest.metadata:type_name -> anton.v1.CreateBeneficiaryRequest.MetadataEntry
+	15, // 17: anton.v1.CreateBeneficiaryResponse.data:type_name -> anton.v1.Beneficiary
+	15, // 18: anton.v1.GetBeneficiaryResponse.data:type_name -> anton.v1.Beneficiary
+	1,  // 19: anton.v1.ListBeneficiariesRequest.status:type_name -> anton.v1.BeneficiaryStatus.Value
+	0,  // 20: anton.v1.ListBeneficiariesRequest.type:type_name -> anton.v1.PartyType.Value
+	55, // 21: anton.v1.ListBeneficiariesRequest.created_after:type_name -> google.protobuf.Timestamp
+	55, // 22: anton.v1.ListBeneficiariesRequest.created_before:type_name -> google.protobuf.Timestamp
+	15, // 23: anton.v1.ListBeneficiariesResponse.data:type_name -> anton.v1.Beneficiary
+	12, // 24: anton.v1.CreateInstrumentRequest.bank_account:type_name -> anton.v1.BankAccount
+	52, // 25: anton.v1.CreateInstrumentRequest.metadata:type_name -> anton.v1.CreateInstrumentRequest.MetadataEntry
+	16, // 26: anton.v1.CreateInstrumentResponse.data:type_name -> anton.v1.Instrument
+	16, // 27: anton.v1.ListBeneficiaryInstrumentsResponse.data:type_name -> anton.v1.Instrument
+	16, // 28: anton.v1.GetInstrumentResponse.data:type_name -> anton.v1.Instrument
+	14, // 29: anton.v1.UpdateBeneficiaryRequest.address:type_name -> anton.v1.Address
+	53, // 30: anton.v1.UpdateBeneficiaryRequest.metadata:type_name -> anton.v1.UpdateBeneficiaryRequest.MetadataEntry
+	56, // 31: anton.v1.UpdateBeneficiaryRequest.update_mask:type_name -> google.protobuf.FieldMask
+	15, // 32: anton.v1.UpdateBeneficiaryResponse.data:type_name -> anton.v1.Beneficiary
+	15, // 33: anton.v1.ArchiveBeneficiaryResponse.data:type_name -> anton.v1.Beneficiary
+	15, // 34: anton.v1.RestoreBeneficiaryResponse.data:type_name -> anton.v1.Beneficiary
+	39, // 35: anton.v1.DeleteBeneficiaryResponse.data:type_name -> anton.v1.Deletion
+	40, // 36: anton.v1.GetBeneficiaryPiiResponse.data:type_name -> anton.v1.BeneficiaryPii
+	55, // 37: anton.v1.Deletion.deleted_at:type_name -> google.protobuf.Timestamp
+	0,  // 38: anton.v1.BeneficiaryPii.type:type_name -> anton.v1.PartyType.Value
+	14, // 39: anton.v1.BeneficiaryPii.address:type_name -> anton.v1.Address
+	41, // 40: anton.v1.BeneficiaryPii.instruments:type_name -> anton.v1.InstrumentPii
+	2,  // 41: anton.v1.InstrumentPii.method:type_name -> anton.v1.PaymentMethod.Value
+	42, // 42: anton.v1.InstrumentPii.bank_account:type_name -> anton.v1.BankDetails
+	3,  // 43: anton.v1.BankDetails.account_type:type_name -> anton.v1.AccountType.Value
+	4,  // 44: anton.v1.ListInstrumentsRequest.status:type_name -> anton.v1.InstrumentStatus.Value
+	2,  // 45: anton.v1.ListInstrumentsRequest.method:type_name -> anton.v1.PaymentMethod.Value
+	55, // 46: anton.v1.ListInstrumentsRequest.created_after:type_name -> google.protobuf.Timestamp
+	55, // 47: anton.v1.ListInstrumentsRequest.created_before:type_name -> google.protobuf.Timestamp
+	16, // 48: anton.v1.ListInstrumentsResponse.data:type_name -> anton.v1.Instrument
+	54, // 49: anton.v1.UpdateInstrumentRequest.metadata:type_name -> anton.v1.UpdateInstrumentRequest.MetadataEntry
+	4,  // 50: anton.v1.UpdateInstrumentRequest.status:type_name -> anton.v1.InstrumentStatus.Value
+	56, // 51: anton.v1.UpdateInstrumentRequest.update_mask:type_name -> google.protobuf.FieldMask
+	16, // 52: anton.v1.UpdateInstrumentResponse.data:type_name -> anton.v1.Instrument
+	39, // 53: anton.v1.DeleteInstrumentResponse.data:type_name -> anton.v1.Deletion
+	17, // 54: anton.v1.BeneficiariesService.CreateBeneficiary:input_type -> anton.v1.CreateBeneficiaryRequest
+	19, // 55: anton.v1.BeneficiariesService.GetBeneficiary:input_type -> anton.v1.GetBeneficiaryRequest
+	21, // 56: anton.v1.BeneficiariesService.ListBeneficiaries:input_type -> anton.v1.ListBeneficiariesRequest
+	29, // 57: anton.v1.BeneficiariesService.UpdateBeneficiary:input_type -> anton.v1.UpdateBeneficiaryRequest
+	31, // 58: anton.v1.BeneficiariesService.ArchiveBeneficiary:input_type -> anton.v1.ArchiveBeneficiaryRequest
+	33, // 59: anton.v1.BeneficiariesService.RestoreBeneficiary:input_type -> anton.v1.RestoreBeneficiaryRequest
+	35, // 60: anton.v1.BeneficiariesService.DeleteBeneficiary:input_type -> anton.v1.DeleteBeneficiaryRequest
+	37, // 61: anton.v1.BeneficiariesService.GetBeneficiaryPii:input_type -> anton.v1.GetBeneficiaryPiiRequest
+	23, // 62: anton.v1.BeneficiariesService.CreateInstrument:input_type -> anton.v1.CreateInstrumentRequest
+	25, // 63: anton.v1.BeneficiariesService.ListBeneficiaryInstruments:input_type -> anton.v1.ListBeneficiaryInstrumentsRequest
+	27, // 64: anton.v1.BeneficiariesService.GetInstrument:input_type -> anton.v1.GetInstrumentRequest
+	43, // 65: anton.v1.BeneficiariesService.ListInstruments:input_type -> anton.v1.ListInstrumentsRequest
+	45, // 66: anton.v1.BeneficiariesService.UpdateInstrument:input_type -> anton.v1.UpdateInstrumentRequest
+	47, // 67: anton.v1.BeneficiariesService.DeleteInstrument:input_type -> anton.v1.DeleteInstrumentRequest
+	18, // 68: anton.v1.BeneficiariesService.CreateBeneficiary:output_type -> anton.v1.CreateBeneficiaryResponse
+	20, // 69: anton.v1.BeneficiariesService.GetBeneficiary:output_type -> anton.v1.GetBeneficiaryResponse
+	22, // 70: anton.v1.BeneficiariesService.ListBeneficiaries:output_type -> anton.v1.ListBeneficiariesResponse
+	30, // 71: anton.v1.BeneficiariesService.UpdateBeneficiary:output_type -> anton.v1.UpdateBeneficiaryResponse
+	32, // 72: anton.v1.BeneficiariesService.ArchiveBeneficiary:output_type -> anton.v1.ArchiveBeneficiaryResponse
+	34, // 73: anton.v1.BeneficiariesService.RestoreBeneficiary:output_type -> anton.v1.RestoreBeneficiaryResponse
+	36, // 74: anton.v1.BeneficiariesService.DeleteBeneficiary:output_type -> anton.v1.DeleteBeneficiaryResponse
+	38, // 75: anton.v1.BeneficiariesService.GetBeneficiaryPii:output_type -> anton.v1.GetBeneficiaryPiiResponse
+	24, // 76: anton.v1.BeneficiariesService.CreateInstrument:output_type -> anton.v1.CreateInstrumentResponse
+	26, // 77: anton.v1.BeneficiariesService.ListBeneficiaryInstruments:output_type -> anton.v1.ListBeneficiaryInstrumentsResponse
+	28, // 78: anton.v1.BeneficiariesService.GetInstrument:output_type -> anton.v1.GetInstrumentResponse
+	44, // 79: anton.v1.BeneficiariesService.ListInstruments:output_type -> anton.v1.ListInstrumentsResponse
+	46, // 80: anton.v1.BeneficiariesService.UpdateInstrument:output_type -> anton.v1.UpdateInstrumentResponse
+	48, // 81: anton.v1.BeneficiariesService.DeleteInstrument:output_type -> anton.v1.DeleteInstrumentResponse
+	68, // [68:82] is the sub-list for method output_type
+	54, // [54:68] is the sub-list for method input_type
+	54, // [54:54] is the sub-list for extension type_name
+	54, // [54:54] is the sub-list for extension extendee
+	0,  // [0:54] is the sub-list for field type_name
 }
 
 func init() { file_anton_v1_beneficiaries_proto_init() }
@@ -4070,24 +4193,24 @@ func file_anton_v1_beneficiaries_proto_init() {
 		return
 	}
 	file_anton_v1_options_proto_init()
-	file_anton_v1_beneficiaries_proto_msgTypes[8].OneofWrappers = []any{}
-	file_anton_v1_beneficiaries_proto_msgTypes[14].OneofWrappers = []any{}
+	file_anton_v1_beneficiaries_proto_msgTypes[9].OneofWrappers = []any{}
 	file_anton_v1_beneficiaries_proto_msgTypes[15].OneofWrappers = []any{}
-	file_anton_v1_beneficiaries_proto_msgTypes[18].OneofWrappers = []any{}
+	file_anton_v1_beneficiaries_proto_msgTypes[16].OneofWrappers = []any{}
 	file_anton_v1_beneficiaries_proto_msgTypes[19].OneofWrappers = []any{}
-	file_anton_v1_beneficiaries_proto_msgTypes[22].OneofWrappers = []any{}
-	file_anton_v1_beneficiaries_proto_msgTypes[33].OneofWrappers = []any{}
-	file_anton_v1_beneficiaries_proto_msgTypes[35].OneofWrappers = []any{}
+	file_anton_v1_beneficiaries_proto_msgTypes[20].OneofWrappers = []any{}
+	file_anton_v1_beneficiaries_proto_msgTypes[23].OneofWrappers = []any{}
+	file_anton_v1_beneficiaries_proto_msgTypes[34].OneofWrappers = []any{}
 	file_anton_v1_beneficiaries_proto_msgTypes[36].OneofWrappers = []any{}
 	file_anton_v1_beneficiaries_proto_msgTypes[37].OneofWrappers = []any{}
 	file_anton_v1_beneficiaries_proto_msgTypes[38].OneofWrappers = []any{}
+	file_anton_v1_beneficiaries_proto_msgTypes[39].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_anton_v1_beneficiaries_proto_rawDesc), len(file_anton_v1_beneficiaries_proto_rawDesc)),
 			NumEnums:      6,
-			NumMessages:   48,
+			NumMessages:   49,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

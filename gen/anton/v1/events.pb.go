@@ -89,7 +89,8 @@ type Event struct {
 	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
 	// What happened, such as `payout.sent` or `beneficiary.created`. Every transition of a payout has its event; `payout.late_return` says
 	// that the bank sent a completed payout back. `balance.deposit` tells a deposit; `balance.deposit_reversed`, `balance.return_reversed`
-	// and `balance.adjusted` tell an `Adjustment` of your balance, one event each. Requests for information have `rfi.created`, `rfi.responded`, `rfi.resolved`,
+	// and `balance.adjusted` tell an `Adjustment` of your balance, one event each. `instrument.advice` says that a
+	// receiving bank wants an account's details corrected (`InstrumentAdvice`). Requests for information have `rfi.created`, `rfi.responded`, `rfi.resolved`,
 	// `rfi.reopened` and `rfi.escalated`.
 	Type string `protobuf:"bytes,2,opt,name=type,proto3" json:"type,omitempty"`
 	// When it happened.

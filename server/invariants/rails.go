@@ -1,0 +1,79 @@
+package invariants
+
+// railFiles are the rules of rails that work by files: no payout in two files or in none, and nothing that a bank said dropped.
+var railFiles = []Invariant{
+	{
+		"rail_orders_are_in_one_file", "an order was refused, waits for its cut-off, or is in a file of its rail",
+		`select o.payout_id from rail_orders o
+		 left join rail_file_orders i on i.merchant_id = o.merchant_id and i.payout_id = o.payout_id
+		 where (o.refusal <> '')::integer + (o.cut_at is not null)::integer + (i.file_id is not null)::integer <> 1
+		    or (i.file_id is not null and i.rail <> o.rail)`,
+	},
+	{
+		"rail_orders_are_their_payouts", "an order is of its payout's rail, and of exactly what the payout delivers",
+		`select o.payout_id from rail_orders o
+		 join payouts p on p.merchant_id = o.merchant_id and p.id = o.payout_id
+		 where o.rail <> p.rail or o.amount <> p.dest_amount or o.currency <> p.dest_currency
+		    or (p.rail_reference is not null and p.rail_reference <> o.reference)`,
+	},
+	{
+		"rail_files_add_up", "a file that goes out says how many payments it has and how much, and that is what its orders are",
+		`select f.id from rail_files f
+		 left join (
+		     select i.rail, i.file_id, count(*) as entries, sum(o.amount) as amount, min(o.currency) as least, max(o.currency) as most,
+		            min(i.line) as first, max(i.line) as last
+		     from rail_file_orders i
+		     join rail_orders o on o.merchant_id = i.merchant_id and o.payout_id = i.payout_id
+		     group by i.rail, i.file_id
+		 ) s on s.rail = f.rail and s.file_id = f.id
+		 where f.direction = 'out' and (s.entries is distinct from f.entries or s.amount <> f.amount or s.least <> f.currency
+		    or s.most <> f.currency or s.first <> 1 or s.last <> f.entries)`,
+	},
+	{
+		"rail_files_are_numbered", "the files of a rail's day that go out are numbered from 1 without gaps",
+		`select rail || ' ' || day from rail_files where direction = 'out'
+		 group by rail, day having count(*) <> max(number) or min(number) <> 1`,
+	},
+	{
+		"rail_files_have_their_content", "a file has its bytes",
+		`select f.id from rail_files f
+		 where not exists (select from rail_file_contents c where c.rail = f.rail and c.file_id = f.id)`,
+	},
+	{
+		"payouts_leave_in_a_delivered_file", "a payout of a rail that works by files was sent after its file was delivered",
+		`select o.payout_id from rail_orders o
+		 join payouts p on p.merchant_id = o.merchant_id and p.id = o.payout_id
+		 left join rail_file_orders i on i.merchant_id = o.merchant_id and i.payout_id = o.payout_id
+		 left join rail_files f on f.rail = i.rail and f.id = i.file_id
+		 where p.sent_at is not null and (f.delivered_at is null or f.delivered_at > p.sent_at)`,
+	},
+	{
+		"rail_entries_are_all_kept", "a file of a bank's has as many entries as it says, and all are decided once it is processed",
+		`select f.id from rail_files f
+		 left join (
+		     select rail, file_id, count(*) as entries, count(outcome) as decided from rail_entries group by rail, file_id
+		 ) e on e.rail = f.rail and e.file_id = f.id
+		 where f.direction = 'in' and (coalesce(e.entries, 0) <> f.entries or (f.processed_at is not null and e.decided <> e.entries))`,
+	},
+	{
+		"rail_entries_are_applied_or_cases", "an entry that was applied is an event of its payout, one that is a case has its case, and no other one has",
+		`select e.id from rail_entries e
+		 left join rail_cases c on c.rail = e.rail and c.entry_id = e.id
+		 where (e.outcome is not distinct from 'case') <> (c.id is not null)
+		    or (e.outcome = 'applied' and e.kind not in ('return_reversed', 'advice') and not exists (
+		        select from rail_events v
+		        where v.merchant_id = e.merchant_id and v.payout_id = e.payout_id and v.event_id = e.kind || '-' || e.message
+		    ))`,
+	},
+	{
+		"suspense_is_open_cases", "what waits in a merchant's return suspense is what its open cases hold there",
+		`select coalesce(l.merchant_id, c.merchant_id) || ' ' || coalesce(l.currency, c.currency) from (
+		     select merchant_id, currency, sum(case when credit = 'return_suspense' then amount else -amount end) as amount
+		     from ledger_postings where 'return_suspense' in (debit, credit) group by merchant_id, currency
+		 ) l full join (
+		     select merchant_id, currency, sum(amount) as amount from rail_cases
+		     where suspense_id is not null and resolution is null group by merchant_id, currency
+		 ) c using (merchant_id, currency)
+		 where coalesce(l.amount, 0) <> coalesce(c.amount, 0)`,
+	},
+}
