@@ -108,7 +108,7 @@ func serveLive(t *testing.T, env []string) (url string, stop func()) {
 	}
 	s := &settings{
 		database:    database{DSN: strings.TrimPrefix(env[0], "DATABASE_URL="), MigrateDSN: strings.TrimPrefix(env[1], "ANTON_MIGRATE_URL=")},
-		Environment: "live", HTTPAddr: "127.0.0.1:0", GRPCAddr: "127.0.0.1:0", AdminAddr: "127.0.0.1:0", Keyset: file, HitFunds: "keep_held", LogLevel: "error",
+		Environment: "live", HTTPAddr: "127.0.0.1:0", GRPCAddr: "127.0.0.1:0", AdminAddr: "127.0.0.1:0", Keyset: file, HitFunds: "keep_held", FxMaxAge: 4, LogLevel: "error",
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	ready, ended := make(chan struct{}), make(chan error, 1)

@@ -17,8 +17,12 @@ func ReturnTakenBack(ctx context.Context, u *unit.Unit, merchant, payout string,
 	if err != nil {
 		return fmt.Errorf("look for the return of %s: %w", payout, err)
 	}
-	if _, err := lockCredited(ctx, u, merchant, returned, db.LedgerTransactionTypeReturn); err != nil {
+	credited, err := lockCredited(ctx, u, merchant, returned, db.LedgerTransactionTypeReturn)
+	if err != nil {
 		return err
+	}
+	if amount.Currency() != credited.row.Currency {
+		amount = credited.left // what came back was converted when it was credited, and a bank takes a return back whole
 	}
 	environment, err := u.Read().DeploymentGet(ctx)
 	if err != nil {
