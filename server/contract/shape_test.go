@@ -120,8 +120,8 @@ var moneyMovers = []string{
 	"/anton.ops.v1.AdjustmentsService/ReverseDeposit",
 	"/anton.ops.v1.AdjustmentsService/ReverseReturn",
 	"/anton.ops.v1.MerchantsService/CreateDeposit",
-	"/anton.v1.FxService/CreateFxExchange",
 	"/anton.v1.BatchesService/ConfirmBatch",
+	"/anton.v1.FxService/CreateFxExchange",
 	"/anton.v1.PayoutsService/CreatePayout",
 }
 
