@@ -37,22 +37,11 @@ func serve(ctx context.Context, s *settings, out io.Writer, ready func(*sandboxF
 	}
 	log := s.logger()
 	// The ports first: a second start by mistake must end here, before it touches any data.
-	httpPort, err := listen(ctx, s.HTTPAddr, "--http-addr (ANTON_HTTP_ADDR)")
+	on, err := openPorts(ctx, s)
 	if err != nil {
 		return err
 	}
-	defer httpPort.Close()
-	grpcPort, err := listen(ctx, s.GRPCAddr, "--grpc-addr (ANTON_GRPC_ADDR)")
-	if err != nil {
-		return err
-	}
-	defer grpcPort.Close()
-	adminPort, err := listen(ctx, s.AdminAddr, "--admin-addr (ANTON_ADMIN_ADDR)")
-	if err != nil {
-		return err
-	}
-	defer adminPort.Close()
-
+	defer on.close()
 	tracer, closeTracer, err := observe.TracerFromEnvironment(ctx, log)
 	if err != nil {
 		return err
@@ -96,12 +85,12 @@ func serve(ctx context.Context, s *settings, out io.Writer, ready func(*sandboxF
 		if err := server.TakeSampleRates(ctx); err != nil {
 			return err
 		}
-		if sandbox, err = openSandbox(ctx, s, server, httpPort.Addr().String()); err != nil {
+		if sandbox, err = openSandbox(ctx, s, server, on.http.Addr().String()); err != nil {
 			return err
 		}
 	}
-	return serveOn(ctx, server, ports{httpPort, grpcPort, adminPort}, log, func() {
-		greet(out, ports{httpPort, grpcPort, adminPort}, sandbox)
+	return serveOn(ctx, server, on, log, func() {
+		greet(out, on, sandbox)
 		if ready != nil {
 			ready(sandbox)
 		}
@@ -122,6 +111,31 @@ func sendTraces(closeTracer func(context.Context) error, log *slog.Logger) {
 
 // ports are what a server listens on.
 type ports struct{ http, grpc, admin net.Listener }
+
+// openPorts takes all of a server's ports or none.
+func openPorts(ctx context.Context, s *settings) (on ports, err error) {
+	defer func() {
+		if err != nil {
+			on.close()
+		}
+	}()
+	if on.http, err = listen(ctx, s.HTTPAddr, "--http-addr (ANTON_HTTP_ADDR)"); err != nil {
+		return on, err
+	}
+	if on.grpc, err = listen(ctx, s.GRPCAddr, "--grpc-addr (ANTON_GRPC_ADDR)"); err != nil {
+		return on, err
+	}
+	on.admin, err = listen(ctx, s.AdminAddr, "--admin-addr (ANTON_ADMIN_ADDR)")
+	return on, err
+}
+
+func (on ports) close() {
+	for _, port := range []net.Listener{on.http, on.grpc, on.admin} {
+		if port != nil {
+			_ = port.Close()
+		}
+	}
+}
 
 // serveOn serves on the listeners until ctx ends, then finishes what is under way and takes nothing new.
 func serveOn(ctx context.Context, server *assembly.Server, on ports, log *slog.Logger, ready func()) error {
@@ -160,10 +174,8 @@ func serveOn(ctx context.Context, server *assembly.Server, on ports, log *slog.L
 	workerCtx, stopWorker := context.WithCancel(context.Background())
 	for _, work := range []func(context.Context){
 		server.Worker.Run, server.Balances.Run, server.Sequencer.Run, server.Deliverer.Run, server.Sealer.Run, server.Checker.Run,
-		server.KeyUses.Run, server.Watcher.Run, server.Ready.Run, server.Sanctions.Run, server.Pruner.Run, server.Folder.Run, server.Tallier.Run, server.RfiAlarm.Run,
-		server.Rescreen.Run, server.SelfTest.Run,
-		server.Batches.Run,
-		server.Rails.Run, server.RailClerk.Run,
+		server.KeyUses.Run, server.Watcher.Run, server.Ready.Run, server.Sanctions.Run, server.Pruner.Run, server.Folder.Run, server.Tallier.Run,
+		server.RfiAlarm.Run, server.Rescreen.Run, server.SelfTest.Run, server.Batches.Run, server.Rails.Run, server.RailClerk.Run,
 	} {
 		working.Go(func() { work(workerCtx) })
 	}

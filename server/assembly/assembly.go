@@ -140,11 +140,7 @@ func New(c Config) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	judge := &engine.Engine{Lists: watcher, Keys: c.Keys, Model: cmp.Or(c.RiskModel, risk.Latest()), Metrics: metrics, Tracer: c.Tracer}
-	watcher.Prepare = judge.Prepare
-	if c.Environment == "test" {
-		judge.Force = func(amount string) engine.Outcome { return engine.Outcome(sandbox.MagicAmount(amount)) }
-	}
+	judge := newEngine(c, watcher, metrics)
 	byFiles, err := c.Rails.open(c, runner)
 	if err != nil {
 		return nil, err
@@ -204,6 +200,15 @@ func New(c Config) (*Server, error) {
 		return nil, fmt.Errorf("assemble the gateway: %w", err)
 	}
 	return s, nil
+}
+
+func newEngine(c Config, watcher *sanctions.Watcher, metrics *observe.Metrics) *engine.Engine {
+	judge := &engine.Engine{Lists: watcher, Keys: c.Keys, Model: cmp.Or(c.RiskModel, risk.Latest()), Metrics: metrics, Tracer: c.Tracer}
+	watcher.Prepare = judge.Prepare
+	if c.Environment == "test" {
+		judge.Force = func(amount string) engine.Outcome { return engine.Outcome(sandbox.MagicAmount(amount)) }
+	}
+	return judge
 }
 
 func newWorker(c Config, runner *unit.Runner, judge *engine.Engine, registry *rails.Registry) *payouts.Worker {

@@ -41,8 +41,10 @@ var causes = map[string]cause{
 	"sandbox_only":            {false, func(m *method) bool { return m.rule.SandboxOnly }},
 	"merchant_suspended":      {false, func(m *method) bool { return m.ofMerchants() && m.mutates() }},
 	"not_found":               {true, (*method).namesObject},
-	"state_conflict":          {false, func(m *method) bool { return m.actsOnObject() || named("CreateInstrument", "CreateVelocityRule", "CreateBatch")(m) }},
-	"insufficient_balance":    {false, named("CreatePayout")},
+	"state_conflict": {false, func(m *method) bool {
+		return m.actsOnObject() || named("CreateInstrument", "CreateVelocityRule", "CreateBatch")(m)
+	}},
+	"insufficient_balance": {false, named("CreatePayout")},
 	"beneficiary_not_active": {false, func(m *method) bool {
 		return m.mutates() && m.bodyHas("beneficiary_id") || named("CreateInstrument")(m)
 	}},
