@@ -35,6 +35,7 @@ var Files = []protoreflect.FileDescriptor{
 	antonv1.File_anton_v1_documents_proto,
 	antonv1.File_anton_v1_engine_proto,
 	antonv1.File_anton_v1_fx_proto,
+	antonv1.File_anton_v1_pricing_proto,
 	opsv1.File_anton_ops_v1_merchants_proto,
 	opsv1.File_anton_ops_v1_operator_keys_proto,
 	opsv1.File_anton_ops_v1_funding_accounts_proto,
@@ -47,6 +48,7 @@ var Files = []protoreflect.FileDescriptor{
 	opsv1.File_anton_ops_v1_rfis_proto,
 	opsv1.File_anton_ops_v1_documents_proto,
 	opsv1.File_anton_ops_v1_fx_proto,
+	opsv1.File_anton_ops_v1_pricing_proto,
 }
 
 // A Method is what the server knows of one RPC.

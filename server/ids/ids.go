@@ -23,6 +23,8 @@ const (
 	Instrument     = "ins"
 	Merchant       = "mer"
 	Payout         = "pay"
+	PricingPlan    = "ppl"
+	PricingQuote   = "pq"
 	Request        = "req"
 	RFI            = "rfi"
 	ScreeningAlert = "alr"

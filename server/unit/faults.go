@@ -40,6 +40,8 @@ var races = map[string]bool{
 	"pair_is_decided_once":                       true,
 	"quote_is_used_once":                         true,
 	"quote_is_exchanged_once":                    true,
+	"pricing_quote_is_used_once":                 true,
+	"pricing_version_is_written_once":            true,
 }
 
 // LostRace names the constraint by which the unit lost a race; empty when it did not.
