@@ -27,7 +27,7 @@ func readRules(version db.PricingPlanVersion, in []*antonv1.PricingRule) ([]Rule
 			tier.PlanID, tier.PlanVersion, tier.RuleNumber = version.PlanID, version.Version, rules[i].Number
 		}
 		if slices.ContainsFunc(rules[:i], rules[i].sameAs) {
-			d.refuse("", "names the same currencies, country and method as a rule before it")
+			d.refuse("source_currency", "names, with the rest of the rule, the same payouts as a rule before it")
 		}
 	}
 	if len(d.wrong) > 0 {
