@@ -115,11 +115,8 @@ var ErrSandboxKeyset = errors.New("the keyset is a sandbox's, which was never se
 
 // New assembles a server.
 func New(c Config) (*Server, error) {
-	if c.Environment == "live" && c.Keys.Sandbox {
-		return nil, ErrSandboxKeyset
-	}
-	if c.Environment == "live" && c.FxSource == fx.Sample {
-		c.FxSource = fx.ECB // invented rates are not for real money
+	if err := c.keepSandboxOut(); err != nil {
+		return nil, err
 	}
 	c.Log = slog.New(observe.Redact(c.Log.Handler()))
 	metrics := observe.NewMetrics()
@@ -144,14 +141,7 @@ func New(c Config) (*Server, error) {
 	documentService := &documents.Service{Keys: c.Keys, Log: c.Log, Scanner: c.Scanner}
 
 	fxOperator := &fx.Operator{Desk: c.desk(), Source: c.FxSource, Clock: runner.Now}
-
-	chain := interceptors.New(interceptors.Config{
-		Runner: runner, Keys: c.Keys, Log: c.Log, Environment: c.Environment,
-		Prepare: map[string]interceptors.Prepare{
-			antonv1.DocumentsService_CreateDocument_FullMethodName: documentService.Examine,
-			opsv1.FxService_RefreshFxRates_FullMethodName:          fxOperator.Fetch,
-		},
-	})
+	chain := newChain(c, runner, documentService, fxOperator)
 	s := &Server{
 		GRPC:      newGRPC(chain),
 		Worker:    worker,
@@ -195,6 +185,31 @@ func New(c Config) (*Server, error) {
 		return nil, fmt.Errorf("assemble the gateway: %w", err)
 	}
 	return s, nil
+}
+
+// keepSandboxOut refuses to run live with what only the sandbox may have: keys that lay open. Its invented rates give way to real ones.
+func (c *Config) keepSandboxOut() error {
+	if c.Environment != "live" {
+		return nil
+	}
+	if c.Keys.Sandbox {
+		return ErrSandboxKeyset
+	}
+	if c.FxSource == fx.Sample {
+		c.FxSource = fx.ECB
+	}
+	return nil
+}
+
+// newChain is what every call passes. Two methods ask the network for something, which they do before their transactions.
+func newChain(c Config, runner *unit.Runner, d *documents.Service, o *fx.Operator) *interceptors.Chain {
+	return interceptors.New(interceptors.Config{
+		Runner: runner, Keys: c.Keys, Log: c.Log, Environment: c.Environment,
+		Prepare: map[string]interceptors.Prepare{
+			antonv1.DocumentsService_CreateDocument_FullMethodName: d.Examine,
+			opsv1.FxService_RefreshFxRates_FullMethodName:          o.Fetch,
+		},
+	})
 }
 
 // observe ties together what shows how the server is: gauges that are read when somebody asks, and gRPC's health service, which says

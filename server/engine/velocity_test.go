@@ -290,10 +290,14 @@ func TestACapInAnotherCurrencyConvertsAtTheStoredRate(t *testing.T) {
 		status, _ := reason(t, w.m, got.Data()["id"].(string))
 		return status
 	}
+	_, err := s.Owner.Exec(t.Context(), `delete from reference_rates`) // a sandbox has rates of its own
+	if err != nil {
+		t.Fatal(err)
+	}
 	if status := pay("1.00"); status != "manual_review" {
 		t.Errorf("without a rate: %s", status)
 	}
-	_, err := s.Pool.Exec(t.Context(), `insert into reference_rates (base, quote, as_of, rate, source) values ('EUR', 'USD', $1, 1.25, 'test')`, s.Clock.Now())
+	_, err = s.Pool.Exec(t.Context(), `insert into reference_rates (base, quote, as_of, rate, source) values ('EUR', 'USD', $1, 1.25, 'test')`, s.Clock.Now())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -109,6 +109,8 @@ func TestRulesOnOnePayout(t *testing.T) {
 	gb := func(p *velocity.Payout) { p.Kind.Country = "GB" }
 	rates := velocity.Rates{{Base: "EUR", Quote: "USD"}: *number("1.25")}
 	reversed := velocity.Rates{{Base: "USD", Quote: "EUR"}: *number("0.8")}
+	gbp := func(p *velocity.Payout) { p.Kind.Currency = "GBP" }
+	crossed := velocity.Rates{{Base: "EUR", Quote: "USD"}: *number("1.2"), {Base: "EUR", Quote: "GBP"}: *number("0.9")} // a pound is 4/3 dollars
 	for name, tt := range map[string]struct {
 		rule   *velocity.Rule
 		rates  velocity.Rates
@@ -122,6 +124,9 @@ func TestRulesOnOnePayout(t *testing.T) {
 		"over the cap, converted":       {rule: largest, rates: rates, payout: payout("80.01", eur), effect: "block"},
 		"at the cap, by the reverse":    {rule: largest, rates: reversed, payout: payout("80.00", eur)},
 		"over the cap, by the reverse":  {rule: largest, rates: reversed, payout: payout("80.01", eur), effect: "block"},
+		"at the cap, through the euro":  {rule: largest, rates: crossed, payout: payout("75.00", gbp)},
+		"over it, through the euro":     {rule: largest, rates: crossed, payout: payout("75.01", gbp), effect: "block"},
+		"half of the way":               {rule: largest, rates: rates, payout: payout("1.00", gbp), effect: "review", noRate: "GBP"},
 		"without a rate":                {rule: largest, payout: payout("1.00", eur), effect: "review", noRate: "EUR"},
 		"without a rate, filtered away": {rule: &velocity.Rule{Type: velocity.MaxAmount, Threshold: number("100"), Currency: "USD", Filter: velocity.Filter{Currencies: []string{"USD"}}}, payout: payout("1.00", eur)},
 		"a blocked country":             {rule: &velocity.Rule{Type: velocity.BlockedCountry, Filter: velocity.Filter{Countries: []string{"GB"}}, Action: "review"}, payout: payout("1", gb), effect: "review"},

@@ -39,8 +39,8 @@ func (r Rates) Convert(amount apd.Decimal, from, to string) (apd.Decimal, error)
 		if !ok {
 			return out, NoRateError{to}
 		}
-		if _, err = exact.Quo(&out, &amount, &sold); err == nil {
-			_, err = exact.Mul(&out, &out, &bought)
+		if _, err = exact.Mul(&out, &amount, &bought); err == nil {
+			_, err = exact.Quo(&out, &out, &sold)
 		}
 	} else {
 		return out, NoRateError{from}

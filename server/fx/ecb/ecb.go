@@ -111,7 +111,7 @@ func nothingAfter(decoder *xml.Decoder) error {
 
 var (
 	code   = regexp.MustCompile(`^[A-Z]{3}$`)
-	number = regexp.MustCompile(`^[0-9]{1,9}(\.[0-9]{1,9})?$`)
+	number = regexp.MustCompile(`^\d{1,9}(\.\d{1,9})?$`)
 )
 
 func (c cube) day() (Day, error) {
