@@ -109,9 +109,14 @@ func TestFeesOfPayoutsThatDoNotArrive(t *testing.T) {
 		shows(t, m.Post(t, "/v1/sandbox/payouts/"+step.id+"/advance", "", `{"outcome":"`+step.outcome+`"}`), http.StatusOK, nil)
 		balance(step.available, step.held)
 	}
+	borne := m.Post(t, "/v1/payouts", "borne", `{"beneficiary_id":"`+maria+`","amount":"100.00","currency":"USD","fee_bearer":"beneficiary"}`)
+	shows(t, borne, http.StatusCreated, map[string]any{"total_debited": "100.00", "dest_amount": "95.00"})
 	if fees := m.Get(t, "/v1/transactions?type=fee").List(); len(fees) != 2 || fees[0]["payout_id"] != late || fees[1]["payout_id"] != returned {
 		t.Errorf("%v", fees)
 	}
+	s.Work()
+	shows(t, m.Post(t, fmt.Sprint("/v1/sandbox/payouts/", borne.Data()["id"], "/advance"), "", `{"outcome":"returned"}`), http.StatusOK, nil)
+	balance("49985.00", "0.00") // what was delivered came back
 }
 
 // TestPricingQuotes: a fee that was promised is charged whatever the plan says by then, once, to the payout that was quoted.
@@ -225,6 +230,33 @@ func TestTiers(t *testing.T) {
 		t.Error(got)
 	}
 	pay("a new month", "100.00", "2.00")
+	finish(s)
+}
+
+// TestVolumesOfManyAtOnce: payouts that are created and cancelled at once are all counted, and taken back; the invariants count along.
+func TestVolumesOfManyAtOnce(t *testing.T) {
+	t.Parallel()
+	s := testserver.New(t)
+	m := s.Merchant(t)
+	maria := m.Beneficiary(t, "Garcia", "9876543210")
+	priced(t, s, m, `{"source_currency":"USD","fixed_fee":"1.00","tiers":[{"min_volume":"100.00","fixed_fee":"0.50"}]}`)
+	var callers sync.WaitGroup
+	for i := range 16 {
+		callers.Go(func() {
+			got := m.Post(t, "/v1/payouts", fmt.Sprint("caller ", i), `{"beneficiary_id":"`+maria+`","amount":"10.00","currency":"USD"}`)
+			if fee := got.Data()["fee"]; got.Status != http.StatusCreated || fee != "1.00" && fee != "0.50" {
+				t.Errorf("%d %s", got.Status, got.Raw)
+				return
+			}
+			if i%2 == 0 {
+				m.Post(t, fmt.Sprint("/v1/payouts/", got.Data()["id"], "/cancel"), "", "{}")
+			}
+		})
+	}
+	callers.Wait()
+	if got := fmt.Sprint(m.Get(t, "/v1/pricing").Data()["volumes"]); got != "[map[currency:USD volume:80.00]]" {
+		t.Error(got)
+	}
 	finish(s)
 }
 

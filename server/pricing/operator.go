@@ -1,6 +1,7 @@
 package pricing
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -145,7 +146,7 @@ func (*Operator) SetMerchantPricing(ctx context.Context, req *opsv1.SetMerchantP
 	if err := merchantExists(ctx, tx.Read(), merchant); err != nil {
 		return nil, err
 	}
-	tx.About(merchant, merchant)
+	tx.About(merchant, cmp.Or(req.GetPlanId(), merchant)) // the audit log says which plan
 	if req.GetPlanId() == "" {
 		data, err := pricingToProto(nil)
 		if err != nil {
