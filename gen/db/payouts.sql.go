@@ -37,24 +37,22 @@ func (q *Queries) PayoutAccepted(ctx context.Context, arg PayoutAcceptedParams) 
 const payoutCreateFacts = `-- name: PayoutCreateFacts :many
 select o.ord::integer as ord, b.id as beneficiary_id, b.status as beneficiary_status,
        i.id as instrument_id, i.status as instrument_status, i.method, i.country as instrument_country, i.currency as instrument_currency,
-       i.last4, bal.available, mp.plan_id,
-       coalesce((select max(v.version) from pricing_plan_versions v where v.plan_id = mp.plan_id), 0)::integer as plan_version
-from (select unnest($1::text[]) as beneficiary_id, unnest($2::text[]) as instrument_id,
-             unnest($3::text[]) as currency, generate_series(1, cardinality($1::text[])) as ord) o
-join beneficiaries b on b.merchant_id = $4 and b.id = o.beneficiary_id and b.deleted_at is null
+       i.last4, bal.available, exists (select from merchant_pricing p where p.merchant_id = $1) as on_plan
+from (select unnest($2::text[]) as beneficiary_id, unnest($3::text[]) as instrument_id,
+             unnest($4::text[]) as currency, generate_series(1, cardinality($2::text[])) as ord) o
+join beneficiaries b on b.merchant_id = $1 and b.id = o.beneficiary_id and b.deleted_at is null
 left join instruments i on i.merchant_id = b.merchant_id and i.beneficiary_id = b.id and i.deleted_at is null
      and i.id = coalesce(nullif(o.instrument_id, ''), b.default_instrument_id)
-left join balances bal on bal.merchant_id = $4 and bal.currency = o.currency
-left join merchant_pricing mp on mp.merchant_id = $4
+left join balances bal on bal.merchant_id = $1 and bal.currency = o.currency
 order by o.ord
 for key share of b
 `
 
 type PayoutCreateFactsParams struct {
+	MerchantID     string
 	BeneficiaryIds []string
 	InstrumentIds  []string
 	Currencies     []string
-	MerchantID     string
 }
 
 type PayoutCreateFactsRow struct {
@@ -68,20 +66,19 @@ type PayoutCreateFactsRow struct {
 	InstrumentCurrency *string
 	Last4              *string
 	Available          *apd.Decimal
-	PlanID             *string
-	PlanVersion        int32
+	OnPlan             bool
 }
 
 // What decides whether payouts may be created: for each (beneficiary, instrument, currency) asked for, in order, the beneficiary,
-// the instrument named or else the default one, the balance, and the merchant's plan of fees. No row where the beneficiary is not this
-// merchant's or was deleted.
+// the instrument named or else the default one, the balance, and whether the merchant is on a plan of fees. No row where the beneficiary
+// is not this merchant's or was deleted.
 // The beneficiary is held until the payouts are committed, so that nobody deletes it, or the instrument, in between.
 func (q *Queries) PayoutCreateFacts(ctx context.Context, arg PayoutCreateFactsParams) ([]PayoutCreateFactsRow, error) {
 	rows, err := q.db.Query(ctx, payoutCreateFacts,
+		arg.MerchantID,
 		arg.BeneficiaryIds,
 		arg.InstrumentIds,
 		arg.Currencies,
-		arg.MerchantID,
 	)
 	if err != nil {
 		return nil, err
@@ -101,8 +98,7 @@ func (q *Queries) PayoutCreateFacts(ctx context.Context, arg PayoutCreateFactsPa
 			&i.InstrumentCurrency,
 			&i.Last4,
 			&i.Available,
-			&i.PlanID,
-			&i.PlanVersion,
+			&i.OnPlan,
 		); err != nil {
 			return nil, err
 		}

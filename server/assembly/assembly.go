@@ -34,6 +34,7 @@ import (
 	"github.com/antonpayments/anton/server/merchants"
 	"github.com/antonpayments/anton/server/observe"
 	"github.com/antonpayments/anton/server/payouts"
+	"github.com/antonpayments/anton/server/pricing"
 	"github.com/antonpayments/anton/server/rails"
 	"github.com/antonpayments/anton/server/rails/sandbox"
 	"github.com/antonpayments/anton/server/rfis"
@@ -170,8 +171,9 @@ func New(c Config) (*Server, error) {
 	s.observe(c.Pool)
 	conn := gateway.NewConn(chain.Unary())
 	documentService.Create = antonv1.NewDocumentsServiceClient(conn).CreateDocument
+	payoutService := &payouts.Service{Rails: registry, Worker: worker, Desk: c.desk(), Prices: &pricing.Book{}}
 	for _, to := range []grpc.ServiceRegistrar{interceptors.Kindly(s.GRPC), conn} {
-		s.register(to, c, &payouts.Service{Rails: registry, Worker: worker, Desk: c.desk()}, documentService)
+		s.register(to, c, payoutService, documentService)
 	}
 	healthpb.RegisterHealthServer(s.GRPC, s.health)
 	if c.Environment == "test" {

@@ -109,7 +109,7 @@ func (s *Service) learn(ctx context.Context, u *unit.Unit, merchant string, orde
 	if known.rates, err = s.prices(ctx, u, merchant, orders); err != nil {
 		return known, err
 	}
-	known.plan, err = planOf(ctx, u, merchant, orders)
+	known.plan, err = s.planOf(ctx, u, merchant, orders)
 	return known, err
 }
 

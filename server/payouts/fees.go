@@ -38,10 +38,10 @@ func namePromises(ctx context.Context, u *unit.Unit, merchant string, orders []o
 }
 
 // planOf is the plan that prices the merchant's orders; nil where it is on none, which costs nothing to find out.
-func planOf(ctx context.Context, u *unit.Unit, merchant string, orders []order) (*pricing.Plan, error) {
+func (s *Service) planOf(ctx context.Context, u *unit.Unit, merchant string, orders []order) (*pricing.Plan, error) {
 	for i := range orders {
-		if f := orders[i].facts; f != nil && f.PlanID != nil {
-			return pricing.Load(ctx, u.Read(), merchant, u.Now, db.PricingPlanVersion{PlanID: *f.PlanID, Version: f.PlanVersion})
+		if f := orders[i].facts; f != nil && f.OnPlan {
+			return s.Prices.Of(ctx, u.Read(), merchant, u.Now)
 		}
 	}
 	return nil, nil

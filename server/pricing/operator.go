@@ -21,6 +21,7 @@ import (
 
 // Operator is anton.ops.v1.PricingService.
 type Operator struct {
+	Book  *Book
 	Clock func() time.Time
 }
 
@@ -136,12 +137,12 @@ func (o *Operator) GetMerchantPricing(ctx context.Context, req *opsv1.GetMerchan
 	if err := merchantExists(ctx, q, req.GetMerchantId()); err != nil {
 		return nil, err
 	}
-	data, err := shown(ctx, q, req.GetMerchantId(), o.Clock())
+	data, err := o.Book.shown(ctx, q, req.GetMerchantId(), o.Clock())
 	return &opsv1.GetMerchantPricingResponse{Data: data}, err
 }
 
 // SetMerchantPricing puts a merchant on a plan, or on none.
-func (*Operator) SetMerchantPricing(ctx context.Context, req *opsv1.SetMerchantPricingRequest) (*opsv1.SetMerchantPricingResponse, error) {
+func (o *Operator) SetMerchantPricing(ctx context.Context, req *opsv1.SetMerchantPricingRequest) (*opsv1.SetMerchantPricingResponse, error) {
 	tx, merchant := call.Tx(ctx), req.GetMerchantId()
 	if err := merchantExists(ctx, tx.Read(), merchant); err != nil {
 		return nil, err
@@ -158,7 +159,7 @@ func (*Operator) SetMerchantPricing(ctx context.Context, req *opsv1.SetMerchantP
 	if err != nil {
 		return nil, err
 	}
-	plan, err := Load(ctx, tx.Read(), merchant, tx.Now, v)
+	plan, err := o.Book.load(ctx, tx.Read(), merchant, tx.Now, v)
 	if err != nil {
 		return nil, err
 	}

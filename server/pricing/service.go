@@ -19,18 +19,19 @@ import (
 
 // Service is anton.v1.PricingService. Clock is for its reads, which have no transaction to take the time from.
 type Service struct {
+	Book  *Book
 	Desk  fx.Desk
 	Clock func() time.Time
 }
 
 // GetPricing shows what the caller's payouts cost.
 func (s *Service) GetPricing(ctx context.Context, _ *antonv1.GetPricingRequest) (*antonv1.GetPricingResponse, error) {
-	data, err := shown(ctx, call.Reads(ctx), call.Merchant(ctx), s.Clock())
+	data, err := s.Book.shown(ctx, call.Reads(ctx), call.Merchant(ctx), s.Clock())
 	return &antonv1.GetPricingResponse{Data: data}, err
 }
 
-func shown(ctx context.Context, q *db.Queries, merchant string, at time.Time) (*antonv1.Pricing, error) {
-	plan, err := Of(ctx, q, merchant, at)
+func (b *Book) shown(ctx context.Context, q *db.Queries, merchant string, at time.Time) (*antonv1.Pricing, error) {
+	plan, err := b.Of(ctx, q, merchant, at)
 	if err != nil {
 		return nil, err
 	}
@@ -59,7 +60,7 @@ func (s *Service) CreatePricingQuote(ctx context.Context, req *antonv1.CreatePri
 	if err != nil {
 		return nil, err
 	}
-	plan, err := Of(ctx, tx.Read(), merchant, tx.Now)
+	plan, err := s.Book.Of(ctx, tx.Read(), merchant, tx.Now)
 	if err != nil {
 		return nil, err
 	}

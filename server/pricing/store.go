@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/cockroachdb/apd/v3"
@@ -13,14 +14,51 @@ import (
 	"github.com/antonpayments/anton/gen/db"
 )
 
-// Load reads the rules of a plan's version, and what the merchant sent this month where one of them asks for that.
-func Load(ctx context.Context, q *db.Queries, merchant string, at time.Time, version db.PricingPlanVersion) (*Plan, error) {
-	plans := []*Plan{{PricingPlanVersion: version}}
-	if err := loadRules(ctx, q, plans); err != nil {
+// A Book remembers the rules of versions. They never change, so creating a payout reads which version is in force and no rules; any number of
+// servers remember the same.
+type Book struct {
+	mu    sync.Mutex
+	rules map[edition][]Rule
+}
+
+// An edition is a plan in a version.
+type edition struct {
+	plan    string
+	version int32
+}
+
+// remembered is how many versions a Book knows at most; then it begins anew.
+const remembered = 1000
+
+// rulesOf are the rules of a version that is committed.
+func (b *Book) rulesOf(ctx context.Context, q *db.Queries, v db.PricingPlanVersion) ([]Rule, error) {
+	key := edition{v.PlanID, v.Version}
+	b.mu.Lock()
+	rules, known := b.rules[key]
+	b.mu.Unlock()
+	if known {
+		return rules, nil
+	}
+	plan := &Plan{PricingPlanVersion: v}
+	if err := loadRules(ctx, q, []*Plan{plan}); err != nil {
 		return nil, err
 	}
-	p := plans[0]
-	p.volumes = map[string]apd.Decimal{}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.rules == nil || len(b.rules) >= remembered {
+		b.rules = map[edition][]Rule{}
+	}
+	b.rules[key] = plan.Rules
+	return plan.Rules, nil
+}
+
+// load makes the plan of a version: its rules, and what the merchant sent this month where one of them asks for that.
+func (b *Book) load(ctx context.Context, q *db.Queries, merchant string, at time.Time, version db.PricingPlanVersion) (*Plan, error) {
+	p := &Plan{PricingPlanVersion: version, volumes: map[string]apd.Decimal{}}
+	var err error
+	if p.Rules, err = b.rulesOf(ctx, q, version); err != nil {
+		return nil, err
+	}
 	if !slices.ContainsFunc(p.Rules, func(r Rule) bool { return len(r.Tiers) > 0 }) {
 		return p, nil
 	}
@@ -60,7 +98,7 @@ func loadRules(ctx context.Context, q *db.Queries, plans []*Plan) error {
 }
 
 // Of reads what a merchant's payouts cost at a moment; nil where it is on no plan.
-func Of(ctx context.Context, q *db.Queries, merchant string, at time.Time) (*Plan, error) {
+func (b *Book) Of(ctx context.Context, q *db.Queries, merchant string, at time.Time) (*Plan, error) {
 	version, err := q.MerchantPricingGet(ctx, merchant)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return nil, nil
@@ -68,5 +106,5 @@ func Of(ctx context.Context, q *db.Queries, merchant string, at time.Time) (*Pla
 	if err != nil {
 		return nil, fmt.Errorf("read the merchant's plan: %w", err)
 	}
-	return Load(ctx, q, merchant, at, version)
+	return b.load(ctx, q, merchant, at, version)
 }

@@ -1,19 +1,17 @@
 -- name: PayoutCreateFacts :many
 -- What decides whether payouts may be created: for each (beneficiary, instrument, currency) asked for, in order, the beneficiary,
--- the instrument named or else the default one, the balance, and the merchant's plan of fees. No row where the beneficiary is not this
--- merchant's or was deleted.
+-- the instrument named or else the default one, the balance, and whether the merchant is on a plan of fees. No row where the beneficiary
+-- is not this merchant's or was deleted.
 -- The beneficiary is held until the payouts are committed, so that nobody deletes it, or the instrument, in between.
 select o.ord::integer as ord, b.id as beneficiary_id, b.status as beneficiary_status,
        i.id as instrument_id, i.status as instrument_status, i.method, i.country as instrument_country, i.currency as instrument_currency,
-       i.last4, bal.available, mp.plan_id,
-       coalesce((select max(v.version) from pricing_plan_versions v where v.plan_id = mp.plan_id), 0)::integer as plan_version
+       i.last4, bal.available, exists (select from merchant_pricing p where p.merchant_id = @merchant_id) as on_plan
 from (select unnest(@beneficiary_ids::text[]) as beneficiary_id, unnest(@instrument_ids::text[]) as instrument_id,
              unnest(@currencies::text[]) as currency, generate_series(1, cardinality(@beneficiary_ids::text[])) as ord) o
 join beneficiaries b on b.merchant_id = @merchant_id and b.id = o.beneficiary_id and b.deleted_at is null
 left join instruments i on i.merchant_id = b.merchant_id and i.beneficiary_id = b.id and i.deleted_at is null
      and i.id = coalesce(nullif(o.instrument_id, ''), b.default_instrument_id)
 left join balances bal on bal.merchant_id = @merchant_id and bal.currency = o.currency
-left join merchant_pricing mp on mp.merchant_id = @merchant_id
 order by o.ord
 for key share of b;
 
