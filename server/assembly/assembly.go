@@ -171,9 +171,8 @@ func New(c Config) (*Server, error) {
 	s.observe(c.Pool)
 	conn := gateway.NewConn(chain.Unary())
 	documentService.Create = antonv1.NewDocumentsServiceClient(conn).CreateDocument
-	payoutService := &payouts.Service{Rails: registry, Worker: worker, Desk: c.desk(), Prices: &pricing.Book{}}
 	for _, to := range []grpc.ServiceRegistrar{interceptors.Kindly(s.GRPC), conn} {
-		s.register(to, c, payoutService, documentService)
+		s.register(to, c, &payouts.Service{Rails: registry, Worker: worker, Desk: c.desk(), Prices: &pricing.Book{}}, documentService)
 	}
 	healthpb.RegisterHealthServer(s.GRPC, s.health)
 	if c.Environment == "test" {
