@@ -2576,6 +2576,13 @@ type MerchantEntitlement struct {
 	GrantedAt   time.Time
 }
 
+type MerchantPricing struct {
+	MerchantID string
+	PlanID     string
+	AssignedBy string
+	AssignedAt time.Time
+}
+
 type OperatorKey struct {
 	Hash       []byte
 	ID         string
@@ -2588,53 +2595,58 @@ type OperatorKey struct {
 }
 
 type Payout struct {
-	MerchantID       string
-	ID               string
-	Status           PayoutStatus
-	Seq              int32
-	BeneficiaryID    string
-	InstrumentID     string
-	Amount           apd.Decimal
-	Currency         string
-	SourceAmount     apd.Decimal
-	SourceCurrency   string
-	DestAmount       apd.Decimal
-	DestCurrency     string
-	Fee              apd.Decimal
-	FeeBearer        FeeBearer
-	TotalDebited     apd.Decimal
-	Method           PaymentMethod
-	Rail             string
-	RailReference    *string
-	Description      string
-	Reference        string
-	Purpose          string
-	Metadata         map[string]string
-	OnBehalfOf       []byte
-	ReasonCode       string
-	Reason           string
-	VerdictID        *string
-	EstimatedArrival time.Time
-	CreatedAt        time.Time
-	UpdatedAt        time.Time
-	ScreenedAt       *time.Time
-	ApprovedAt       *time.Time
-	ProcessedAt      *time.Time
-	SentAt           *time.Time
-	CompletedAt      *time.Time
-	FailedAt         *time.Time
-	ReturnedAt       *time.Time
-	CancelledAt      *time.Time
-	DueAt            *time.Time
-	Attempt          int32
-	VelocityRuleID   *string
-	VelocityResetsAt *time.Time
-	RfiIds           []string
-	ExchangeRate     *apd.Decimal
-	MidRate          *apd.Decimal
-	QuoteID          *string
-	BatchID          *string
-	BatchRow         *int32
+	MerchantID         string
+	ID                 string
+	Status             PayoutStatus
+	Seq                int32
+	BeneficiaryID      string
+	InstrumentID       string
+	Amount             apd.Decimal
+	Currency           string
+	SourceAmount       apd.Decimal
+	SourceCurrency     string
+	DestAmount         apd.Decimal
+	DestCurrency       string
+	Fee                apd.Decimal
+	FeeBearer          FeeBearer
+	TotalDebited       apd.Decimal
+	Method             PaymentMethod
+	Rail               string
+	RailReference      *string
+	Description        string
+	Reference          string
+	Purpose            string
+	Metadata           map[string]string
+	OnBehalfOf         []byte
+	ReasonCode         string
+	Reason             string
+	VerdictID          *string
+	EstimatedArrival   time.Time
+	CreatedAt          time.Time
+	UpdatedAt          time.Time
+	ScreenedAt         *time.Time
+	ApprovedAt         *time.Time
+	ProcessedAt        *time.Time
+	SentAt             *time.Time
+	CompletedAt        *time.Time
+	FailedAt           *time.Time
+	ReturnedAt         *time.Time
+	CancelledAt        *time.Time
+	DueAt              *time.Time
+	Attempt            int32
+	VelocityRuleID     *string
+	VelocityResetsAt   *time.Time
+	RfiIds             []string
+	ExchangeRate       *apd.Decimal
+	MidRate            *apd.Decimal
+	QuoteID            *string
+	PricingPlanID      *string
+	PricingPlanVersion *int32
+	PricingRule        *int32
+	PricingQuoteID     *string
+	VolumeMonth        *time.Time
+	BatchID            *string
+	BatchRow           *int32
 }
 
 type PayoutReview struct {
@@ -2673,6 +2685,78 @@ type PayoutTransition struct {
 	EventID     string
 	VerdictID   *string
 	PreviousSeq *int32
+}
+
+type PricingPlan struct {
+	ID        string
+	CreatedBy string
+	CreatedAt time.Time
+}
+
+type PricingPlanVersion struct {
+	PlanID    string
+	Version   int32
+	Name      string
+	CreatedBy string
+	CreatedAt time.Time
+}
+
+type PricingQuote struct {
+	MerchantID     string
+	ID             string
+	Amount         apd.Decimal
+	FixedSide      string
+	SourceCurrency string
+	DestCurrency   string
+	Country        string
+	Method         string
+	SourceAmount   apd.Decimal
+	Fee            apd.Decimal
+	PlanID         *string
+	PlanVersion    *int32
+	RuleNumber     *int32
+	CountsVolume   bool
+	CreatedAt      time.Time
+	ExpiresAt      time.Time
+}
+
+type PricingQuoteUse struct {
+	MerchantID string
+	QuoteID    string
+	ExpiresAt  time.Time
+	PayoutID   string
+	UsedAt     time.Time
+}
+
+type PricingRule struct {
+	PlanID         string
+	PlanVersion    int32
+	Number         int32
+	SourceCurrency string
+	DestCurrency   string
+	Country        string
+	Method         string
+	FixedFee       apd.Decimal
+	PercentageBps  int32
+	MinFee         *apd.Decimal
+	MaxFee         *apd.Decimal
+}
+
+type PricingTier struct {
+	PlanID         string
+	PlanVersion    int32
+	RuleNumber     int32
+	SourceCurrency string
+	MinVolume      apd.Decimal
+	FixedFee       apd.Decimal
+	PercentageBps  int32
+}
+
+type PricingVolume struct {
+	MerchantID string
+	Month      time.Time
+	Currency   string
+	Volume     apd.Decimal
 }
 
 type RailCase struct {

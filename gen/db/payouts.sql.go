@@ -37,22 +37,22 @@ func (q *Queries) PayoutAccepted(ctx context.Context, arg PayoutAcceptedParams) 
 const payoutCreateFacts = `-- name: PayoutCreateFacts :many
 select o.ord::integer as ord, b.id as beneficiary_id, b.status as beneficiary_status,
        i.id as instrument_id, i.status as instrument_status, i.method, i.country as instrument_country, i.currency as instrument_currency,
-       i.last4, bal.available
-from (select unnest($1::text[]) as beneficiary_id, unnest($2::text[]) as instrument_id,
-             unnest($3::text[]) as currency, generate_series(1, cardinality($1::text[])) as ord) o
-join beneficiaries b on b.merchant_id = $4 and b.id = o.beneficiary_id and b.deleted_at is null
+       i.last4, bal.available, exists (select from merchant_pricing p where p.merchant_id = $1) as on_plan
+from (select unnest($2::text[]) as beneficiary_id, unnest($3::text[]) as instrument_id,
+             unnest($4::text[]) as currency, generate_series(1, cardinality($2::text[])) as ord) o
+join beneficiaries b on b.merchant_id = $1 and b.id = o.beneficiary_id and b.deleted_at is null
 left join instruments i on i.merchant_id = b.merchant_id and i.beneficiary_id = b.id and i.deleted_at is null
      and i.id = coalesce(nullif(o.instrument_id, ''), b.default_instrument_id)
-left join balances bal on bal.merchant_id = $4 and bal.currency = o.currency
+left join balances bal on bal.merchant_id = $1 and bal.currency = o.currency
 order by o.ord
 for key share of b
 `
 
 type PayoutCreateFactsParams struct {
+	MerchantID     string
 	BeneficiaryIds []string
 	InstrumentIds  []string
 	Currencies     []string
-	MerchantID     string
 }
 
 type PayoutCreateFactsRow struct {
@@ -66,17 +66,19 @@ type PayoutCreateFactsRow struct {
 	InstrumentCurrency *string
 	Last4              *string
 	Available          *apd.Decimal
+	OnPlan             bool
 }
 
 // What decides whether payouts may be created: for each (beneficiary, instrument, currency) asked for, in order, the beneficiary,
-// the instrument named or else the default one, and the balance. No row where the beneficiary is not this merchant's or was deleted.
+// the instrument named or else the default one, the balance, and whether the merchant is on a plan of fees. No row where the beneficiary
+// is not this merchant's or was deleted.
 // The beneficiary is held until the payouts are committed, so that nobody deletes it, or the instrument, in between.
 func (q *Queries) PayoutCreateFacts(ctx context.Context, arg PayoutCreateFactsParams) ([]PayoutCreateFactsRow, error) {
 	rows, err := q.db.Query(ctx, payoutCreateFacts,
+		arg.MerchantID,
 		arg.BeneficiaryIds,
 		arg.InstrumentIds,
 		arg.Currencies,
-		arg.MerchantID,
 	)
 	if err != nil {
 		return nil, err
@@ -96,6 +98,7 @@ func (q *Queries) PayoutCreateFacts(ctx context.Context, arg PayoutCreateFactsPa
 			&i.InstrumentCurrency,
 			&i.Last4,
 			&i.Available,
+			&i.OnPlan,
 		); err != nil {
 			return nil, err
 		}
@@ -108,7 +111,7 @@ func (q *Queries) PayoutCreateFacts(ctx context.Context, arg PayoutCreateFactsPa
 }
 
 const payoutGet = `-- name: PayoutGet :one
-select merchant_id, id, status, seq, beneficiary_id, instrument_id, amount, currency, source_amount, source_currency, dest_amount, dest_currency, fee, fee_bearer, total_debited, method, rail, rail_reference, description, reference, purpose, metadata, on_behalf_of, reason_code, reason, verdict_id, estimated_arrival, created_at, updated_at, screened_at, approved_at, processed_at, sent_at, completed_at, failed_at, returned_at, cancelled_at, due_at, attempt, velocity_rule_id, velocity_resets_at, rfi_ids, exchange_rate, mid_rate, quote_id, batch_id, batch_row from payouts where merchant_id = $1 and id = $2
+select merchant_id, id, status, seq, beneficiary_id, instrument_id, amount, currency, source_amount, source_currency, dest_amount, dest_currency, fee, fee_bearer, total_debited, method, rail, rail_reference, description, reference, purpose, metadata, on_behalf_of, reason_code, reason, verdict_id, estimated_arrival, created_at, updated_at, screened_at, approved_at, processed_at, sent_at, completed_at, failed_at, returned_at, cancelled_at, due_at, attempt, velocity_rule_id, velocity_resets_at, rfi_ids, exchange_rate, mid_rate, quote_id, pricing_plan_id, pricing_plan_version, pricing_rule, pricing_quote_id, volume_month, batch_id, batch_row from payouts where merchant_id = $1 and id = $2
 `
 
 func (q *Queries) PayoutGet(ctx context.Context, merchantID string, iD string) (Payout, error) {
@@ -160,6 +163,11 @@ func (q *Queries) PayoutGet(ctx context.Context, merchantID string, iD string) (
 		&i.ExchangeRate,
 		&i.MidRate,
 		&i.QuoteID,
+		&i.PricingPlanID,
+		&i.PricingPlanVersion,
+		&i.PricingRule,
+		&i.PricingQuoteID,
+		&i.VolumeMonth,
 		&i.BatchID,
 		&i.BatchRow,
 	)
@@ -167,7 +175,7 @@ func (q *Queries) PayoutGet(ctx context.Context, merchantID string, iD string) (
 }
 
 const payoutGetForUpdate = `-- name: PayoutGetForUpdate :one
-select merchant_id, id, status, seq, beneficiary_id, instrument_id, amount, currency, source_amount, source_currency, dest_amount, dest_currency, fee, fee_bearer, total_debited, method, rail, rail_reference, description, reference, purpose, metadata, on_behalf_of, reason_code, reason, verdict_id, estimated_arrival, created_at, updated_at, screened_at, approved_at, processed_at, sent_at, completed_at, failed_at, returned_at, cancelled_at, due_at, attempt, velocity_rule_id, velocity_resets_at, rfi_ids, exchange_rate, mid_rate, quote_id, batch_id, batch_row from payouts where merchant_id = $1 and id = $2 for update
+select merchant_id, id, status, seq, beneficiary_id, instrument_id, amount, currency, source_amount, source_currency, dest_amount, dest_currency, fee, fee_bearer, total_debited, method, rail, rail_reference, description, reference, purpose, metadata, on_behalf_of, reason_code, reason, verdict_id, estimated_arrival, created_at, updated_at, screened_at, approved_at, processed_at, sent_at, completed_at, failed_at, returned_at, cancelled_at, due_at, attempt, velocity_rule_id, velocity_resets_at, rfi_ids, exchange_rate, mid_rate, quote_id, pricing_plan_id, pricing_plan_version, pricing_rule, pricing_quote_id, volume_month, batch_id, batch_row from payouts where merchant_id = $1 and id = $2 for update
 `
 
 func (q *Queries) PayoutGetForUpdate(ctx context.Context, merchantID string, iD string) (Payout, error) {
@@ -219,6 +227,11 @@ func (q *Queries) PayoutGetForUpdate(ctx context.Context, merchantID string, iD 
 		&i.ExchangeRate,
 		&i.MidRate,
 		&i.QuoteID,
+		&i.PricingPlanID,
+		&i.PricingPlanVersion,
+		&i.PricingRule,
+		&i.PricingQuoteID,
+		&i.VolumeMonth,
 		&i.BatchID,
 		&i.BatchRow,
 	)
@@ -226,7 +239,7 @@ func (q *Queries) PayoutGetForUpdate(ctx context.Context, merchantID string, iD 
 }
 
 const payoutList = `-- name: PayoutList :many
-select merchant_id, id, status, seq, beneficiary_id, instrument_id, amount, currency, source_amount, source_currency, dest_amount, dest_currency, fee, fee_bearer, total_debited, method, rail, rail_reference, description, reference, purpose, metadata, on_behalf_of, reason_code, reason, verdict_id, estimated_arrival, created_at, updated_at, screened_at, approved_at, processed_at, sent_at, completed_at, failed_at, returned_at, cancelled_at, due_at, attempt, velocity_rule_id, velocity_resets_at, rfi_ids, exchange_rate, mid_rate, quote_id, batch_id, batch_row from payouts
+select merchant_id, id, status, seq, beneficiary_id, instrument_id, amount, currency, source_amount, source_currency, dest_amount, dest_currency, fee, fee_bearer, total_debited, method, rail, rail_reference, description, reference, purpose, metadata, on_behalf_of, reason_code, reason, verdict_id, estimated_arrival, created_at, updated_at, screened_at, approved_at, processed_at, sent_at, completed_at, failed_at, returned_at, cancelled_at, due_at, attempt, velocity_rule_id, velocity_resets_at, rfi_ids, exchange_rate, mid_rate, quote_id, pricing_plan_id, pricing_plan_version, pricing_rule, pricing_quote_id, volume_month, batch_id, batch_row from payouts
 where merchant_id = $1
   and ($2::text is null or status = $2::text::payout_status)
   and ($3::text is null or beneficiary_id = $3::text)
@@ -321,6 +334,11 @@ func (q *Queries) PayoutList(ctx context.Context, arg PayoutListParams) ([]Payou
 			&i.ExchangeRate,
 			&i.MidRate,
 			&i.QuoteID,
+			&i.PricingPlanID,
+			&i.PricingPlanVersion,
+			&i.PricingRule,
+			&i.PricingQuoteID,
+			&i.VolumeMonth,
 			&i.BatchID,
 			&i.BatchRow,
 		); err != nil {
@@ -543,11 +561,12 @@ func (q *Queries) PayoutsAskLater(ctx context.Context, arg PayoutsAskLaterParams
 const payoutsCreate = `-- name: PayoutsCreate :exec
 with first_steps as (
     insert into payout_transitions (merchant_id, payout_id, seq, to_status, at, actor, event_id)
-    select $1, unnest($2::text[]), 1, 'created', $27, $29, unnest($30::text[])
+    select $1, unnest($2::text[]), 1, 'created', $32, $34, unnest($35::text[])
 )
 insert into payouts (merchant_id, id, beneficiary_id, instrument_id, amount, currency, source_amount, source_currency, dest_amount,
                      dest_currency, fee, fee_bearer, total_debited, method, rail, description, reference, purpose, metadata,
-                     on_behalf_of, estimated_arrival, exchange_rate, mid_rate, quote_id, batch_id, batch_row, created_at, updated_at, due_at)
+                     on_behalf_of, estimated_arrival, exchange_rate, mid_rate, quote_id, pricing_plan_id,
+                     pricing_plan_version, pricing_rule, pricing_quote_id, volume_month, batch_id, batch_row, created_at, updated_at, due_at)
 select $1, unnest($2::text[]), unnest($3::text[]), unnest($4::text[]), unnest($5::numeric[]),
        unnest($6::text[]), unnest($7::numeric[]), unnest($8::text[]),
        unnest($9::numeric[]), unnest($10::text[]), unnest($11::numeric[]),
@@ -555,40 +574,47 @@ select $1, unnest($2::text[]), unnest($3::text[]), unnest($4::text[]), unnest($5
        unnest($15::text[]), unnest($16::text[]), unnest($17::text[]), unnest($18::text[]),
        unnest($19::text[])::jsonb, nullif(unnest($20::text[]), '')::jsonb, unnest($21::timestamptz[]),
        nullif(unnest($22::text[]), '')::numeric, nullif(unnest($23::text[]), '')::numeric, nullif(unnest($24::text[]), ''),
-       nullif(unnest($25::text[]), ''), nullif(unnest($26::integer[]), 0), $27, $27, $28
+       nullif(unnest($25::text[]), ''), nullif(unnest($26::integer[]), 0), nullif(unnest($27::integer[]), 0),
+       nullif(unnest($28::text[]), ''), nullif(unnest($29::text[]), '')::date,
+       nullif(unnest($30::text[]), ''), nullif(unnest($31::integer[]), 0), $32, $32, $33
 `
 
 type PayoutsCreateParams struct {
-	MerchantID        string
-	Ids               []string
-	BeneficiaryIds    []string
-	InstrumentIds     []string
-	Amounts           []apd.Decimal
-	Currencies        []string
-	SourceAmounts     []apd.Decimal
-	SourceCurrencies  []string
-	DestAmounts       []apd.Decimal
-	DestCurrencies    []string
-	Fees              []apd.Decimal
-	FeeBearers        []string
-	TotalsDebited     []apd.Decimal
-	Methods           []string
-	Rails             []string
-	Descriptions      []string
-	Refs              []string
-	Purposes          []string
-	Metadata          []string
-	OnBehalfOf        []string
-	EstimatedArrivals []time.Time
-	ExchangeRates     []string
-	MidRates          []string
-	QuoteIds          []string
-	BatchIds          []string
-	BatchRows         []int32
-	At                time.Time
-	DueAt             *time.Time
-	Actor             string
-	EventIds          []string
+	MerchantID          string
+	Ids                 []string
+	BeneficiaryIds      []string
+	InstrumentIds       []string
+	Amounts             []apd.Decimal
+	Currencies          []string
+	SourceAmounts       []apd.Decimal
+	SourceCurrencies    []string
+	DestAmounts         []apd.Decimal
+	DestCurrencies      []string
+	Fees                []apd.Decimal
+	FeeBearers          []string
+	TotalsDebited       []apd.Decimal
+	Methods             []string
+	Rails               []string
+	Descriptions        []string
+	Refs                []string
+	Purposes            []string
+	Metadata            []string
+	OnBehalfOf          []string
+	EstimatedArrivals   []time.Time
+	ExchangeRates       []string
+	MidRates            []string
+	QuoteIds            []string
+	PricingPlanIds      []string
+	PricingPlanVersions []int32
+	PricingRules        []int32
+	PricingQuoteIds     []string
+	VolumeMonths        []string
+	BatchIds            []string
+	BatchRows           []int32
+	At                  time.Time
+	DueAt               *time.Time
+	Actor               string
+	EventIds            []string
 }
 
 // A payout and its first transition, in one statement because each needs the other.
@@ -618,6 +644,11 @@ func (q *Queries) PayoutsCreate(ctx context.Context, arg PayoutsCreateParams) er
 		arg.ExchangeRates,
 		arg.MidRates,
 		arg.QuoteIds,
+		arg.PricingPlanIds,
+		arg.PricingPlanVersions,
+		arg.PricingRules,
+		arg.PricingQuoteIds,
+		arg.VolumeMonths,
 		arg.BatchIds,
 		arg.BatchRows,
 		arg.At,
@@ -673,7 +704,7 @@ func (q *Queries) PayoutsDue(ctx context.Context, arg PayoutsDueParams) ([]Payou
 }
 
 const payoutsDueLock = `-- name: PayoutsDueLock :many
-select merchant_id, id, status, seq, beneficiary_id, instrument_id, amount, currency, source_amount, source_currency, dest_amount, dest_currency, fee, fee_bearer, total_debited, method, rail, rail_reference, description, reference, purpose, metadata, on_behalf_of, reason_code, reason, verdict_id, estimated_arrival, created_at, updated_at, screened_at, approved_at, processed_at, sent_at, completed_at, failed_at, returned_at, cancelled_at, due_at, attempt, velocity_rule_id, velocity_resets_at, rfi_ids, exchange_rate, mid_rate, quote_id, batch_id, batch_row from payouts
+select merchant_id, id, status, seq, beneficiary_id, instrument_id, amount, currency, source_amount, source_currency, dest_amount, dest_currency, fee, fee_bearer, total_debited, method, rail, rail_reference, description, reference, purpose, metadata, on_behalf_of, reason_code, reason, verdict_id, estimated_arrival, created_at, updated_at, screened_at, approved_at, processed_at, sent_at, completed_at, failed_at, returned_at, cancelled_at, due_at, attempt, velocity_rule_id, velocity_resets_at, rfi_ids, exchange_rate, mid_rate, quote_id, pricing_plan_id, pricing_plan_version, pricing_rule, pricing_quote_id, volume_month, batch_id, batch_row from payouts
 where merchant_id = $1 and due_at <= $2::timestamptz and status::text = any($3::text[])
 order by due_at, id
 limit $4
@@ -748,6 +779,11 @@ func (q *Queries) PayoutsDueLock(ctx context.Context, arg PayoutsDueLockParams) 
 			&i.ExchangeRate,
 			&i.MidRate,
 			&i.QuoteID,
+			&i.PricingPlanID,
+			&i.PricingPlanVersion,
+			&i.PricingRule,
+			&i.PricingQuoteID,
+			&i.VolumeMonth,
 			&i.BatchID,
 			&i.BatchRow,
 		); err != nil {
@@ -762,7 +798,7 @@ func (q *Queries) PayoutsDueLock(ctx context.Context, arg PayoutsDueLockParams) 
 }
 
 const payoutsLock = `-- name: PayoutsLock :many
-select merchant_id, id, status, seq, beneficiary_id, instrument_id, amount, currency, source_amount, source_currency, dest_amount, dest_currency, fee, fee_bearer, total_debited, method, rail, rail_reference, description, reference, purpose, metadata, on_behalf_of, reason_code, reason, verdict_id, estimated_arrival, created_at, updated_at, screened_at, approved_at, processed_at, sent_at, completed_at, failed_at, returned_at, cancelled_at, due_at, attempt, velocity_rule_id, velocity_resets_at, rfi_ids, exchange_rate, mid_rate, quote_id, batch_id, batch_row from payouts where merchant_id = $1 and id = any($2::text[]) order by id for update
+select merchant_id, id, status, seq, beneficiary_id, instrument_id, amount, currency, source_amount, source_currency, dest_amount, dest_currency, fee, fee_bearer, total_debited, method, rail, rail_reference, description, reference, purpose, metadata, on_behalf_of, reason_code, reason, verdict_id, estimated_arrival, created_at, updated_at, screened_at, approved_at, processed_at, sent_at, completed_at, failed_at, returned_at, cancelled_at, due_at, attempt, velocity_rule_id, velocity_resets_at, rfi_ids, exchange_rate, mid_rate, quote_id, pricing_plan_id, pricing_plan_version, pricing_rule, pricing_quote_id, volume_month, batch_id, batch_row from payouts where merchant_id = $1 and id = any($2::text[]) order by id for update
 `
 
 func (q *Queries) PayoutsLock(ctx context.Context, merchantID string, ids []string) ([]Payout, error) {
@@ -820,6 +856,11 @@ func (q *Queries) PayoutsLock(ctx context.Context, merchantID string, ids []stri
 			&i.ExchangeRate,
 			&i.MidRate,
 			&i.QuoteID,
+			&i.PricingPlanID,
+			&i.PricingPlanVersion,
+			&i.PricingRule,
+			&i.PricingQuoteID,
+			&i.VolumeMonth,
 			&i.BatchID,
 			&i.BatchRow,
 		); err != nil {

@@ -138,7 +138,7 @@ func (q *Queries) ReviewDecide(ctx context.Context, arg ReviewDecideParams) erro
 }
 
 const reviewFind = `-- name: ReviewFind :one
-select r.merchant_id, r.payout_id, r.reason, r.created_by, r.entered_at, r.claimed_by, r.claimed_at, r.claimed_until, r.ended_at, p.merchant_id, p.id, p.status, p.seq, p.beneficiary_id, p.instrument_id, p.amount, p.currency, p.source_amount, p.source_currency, p.dest_amount, p.dest_currency, p.fee, p.fee_bearer, p.total_debited, p.method, p.rail, p.rail_reference, p.description, p.reference, p.purpose, p.metadata, p.on_behalf_of, p.reason_code, p.reason, p.verdict_id, p.estimated_arrival, p.created_at, p.updated_at, p.screened_at, p.approved_at, p.processed_at, p.sent_at, p.completed_at, p.failed_at, p.returned_at, p.cancelled_at, p.due_at, p.attempt, p.velocity_rule_id, p.velocity_resets_at, p.rfi_ids, p.exchange_rate, p.mid_rate, p.quote_id, p.batch_id, p.batch_row, d.decision, d.decided_by, coalesce(d.reason, '')::text as decision_reason, d.decided_at
+select r.merchant_id, r.payout_id, r.reason, r.created_by, r.entered_at, r.claimed_by, r.claimed_at, r.claimed_until, r.ended_at, p.merchant_id, p.id, p.status, p.seq, p.beneficiary_id, p.instrument_id, p.amount, p.currency, p.source_amount, p.source_currency, p.dest_amount, p.dest_currency, p.fee, p.fee_bearer, p.total_debited, p.method, p.rail, p.rail_reference, p.description, p.reference, p.purpose, p.metadata, p.on_behalf_of, p.reason_code, p.reason, p.verdict_id, p.estimated_arrival, p.created_at, p.updated_at, p.screened_at, p.approved_at, p.processed_at, p.sent_at, p.completed_at, p.failed_at, p.returned_at, p.cancelled_at, p.due_at, p.attempt, p.velocity_rule_id, p.velocity_resets_at, p.rfi_ids, p.exchange_rate, p.mid_rate, p.quote_id, p.pricing_plan_id, p.pricing_plan_version, p.pricing_rule, p.pricing_quote_id, p.volume_month, p.batch_id, p.batch_row, d.decision, d.decided_by, coalesce(d.reason, '')::text as decision_reason, d.decided_at
 from payout_reviews r
 join payouts p on p.merchant_id = r.merchant_id and p.id = r.payout_id
 left join review_decisions d on d.merchant_id = r.merchant_id and d.payout_id = r.payout_id
@@ -213,6 +213,11 @@ func (q *Queries) ReviewFind(ctx context.Context, payoutID string) (ReviewFindRo
 		&i.Payout.ExchangeRate,
 		&i.Payout.MidRate,
 		&i.Payout.QuoteID,
+		&i.Payout.PricingPlanID,
+		&i.Payout.PricingPlanVersion,
+		&i.Payout.PricingRule,
+		&i.Payout.PricingQuoteID,
+		&i.Payout.VolumeMonth,
 		&i.Payout.BatchID,
 		&i.Payout.BatchRow,
 		&i.Decision,
@@ -224,7 +229,7 @@ func (q *Queries) ReviewFind(ctx context.Context, payoutID string) (ReviewFindRo
 }
 
 const reviewFindForUpdate = `-- name: ReviewFindForUpdate :one
-select r.merchant_id, r.payout_id, r.reason, r.created_by, r.entered_at, r.claimed_by, r.claimed_at, r.claimed_until, r.ended_at, p.merchant_id, p.id, p.status, p.seq, p.beneficiary_id, p.instrument_id, p.amount, p.currency, p.source_amount, p.source_currency, p.dest_amount, p.dest_currency, p.fee, p.fee_bearer, p.total_debited, p.method, p.rail, p.rail_reference, p.description, p.reference, p.purpose, p.metadata, p.on_behalf_of, p.reason_code, p.reason, p.verdict_id, p.estimated_arrival, p.created_at, p.updated_at, p.screened_at, p.approved_at, p.processed_at, p.sent_at, p.completed_at, p.failed_at, p.returned_at, p.cancelled_at, p.due_at, p.attempt, p.velocity_rule_id, p.velocity_resets_at, p.rfi_ids, p.exchange_rate, p.mid_rate, p.quote_id, p.batch_id, p.batch_row
+select r.merchant_id, r.payout_id, r.reason, r.created_by, r.entered_at, r.claimed_by, r.claimed_at, r.claimed_until, r.ended_at, p.merchant_id, p.id, p.status, p.seq, p.beneficiary_id, p.instrument_id, p.amount, p.currency, p.source_amount, p.source_currency, p.dest_amount, p.dest_currency, p.fee, p.fee_bearer, p.total_debited, p.method, p.rail, p.rail_reference, p.description, p.reference, p.purpose, p.metadata, p.on_behalf_of, p.reason_code, p.reason, p.verdict_id, p.estimated_arrival, p.created_at, p.updated_at, p.screened_at, p.approved_at, p.processed_at, p.sent_at, p.completed_at, p.failed_at, p.returned_at, p.cancelled_at, p.due_at, p.attempt, p.velocity_rule_id, p.velocity_resets_at, p.rfi_ids, p.exchange_rate, p.mid_rate, p.quote_id, p.pricing_plan_id, p.pricing_plan_version, p.pricing_rule, p.pricing_quote_id, p.volume_month, p.batch_id, p.batch_row
 from payouts p
 join payout_reviews r on r.merchant_id = p.merchant_id and r.payout_id = p.id
 where r.payout_id = $1
@@ -295,6 +300,11 @@ func (q *Queries) ReviewFindForUpdate(ctx context.Context, payoutID string) (Rev
 		&i.Payout.ExchangeRate,
 		&i.Payout.MidRate,
 		&i.Payout.QuoteID,
+		&i.Payout.PricingPlanID,
+		&i.Payout.PricingPlanVersion,
+		&i.Payout.PricingRule,
+		&i.Payout.PricingQuoteID,
+		&i.Payout.VolumeMonth,
 		&i.Payout.BatchID,
 		&i.Payout.BatchRow,
 	)
@@ -344,7 +354,7 @@ func (q *Queries) ReviewHistory(ctx context.Context, arg ReviewHistoryParams) ([
 }
 
 const reviewList = `-- name: ReviewList :many
-select r.merchant_id, r.payout_id, r.reason, r.created_by, r.entered_at, r.claimed_by, r.claimed_at, r.claimed_until, r.ended_at, p.merchant_id, p.id, p.status, p.seq, p.beneficiary_id, p.instrument_id, p.amount, p.currency, p.source_amount, p.source_currency, p.dest_amount, p.dest_currency, p.fee, p.fee_bearer, p.total_debited, p.method, p.rail, p.rail_reference, p.description, p.reference, p.purpose, p.metadata, p.on_behalf_of, p.reason_code, p.reason, p.verdict_id, p.estimated_arrival, p.created_at, p.updated_at, p.screened_at, p.approved_at, p.processed_at, p.sent_at, p.completed_at, p.failed_at, p.returned_at, p.cancelled_at, p.due_at, p.attempt, p.velocity_rule_id, p.velocity_resets_at, p.rfi_ids, p.exchange_rate, p.mid_rate, p.quote_id, p.batch_id, p.batch_row
+select r.merchant_id, r.payout_id, r.reason, r.created_by, r.entered_at, r.claimed_by, r.claimed_at, r.claimed_until, r.ended_at, p.merchant_id, p.id, p.status, p.seq, p.beneficiary_id, p.instrument_id, p.amount, p.currency, p.source_amount, p.source_currency, p.dest_amount, p.dest_currency, p.fee, p.fee_bearer, p.total_debited, p.method, p.rail, p.rail_reference, p.description, p.reference, p.purpose, p.metadata, p.on_behalf_of, p.reason_code, p.reason, p.verdict_id, p.estimated_arrival, p.created_at, p.updated_at, p.screened_at, p.approved_at, p.processed_at, p.sent_at, p.completed_at, p.failed_at, p.returned_at, p.cancelled_at, p.due_at, p.attempt, p.velocity_rule_id, p.velocity_resets_at, p.rfi_ids, p.exchange_rate, p.mid_rate, p.quote_id, p.pricing_plan_id, p.pricing_plan_version, p.pricing_rule, p.pricing_quote_id, p.volume_month, p.batch_id, p.batch_row
 from payout_reviews r
 join payouts p on p.merchant_id = r.merchant_id and p.id = r.payout_id
 where r.ended_at is null
@@ -456,6 +466,11 @@ func (q *Queries) ReviewList(ctx context.Context, arg ReviewListParams) ([]Revie
 			&i.Payout.ExchangeRate,
 			&i.Payout.MidRate,
 			&i.Payout.QuoteID,
+			&i.Payout.PricingPlanID,
+			&i.Payout.PricingPlanVersion,
+			&i.Payout.PricingRule,
+			&i.Payout.PricingQuoteID,
+			&i.Payout.VolumeMonth,
 			&i.Payout.BatchID,
 			&i.Payout.BatchRow,
 		); err != nil {
@@ -497,7 +512,7 @@ func (q *Queries) ReviewOpen(ctx context.Context, arg ReviewOpenParams) error {
 }
 
 const reviewRecent = `-- name: ReviewRecent :many
-select merchant_id, id, status, seq, beneficiary_id, instrument_id, amount, currency, source_amount, source_currency, dest_amount, dest_currency, fee, fee_bearer, total_debited, method, rail, rail_reference, description, reference, purpose, metadata, on_behalf_of, reason_code, reason, verdict_id, estimated_arrival, created_at, updated_at, screened_at, approved_at, processed_at, sent_at, completed_at, failed_at, returned_at, cancelled_at, due_at, attempt, velocity_rule_id, velocity_resets_at, rfi_ids, exchange_rate, mid_rate, quote_id, batch_id, batch_row from payouts
+select merchant_id, id, status, seq, beneficiary_id, instrument_id, amount, currency, source_amount, source_currency, dest_amount, dest_currency, fee, fee_bearer, total_debited, method, rail, rail_reference, description, reference, purpose, metadata, on_behalf_of, reason_code, reason, verdict_id, estimated_arrival, created_at, updated_at, screened_at, approved_at, processed_at, sent_at, completed_at, failed_at, returned_at, cancelled_at, due_at, attempt, velocity_rule_id, velocity_resets_at, rfi_ids, exchange_rate, mid_rate, quote_id, pricing_plan_id, pricing_plan_version, pricing_rule, pricing_quote_id, volume_month, batch_id, batch_row from payouts
 where merchant_id = $1 and beneficiary_id = $2 and id <> $3
 order by created_at desc, id desc
 limit 20
@@ -564,6 +579,11 @@ func (q *Queries) ReviewRecent(ctx context.Context, arg ReviewRecentParams) ([]P
 			&i.ExchangeRate,
 			&i.MidRate,
 			&i.QuoteID,
+			&i.PricingPlanID,
+			&i.PricingPlanVersion,
+			&i.PricingRule,
+			&i.PricingQuoteID,
+			&i.VolumeMonth,
 			&i.BatchID,
 			&i.BatchRow,
 		); err != nil {

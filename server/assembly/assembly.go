@@ -36,6 +36,7 @@ import (
 	"github.com/antonpayments/anton/server/merchants"
 	"github.com/antonpayments/anton/server/observe"
 	"github.com/antonpayments/anton/server/payouts"
+	"github.com/antonpayments/anton/server/pricing"
 	"github.com/antonpayments/anton/server/rails"
 	"github.com/antonpayments/anton/server/rails/files"
 	"github.com/antonpayments/anton/server/rails/sandbox"
@@ -150,7 +151,7 @@ func New(c Config) (*Server, error) {
 	documentService := &documents.Service{Keys: c.Keys, Log: c.Log, Scanner: c.Scanner}
 
 	fxOperator := &fx.Operator{Desk: c.desk(), Source: c.FxSource, Clock: runner.Now}
-	payoutService := &payouts.Service{Rails: worker.Rails, Worker: worker, Desk: c.desk()}
+	payoutService := &payouts.Service{Rails: worker.Rails, Worker: worker, Desk: c.desk(), Prices: &pricing.Book{}}
 	batchService := batches.NewService(batches.NewWorker(runner, c.Keys, payoutService, &beneficiaries.Service{Keys: c.Keys}, c.Log))
 	chain := interceptors.New(interceptors.Config{
 		Runner: runner, Keys: c.Keys, Log: c.Log, Environment: c.Environment, Prepare: preparations(documentService, batchService, fxOperator),

@@ -17,6 +17,7 @@ import (
 	"github.com/antonpayments/anton/server/invariants"
 	"github.com/antonpayments/anton/server/merchants"
 	"github.com/antonpayments/anton/server/payouts"
+	"github.com/antonpayments/anton/server/pricing"
 	"github.com/antonpayments/anton/server/rails/files"
 	"github.com/antonpayments/anton/server/reference"
 	"github.com/antonpayments/anton/server/rescreen"
@@ -45,6 +46,8 @@ func (s *Server) register(to grpc.ServiceRegistrar, c Config, payout *payouts.Se
 	antonv1.RegisterFxServiceServer(to, &fx.Service{Desk: c.desk(), Clock: s.Runner.Now})
 	opsv1.RegisterFxServiceServer(to, s.fxOperator)
 	antonv1.RegisterBatchesServiceServer(to, batch)
+	antonv1.RegisterPricingServiceServer(to, &pricing.Service{Book: payout.Prices, Desk: c.desk(), Clock: s.Runner.Now})
+	opsv1.RegisterPricingServiceServer(to, &pricing.Operator{Book: payout.Prices, Clock: s.Runner.Now})
 	opsv1.RegisterMerchantsServiceServer(to, s.Merchants)
 	opsv1.RegisterAdjustmentsServiceServer(to, &merchants.Adjustments{Environment: c.Environment, Clock: c.Clock})
 	opsv1.RegisterOperatorKeysServiceServer(to, &merchants.OperatorKeys{})

@@ -1,6 +1,13 @@
 package bankdetails
 
-import "strings"
+import (
+	"maps"
+	"slices"
+	"strings"
+)
+
+// Countries are the codes of all countries that are known, in order.
+func Countries() []string { return slices.Sorted(maps.Keys(countries)) }
 
 // KnownCountry says whether the code, in capitals, is assigned by ISO 3166-1 alpha-2, or is XK.
 func KnownCountry(code string) bool { return countries[code] != "" }

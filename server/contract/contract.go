@@ -36,6 +36,7 @@ var Files = []protoreflect.FileDescriptor{
 	antonv1.File_anton_v1_batches_proto,
 	antonv1.File_anton_v1_engine_proto,
 	antonv1.File_anton_v1_fx_proto,
+	antonv1.File_anton_v1_pricing_proto,
 	opsv1.File_anton_ops_v1_merchants_proto,
 	opsv1.File_anton_ops_v1_operator_keys_proto,
 	opsv1.File_anton_ops_v1_funding_accounts_proto,
@@ -51,6 +52,7 @@ var Files = []protoreflect.FileDescriptor{
 	opsv1.File_anton_ops_v1_engine_proto,
 	opsv1.File_anton_ops_v1_fx_proto,
 	opsv1.File_anton_ops_v1_rails_proto,
+	opsv1.File_anton_ops_v1_pricing_proto,
 }
 
 // A Method is what the server knows of one RPC.

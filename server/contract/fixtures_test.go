@@ -49,6 +49,7 @@ type tenant struct {
 	euros, quote, spareQuote string // an instrument of the beneficiary's that takes euros, and quotes of euros for dollars
 	batches
 	byFile
+	plan, promise string // a plan of the operator's, and a quote of a fee
 }
 
 // newTenants makes merchants with their objects. The account numbers lie apart, so that nobody's are another's.
@@ -98,6 +99,7 @@ func newTenants(t *testing.T, s *testserver.Server, count int) []tenant {
 			t.Fatalf("resolve: %d %s", resolved.Status, resolved.Raw)
 		}
 		newQuotes(t, &tn)
+		newPrices(t, s, &tn)
 		tn.webhook = made(t, tn.Client, "/v1/webhooks", `{"url":"`+nowhere+`","events":["*"]}`)
 		tn.batches = newBatches(t, tn)
 		tn.spareWebhook = made(t, tn.Client, "/v1/webhooks", `{"url":"`+nowhere+`","events":["*"]}`)
@@ -186,7 +188,8 @@ var fixtures = map[string]func(tn tenant) fields{
 		return fields{
 			"beneficiary_id": tn.beneficiary, "instrument_id": tn.euros, "amount": "12.50", "currency": "EUR",
 			"source_currency": "USD", "fixed_side": "dest", "quote_id": tn.quote, "fee_bearer": "merchant",
-			"description": "Invoice", "reference": "INV-7", "purpose": "supplier_payment", "metadata": fields{"team": "north"},
+			"pricing_quote_id": tn.promise,
+			"description":      "Invoice", "reference": "INV-7", "purpose": "supplier_payment", "metadata": fields{"team": "north"},
 			"on_behalf_of": fields{"name": "Acme Retail", "type": "business", "country": "GB"},
 		}
 	},

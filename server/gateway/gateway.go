@@ -78,6 +78,8 @@ var services = []func(*runtime.ServeMux, grpc.ClientConnInterface) error{
 	routes(antonv1.RegisterEngineServiceHandlerClient, antonv1.NewEngineServiceClient),
 	routes(antonv1.RegisterFxServiceHandlerClient, antonv1.NewFxServiceClient),
 	routes(opsv1.RegisterFxServiceHandlerClient, opsv1.NewFxServiceClient),
+	routes(antonv1.RegisterPricingServiceHandlerClient, antonv1.NewPricingServiceClient),
+	routes(opsv1.RegisterPricingServiceHandlerClient, opsv1.NewPricingServiceClient),
 	routes(opsv1.RegisterReviewServiceHandlerClient, opsv1.NewReviewServiceClient),
 	routes(opsv1.RegisterRfisServiceHandlerClient, opsv1.NewRfisServiceClient),
 	routes(opsv1.RegisterDocumentsServiceHandlerClient, opsv1.NewDocumentsServiceClient),

@@ -28,6 +28,8 @@ const (
 	Payout         = "pay"
 	RailCase       = "rcs"
 	RailFile       = "rfl"
+	PricingPlan    = "ppl"
+	PricingQuote   = "pq"
 	Request        = "req"
 	Rescreen       = "rsc"
 	RFI            = "rfi"

@@ -38,10 +38,11 @@ var books = []Invariant{
 		`select id from ledger_transactions where available_after < 0 or held_after < 0`,
 	},
 	{
-		"holds_are_let_go_in_full", "what a release or a settlement takes from the held balance is what the payout debits",
+		"holds_are_let_go_in_full", "what a release takes from the held balance is what the payout debits, and what a settlement takes is that without the fee",
 		`select p.id from payouts p
 		 join ledger_transactions t on t.merchant_id = p.merchant_id and t.payout_id = p.id and t.type in ('payout_release', 'payout_settlement')
-		 where t.currency <> p.source_currency or t.held_delta <> -p.total_debited
+		 where t.currency <> p.source_currency
+		    or t.held_delta <> case t.type when 'payout_release' then -p.total_debited else p.fee - p.total_debited end
 		    or t.available_delta <> case t.type when 'payout_release' then p.total_debited else 0 end`,
 	},
 	{
@@ -62,6 +63,7 @@ var books = []Invariant{
 		                               'payout_screenings', 'screening_rescreen_slices',
 		                               'velocity_rule_versions', 'payout_transitions',
 		                               'reference_rates', 'fx_refreshes', 'fx_quotes', 'fx_quote_uses', 'fx_exchanges',
+		                               'pricing_plan_versions', 'pricing_rules', 'pricing_tiers', 'pricing_quotes', 'pricing_quote_uses',
 		                               'rail_instructions', 'rail_events', 'rail_file_contents', 'rail_file_orders', 'batch_steps', 'batch_errors', 'balances', 'ledger_transactions', 'ledger_postings']) tables(name)
 		 where has_table_privilege('anton_app', name, 'delete, truncate') or has_any_column_privilege('anton_app', name, 'update')
 		    or (name in ('balances', 'ledger_transactions', 'ledger_postings') and has_any_column_privilege('anton_app', name, 'insert'))`,

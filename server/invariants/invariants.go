@@ -28,7 +28,7 @@ type Breach struct {
 func (b Breach) String() string { return b.Invariant.Name + ": " + b.Invariant.Says + ": " + b.Row }
 
 // All are the invariants, the ledger's first.
-var All = slices.Concat(core, books, receivables, exchanges, history, limits, compliance, feed, risks, screening, tallies, batches, railFiles)
+var All = slices.Concat(core, books, receivables, exchanges, history, limits, compliance, feed, risks, screening, tallies, batches, railFiles, prices)
 
 // core are the rules that tie payouts to money and to what is told about them.
 var core = []Invariant{

@@ -102,6 +102,11 @@ var damages = map[string]string{
 	"exchanges_are_booked":                    "update fx_quotes set sell_amount = sell_amount + 1",
 	"conversions_add_up_to_mid":               "update ledger_postings set amount = amount + 1 where credit = 'fx_spread'",
 	"quotes_give_what_they_promised":          "delete from fx_quote_uses",
+	"fees_are_charged_with_the_settlement":    "update ledger_transactions set type = 'adjustment' where type = 'fee'",
+	"fee_income_is_fees_of_settled_payouts":   "update ledger_postings set amount = amount + 1 where credit = 'fee_income'",
+	"fees_follow_from_their_rule":             "update pricing_rules set fixed_fee = fixed_fee + 0.01; update pricing_tiers set fixed_fee = fixed_fee + 0.01",
+	"promised_fees_are_charged":               "delete from pricing_quote_uses",
+	"volumes_are_what_was_sent":               "update pricing_volumes set volume = volume + 1",
 	"histories_have_no_gap":                   unguarded + "delete from payout_transitions where seq = 3",
 	"payouts_end_once":                        unguarded + "update payout_transitions set from_status = 'cancelled' where to_status = 'sent'",
 	"sent_payouts_have_an_instruction":        "delete from rail_instructions",
@@ -185,6 +190,9 @@ func TestEveryInvariantNoticesDamage(t *testing.T) {
 			}
 			if strings.Contains(damage, "rail_") {
 				byFile(t, s, m)
+			}
+			if strings.Contains(damage, "pricing_") || strings.Contains(damage, "'fee") {
+				priced(t, s, m)
 			}
 			if _, err := s.Sealer.RunOnce(t.Context()); err != nil {
 				t.Fatal(err)
@@ -282,6 +290,23 @@ func inBatches(t *testing.T, s *testserver.Server, m *testserver.Client) {
 		s.Clock.Advance(1e9)
 	}
 	rows("6.00")
+}
+
+// priced adds a payout with a fee that was promised, by a rule with tiers.
+func priced(t *testing.T, s *testserver.Server, m *testserver.Client) {
+	t.Helper()
+	plan := s.Ops().Post(t, "/ops/v1/pricing/plans", "", `{"name":"Standard","rules":[{"source_currency":"USD","fixed_fee":"5.00","tiers":[{"min_volume":"1000.00","fixed_fee":"4.00"}]}]}`)
+	s.Ops().Post(t, "/ops/v1/merchants/"+m.Merchant+"/pricing", "", fmt.Sprintf(`{"plan_id":%q}`, plan.Data()["id"]))
+	ben := m.Beneficiary(t, "Perez", "9876543212")
+	quote := m.Post(t, "/v1/pricing/quote", "", `{"amount":"10.00","source_currency":"USD","country":"US"}`).Data()["id"]
+	got := m.Post(t, "/v1/payouts", "priced", fmt.Sprintf(`{"beneficiary_id":%q,"amount":"10.00","currency":"USD","pricing_quote_id":%q}`, ben, quote))
+	if got.Status != http.StatusCreated || got.Data()["fee"] != "5.00" {
+		t.Fatalf("%d %s", got.Status, got.Raw)
+	}
+	for range 3 {
+		s.Work()
+		s.Clock.Advance(1e9)
+	}
 }
 
 // byFile adds a payout that went out in a file and came back, and what a bank said of it besides.

@@ -72,15 +72,15 @@ func Exchange(sellID, buyID string, c Conversion) ([]Transaction, error) {
 	}, nil
 }
 
-// SettleConverted takes a held payout's money away where the rail delivered another currency: c.Took left the balance besides the fee,
-// c.Gave was delivered.
-func SettleConverted(payout string, c Conversion, fee money.Amount) ([]Transaction, error) {
+// SettleConverted takes a held payout's money away where the rail delivered another currency: c.Took left the balance, without
+// the fee, and c.Gave was delivered.
+func SettleConverted(payout string, c Conversion) ([]Transaction, error) {
 	delivered, err := c.given(db.LedgerAccountRailClearing)
 	if err != nil {
 		return nil, err
 	}
 	return []Transaction{
-		settlement(payout, db.LedgerAccountFxPosition, c.Took, fee),
+		settlement(payout, db.LedgerAccountFxPosition, c.Took),
 		{Type: db.LedgerTransactionTypeFxExchange, Payout: payout, Postings: delivered},
 	}, nil
 }

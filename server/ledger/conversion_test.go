@@ -116,7 +116,7 @@ func drawBooking(t *rapid.T, c ledger.Conversion) ([]ledger.Transaction, error) 
 	case 0:
 		return ledger.Exchange("txn_1", "txn_2", c)
 	case 1:
-		return ledger.SettleConverted("pay_1", c, money.Zero(c.Took.Currency()))
+		return ledger.SettleConverted("pay_1", c)
 	}
 	return ledger.ReturnConverted("pay_1", c)
 }

@@ -84,18 +84,27 @@ func Release(payout string, total money.Amount) Transaction {
 	}
 }
 
-// Settle takes a held payout's money away: delivered was delivered by the rail, fee is ours. Both are in the payout's one currency.
-func Settle(payout string, delivered, fee money.Amount) Transaction {
-	return settlement(payout, db.LedgerAccountRailClearing, delivered, fee)
+// Settle takes a held payout's money away, without its fee: the rail delivered it.
+func Settle(payout string, delivered money.Amount) Transaction {
+	return settlement(payout, db.LedgerAccountRailClearing, delivered)
 }
 
-// settlement empties a payout's hold: sent goes to the account that takes it further.
-func settlement(payout string, to db.LedgerAccount, sent, fee money.Amount) Transaction {
-	postings := []Posting{{Debit: db.LedgerAccountHeld, Credit: to, Amount: sent}}
-	if fee.Positive() {
-		postings = append(postings, Posting{Debit: db.LedgerAccountHeld, Credit: db.LedgerAccountFeeIncome, Amount: fee})
+// settlement takes what was sent from a payout's hold to the account that takes it further.
+func settlement(payout string, to db.LedgerAccount, sent money.Amount) Transaction {
+	return Transaction{
+		Type:     db.LedgerTransactionTypePayoutSettlement,
+		Payout:   payout,
+		Postings: []Posting{{Debit: db.LedgerAccountHeld, Credit: to, Amount: sent}},
 	}
-	return Transaction{Type: db.LedgerTransactionTypePayoutSettlement, Payout: payout, Postings: postings}
+}
+
+// Fee charges a payout's fee, which was held with its money. It stands beside the settlement, so that statements show both.
+func Fee(payout string, fee money.Amount) Transaction {
+	return Transaction{
+		Type:     db.LedgerTransactionTypeFee,
+		Payout:   payout,
+		Postings: []Posting{{Debit: db.LedgerAccountHeld, Credit: db.LedgerAccountFeeIncome, Amount: fee}},
+	}
 }
 
 // Return gives back what a bank sent back of a payout that was settled, in the payout's one currency.

@@ -101,7 +101,7 @@ func (s *sums) possible(fee money.Amount) error {
 	case !s.source.Positive() || !s.dest.Positive():
 		return apierr.New(antonv1.ErrorCode_amount_out_of_range, "The amount is too small: it comes to %s %s and %s %s.",
 			s.source.Currency(), s.source, s.dest.Currency(), s.dest)
-	case !s.delivered.Positive() || s.debit.Less(fee):
+	case !s.delivered.Positive() || !fee.Less(s.debit): // rounding may deliver something where the fee takes all that is debited
 		return apierr.New(antonv1.ErrorCode_amount_out_of_range, "The amount does not cover the fee of %s %s, which the beneficiary bears.", fee.Currency(), fee)
 	case !s.debit.InRange() || !s.delivered.InRange():
 		return apierr.New(antonv1.ErrorCode_amount_out_of_range, "The amount is too large: it comes to %s %s and %s %s.",

@@ -69,6 +69,7 @@ func TestAmountsThatCannotBePaid(t *testing.T) {
 		{"no cent buys it", "0.001", "USD", "KWD", "dest", "1000", "0.00"},
 		{"the fee takes all", "5.00", "USD", "EUR", "source", "0.9", "5.00"},
 		{"the fee takes more", "5.00", "USD", "USD", "dest", "", "6.00"},
+		{"the fee takes all, and rounding would deliver a yen", "2", "USD", "JPY", "dest", "149", "0.01"},
 		{"too long", "999999999999.99", "USD", "IDR", "source", "16000", "0.00"},
 	} {
 		in := tt.dest

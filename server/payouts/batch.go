@@ -33,21 +33,24 @@ func (s *Service) Weigh(ctx context.Context, u *unit.Unit, merchant string, reqs
 	return refusals, err
 }
 
-// Reaches refuses an amount that no rail carries to the country.
+// Reaches refuses an amount that cannot be sent to the country.
 func (s *Service) Reaches(method db.PaymentMethod, country string, amount money.Amount) error {
 	_, err := s.rail(rails.Corridor{Method: method, Country: country, Currency: amount.Currency()}, amount)
 	return err
 }
 
-// rail finds the rail that carries the amount.
-func (s *Service) rail(c rails.Corridor, amount money.Amount) (rails.Rail, error) {
-	rail, carries := s.Rails.For(c)
+// rail finds the rail for the corridor, which must take what would arrive, as must the rail.
+func (s *Service) rail(c rails.Corridor, arrives money.Amount) (rails.Rail, error) {
+	if err := carries(c, arrives); err != nil {
+		return nil, err
+	}
+	rail, takes := s.Rails.For(c)
 	switch {
 	case rail == nil:
 		return nil, apierr.New(antonv1.ErrorCode_corridor_not_enabled, "No rail serves %s to %s by %s.", c.Currency, c.Country, c.Method)
-	case !carries.Has(amount):
+	case !takes.Has(arrives):
 		return nil, apierr.New(antonv1.ErrorCode_amount_out_of_range, "Payouts of %s to %s by %s carry %s, not %s.",
-			c.Currency, c.Country, c.Method, carries, amount)
+			c.Currency, c.Country, c.Method, takes, arrives)
 	}
 	return rail, nil
 }

@@ -32,6 +32,7 @@ func toProto(p db.Payout) (*antonv1.Payout, error) {
 		Purpose:          p.Purpose,
 		Metadata:         p.Metadata,
 		RfiIds:           p.RfiIds,
+		PricingQuoteId:   p.PricingQuoteID,
 		StatusReason:     toReason(p.ReasonCode, p.Reason),
 		EstimatedArrival: timestamppb.New(p.EstimatedArrival),
 		CreatedAt:        timestamppb.New(p.CreatedAt),

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"time"
 
 	"github.com/cockroachdb/apd/v3"
 
@@ -16,6 +17,7 @@ import (
 	"github.com/antonpayments/anton/server/ids"
 	"github.com/antonpayments/anton/server/ledger"
 	"github.com/antonpayments/anton/server/money"
+	"github.com/antonpayments/anton/server/pricing"
 	"github.com/antonpayments/anton/server/rails"
 	"github.com/antonpayments/anton/server/unit"
 )
@@ -50,6 +52,8 @@ type order struct {
 	quote  *fx.Quote    // nil where it names none
 	facts  *db.PayoutCreateFactsRow
 	payout *db.Payout
+
+	promise *pricing.Quote // of its fee; nil where it names none
 }
 
 // create is the core of every creation, of one payout or of many of one merchant. Each request stands for itself: it becomes a payout
@@ -75,17 +79,20 @@ func (s *Service) weigh(ctx context.Context, u *unit.Unit, merchant string, reqs
 		orders[i].req = req
 		refusals[i] = orders[i].read(quotes)
 	}
+	if err := namePromises(ctx, u, merchant, orders, refusals); err != nil {
+		return nil, nil, err
+	}
 	if err := loadFacts(ctx, u, merchant, orders); err != nil {
 		return nil, nil, err
 	}
-	prices, err := s.prices(ctx, u, merchant, orders)
+	left := map[string]money.Amount{} // what each balance still has
+	known, err := s.learn(ctx, u, merchant, orders)
 	if err != nil {
 		return nil, nil, err
 	}
-	left := map[string]money.Amount{} // what each balance still has
 	for i := range orders {
 		if refusals[i] == nil {
-			refusals[i] = s.decide(u, merchant, &orders[i], prices, left)
+			refusals[i] = s.decide(u, merchant, &orders[i], known, left)
 		}
 	}
 	return orders, refusals, nil
@@ -99,12 +106,27 @@ func (s *Service) accept(ctx context.Context, u *unit.Unit, merchant string, ord
 		if refusals[i] == nil {
 			created[i] = orders[i].payout
 			accepted = append(accepted, created[i])
-			if err := orders[i].useQuote(ctx, u); err != nil {
+			if err := orders[i].useQuotes(ctx, u); err != nil {
 				return nil, err
 			}
 		}
 	}
 	return created, s.record(ctx, u, merchant, accepted)
+}
+
+// tariffs are what the orders of one merchant are priced by.
+type tariffs struct {
+	rates *fx.Prices    // nil where none converts without a quote
+	plan  *pricing.Plan // nil where nothing is charged
+}
+
+// learn reads them; of orders within one currency, of a merchant without a plan, there is nothing to read.
+func (s *Service) learn(ctx context.Context, u *unit.Unit, merchant string, orders []order) (known tariffs, err error) {
+	if known.rates, err = s.prices(ctx, u, merchant, orders); err != nil {
+		return known, err
+	}
+	known.plan, err = s.planOf(ctx, u, merchant, orders)
+	return known, err
 }
 
 func checkSender(sender *antonv1.OnBehalfOf) error {
@@ -133,7 +155,7 @@ func loadFacts(ctx context.Context, u *unit.Unit, merchant string, orders []orde
 }
 
 // decide refuses the order, or makes its payout and takes its money from what is left.
-func (s *Service) decide(u *unit.Unit, merchant string, o *order, prices *fx.Prices, left map[string]money.Amount) error {
+func (s *Service) decide(u *unit.Unit, merchant string, o *order, known tariffs, left map[string]money.Amount) error {
 	f, req := o.facts, o.req
 	switch {
 	case f == nil:
@@ -149,12 +171,15 @@ func (s *Service) decide(u *unit.Unit, merchant string, o *order, prices *fx.Pri
 	case !o.takes(*f.InstrumentCurrency):
 		return apierr.New(antonv1.ErrorCode_corridor_not_enabled, "Instrument %s takes %s, not %s.", *f.InstrumentID, *f.InstrumentCurrency, req.GetCurrency())
 	}
-	t, price, err := o.convert(u, prices)
+	t, price, err := o.convert(u, known.rates)
 	if err != nil {
 		return err
 	}
-	fee := money.Zero(t.source)
-	sums, err := t.amounts(fee)
+	charge, err := o.charge(u, known.plan, &t)
+	if err != nil {
+		return err
+	}
+	sums, err := t.amounts(charge.Fee)
 	if err != nil {
 		return err
 	}
@@ -165,9 +190,15 @@ func (s *Service) decide(u *unit.Unit, merchant string, o *order, prices *fx.Pri
 	if err := o.reserve(sums.debit, left); err != nil {
 		return err
 	}
-	payout, err := newPayout(u, merchant, o, &t, sums, fee)
+	payout, err := newPayout(u, merchant, o, &t, sums, charge.Fee)
 	if err != nil {
 		return err
+	}
+	o.priced(u, payout, charge)
+	if charge.Counts {
+		if err := known.plan.Count(sums.source); err != nil {
+			return err
+		}
 	}
 	if t.rate != nil {
 		payout.ExchangeRate, payout.MidRate = &price.Customer, &price.Mid
@@ -198,12 +229,17 @@ func (o *order) reserve(debit money.Amount, left map[string]money.Amount) error 
 	return nil
 }
 
-// useQuote queues that the order's payout uses its quote, where it has one.
-func (o *order) useQuote(ctx context.Context, u *unit.Unit) error {
-	if o.quote == nil {
-		return nil
+// useQuotes queues that the order's payout uses its quotes, where it has any.
+func (o *order) useQuotes(ctx context.Context, u *unit.Unit) error {
+	if o.quote != nil {
+		if err := o.quote.QueueUse(ctx, u); err != nil {
+			return err
+		}
 	}
-	return o.quote.QueueUse(ctx, u)
+	if o.promise != nil {
+		return o.promise.QueueUse(ctx, u)
+	}
+	return nil
 }
 
 func newPayout(u *unit.Unit, merchant string, o *order, t *terms, s sums, fee money.Amount) (*db.Payout, error) {
@@ -260,6 +296,13 @@ func (s *Service) record(ctx context.Context, u *unit.Unit, merchant string, pay
 		}
 		s.Worker.Wake()
 	})
+	volumes, err := volumesOf(payouts)
+	if err != nil {
+		return err
+	}
+	if err := volumes.QueueCount(ctx, u, merchant); err != nil {
+		return err
+	}
 	return ledger.Post(ctx, u, merchant, holds...)
 }
 
@@ -292,6 +335,11 @@ func addRow(c *db.PayoutsCreateParams, p *db.Payout, eventID string) error {
 	c.ExchangeRates = append(c.ExchangeRates, rateText(p.ExchangeRate))
 	c.MidRates = append(c.MidRates, rateText(p.MidRate))
 	c.QuoteIds = append(c.QuoteIds, textOf(p.QuoteID))
+	c.PricingPlanIds = append(c.PricingPlanIds, textOf(p.PricingPlanID))
+	c.PricingPlanVersions = append(c.PricingPlanVersions, numberOf(p.PricingPlanVersion))
+	c.PricingRules = append(c.PricingRules, numberOf(p.PricingRule))
+	c.PricingQuoteIds = append(c.PricingQuoteIds, textOf(p.PricingQuoteID))
+	c.VolumeMonths = append(c.VolumeMonths, dayText(p.VolumeMonth))
 	addBatch(c, p)
 	return nil
 }
@@ -309,4 +357,19 @@ func textOf(id *string) string {
 		return ""
 	}
 	return *id
+}
+
+func numberOf(n *int32) int32 {
+	if n == nil {
+		return 0
+	}
+	return *n
+}
+
+// dayText is a day as PayoutsCreate reads it; nothing where there is none.
+func dayText(day *time.Time) string {
+	if day == nil {
+		return ""
+	}
+	return day.Format(time.DateOnly)
 }

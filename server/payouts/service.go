@@ -18,6 +18,7 @@ import (
 	"github.com/antonpayments/anton/server/call"
 	"github.com/antonpayments/anton/server/fx"
 	"github.com/antonpayments/anton/server/page"
+	"github.com/antonpayments/anton/server/pricing"
 	"github.com/antonpayments/anton/server/rails"
 )
 
@@ -26,6 +27,7 @@ type Service struct {
 	Rails  *rails.Registry
 	Worker *Worker
 	Desk   fx.Desk
+	Prices *pricing.Book
 }
 
 // GetPayout shows one of the caller's payouts.

@@ -24,15 +24,26 @@ func settled(p *db.Payout) ([]ledger.Transaction, error) {
 	if err != nil {
 		return nil, err
 	}
-	took := total.Minus(fee)
-	if p.ExchangeRate == nil {
-		return []ledger.Transaction{ledger.Settle(p.ID, took, fee)}, nil
-	}
-	delivered, err := money.Of(p.DestCurrency, p.DestAmount)
+	booked, err := delivered(p, total.Minus(fee))
 	if err != nil {
 		return nil, err
 	}
-	return ledger.SettleConverted(p.ID, ledger.Conversion{Took: took, Gave: delivered, Mid: *p.MidRate, Rate: *p.ExchangeRate}, fee)
+	if fee.Positive() {
+		booked = append(booked, ledger.Fee(p.ID, fee))
+	}
+	return booked, nil
+}
+
+// delivered books that what was taken from the balance, without the fee, went out.
+func delivered(p *db.Payout, took money.Amount) ([]ledger.Transaction, error) {
+	if p.ExchangeRate == nil {
+		return []ledger.Transaction{ledger.Settle(p.ID, took)}, nil
+	}
+	gave, err := money.Of(p.DestCurrency, p.DestAmount)
+	if err != nil {
+		return nil, err
+	}
+	return ledger.SettleConverted(p.ID, ledger.Conversion{Took: took, Gave: gave, Mid: *p.MidRate, Rate: *p.ExchangeRate})
 }
 
 // returned books that the bank sent back what was delivered. The fee stays charged. Across currencies the merchant gets what came back at the

@@ -76,7 +76,8 @@ type mover struct {
 
 // move is the only function that changes a payout's state. For each step, in order: the arrow is checked, the transition and the new
 // state are written from exactly the state the caller saw, the review queue is told, the event tells the payout as it then is, the audit row says who, the
-// ledger transaction of the arrow is booked, and what the velocity rules had reserved goes back where the payout will not be sent.
+// ledger transactions of the arrow are booked, and what the velocity rules had reserved, and the tiers of prices had counted, goes back where
+// the payout will not be sent.
 // The payouts are changed in memory as well. All in the unit: if we stop here, none of it happened.
 func (m *mover) move(ctx context.Context, u *unit.Unit, merchant, actor string, steps ...step) error {
 	p := db.PayoutMoveParams{MerchantID: merchant, At: u.Now, Actor: actor}
@@ -137,6 +138,9 @@ func (m *mover) move(ctx context.Context, u *unit.Unit, merchant, actor string, 
 	}
 	if len(transactions) == 0 {
 		return nil
+	}
+	if err := takeBackVolumes(ctx, u, merchant, steps, transactions); err != nil {
+		return err
 	}
 	return ledger.Post(ctx, u, merchant, transactions...)
 }

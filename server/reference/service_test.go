@@ -117,3 +117,33 @@ func TestCurrenciesAndCountries(t *testing.T) {
 		t.Error(got)
 	}
 }
+
+// TestCorridors: by country, by currency, by both, by method; and neither is too much to ask.
+func TestCorridors(t *testing.T) {
+	t.Parallel()
+	s := testserver.New(t)
+	m := s.Merchant(t, "beneficiaries:read")
+	both := m.Get(t, "/v1/corridors?country=GB&currency=GBP").List()
+	want := "[map[country:GB currency:GBP max_amount:1000000.00 max_business_days:0 method:uk_bank min_amount:0.01 min_business_days:0] " +
+		"map[country:GB currency:GBP max_amount:1000000.00 max_business_days:0 method:iban min_amount:0.01 min_business_days:0]]"
+	if fmt.Sprint(both) != want {
+		t.Errorf("%v", both)
+	}
+	for query, count := range map[string]int{
+		"country=GB": 310, "country=US": 155, "country=GB&method=iban": 155, "country=US&method=iban": 0,
+		"country=US&currency=USD&method=us_bank": 1,
+	} {
+		if list := m.Get(t, "/v1/corridors?"+query).List(); len(list) != count {
+			t.Errorf("%s has %d corridors, want %d", query, len(list), count)
+		}
+	}
+	euros := m.Get(t, "/v1/corridors?currency=EUR").List()
+	if len(euros) < 250 || euros[0]["country"] != "AD" || euros[0]["cut_off"] != "15:00" || euros[0]["cut_off_time_zone"] != "Europe/Brussels" {
+		t.Errorf("%d corridors of euros, first %v", len(euros), euros[0])
+	}
+	for query, field := range map[string]string{"": "country", "method=iban": "country", "country=XX": "country", "currency=XXX": "currency", "currency=usd": "currency"} {
+		if got := m.Get(t, "/v1/corridors?"+query); got.Status != 422 || !slices.Equal(got.Fields(), []string{field}) {
+			t.Errorf("%q: %d %s", query, got.Status, got.Raw)
+		}
+	}
+}

@@ -51,6 +51,8 @@ var races = map[string]bool{
 	"file_number_is_used_once":                   true,
 	"file_comes_in_once":                         true,
 	"entry_counts_once":                          true,
+	"pricing_quote_is_used_once":                 true,
+	"pricing_version_is_written_once":            true,
 }
 
 // LostRace names the constraint by which the unit lost a race; empty when it did not.

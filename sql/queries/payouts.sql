@@ -1,10 +1,11 @@
 -- name: PayoutCreateFacts :many
 -- What decides whether payouts may be created: for each (beneficiary, instrument, currency) asked for, in order, the beneficiary,
--- the instrument named or else the default one, and the balance. No row where the beneficiary is not this merchant's or was deleted.
+-- the instrument named or else the default one, the balance, and whether the merchant is on a plan of fees. No row where the beneficiary
+-- is not this merchant's or was deleted.
 -- The beneficiary is held until the payouts are committed, so that nobody deletes it, or the instrument, in between.
 select o.ord::integer as ord, b.id as beneficiary_id, b.status as beneficiary_status,
        i.id as instrument_id, i.status as instrument_status, i.method, i.country as instrument_country, i.currency as instrument_currency,
-       i.last4, bal.available
+       i.last4, bal.available, exists (select from merchant_pricing p where p.merchant_id = @merchant_id) as on_plan
 from (select unnest(@beneficiary_ids::text[]) as beneficiary_id, unnest(@instrument_ids::text[]) as instrument_id,
              unnest(@currencies::text[]) as currency, generate_series(1, cardinality(@beneficiary_ids::text[])) as ord) o
 join beneficiaries b on b.merchant_id = @merchant_id and b.id = o.beneficiary_id and b.deleted_at is null
@@ -22,7 +23,8 @@ with first_steps as (
 )
 insert into payouts (merchant_id, id, beneficiary_id, instrument_id, amount, currency, source_amount, source_currency, dest_amount,
                      dest_currency, fee, fee_bearer, total_debited, method, rail, description, reference, purpose, metadata,
-                     on_behalf_of, estimated_arrival, exchange_rate, mid_rate, quote_id, batch_id, batch_row, created_at, updated_at, due_at)
+                     on_behalf_of, estimated_arrival, exchange_rate, mid_rate, quote_id, pricing_plan_id,
+                     pricing_plan_version, pricing_rule, pricing_quote_id, volume_month, batch_id, batch_row, created_at, updated_at, due_at)
 select @merchant_id, unnest(@ids::text[]), unnest(@beneficiary_ids::text[]), unnest(@instrument_ids::text[]), unnest(@amounts::numeric[]),
        unnest(@currencies::text[]), unnest(@source_amounts::numeric[]), unnest(@source_currencies::text[]),
        unnest(@dest_amounts::numeric[]), unnest(@dest_currencies::text[]), unnest(@fees::numeric[]),
@@ -30,6 +32,8 @@ select @merchant_id, unnest(@ids::text[]), unnest(@beneficiary_ids::text[]), unn
        unnest(@rails::text[]), unnest(@descriptions::text[]), unnest(@refs::text[]), unnest(@purposes::text[]),
        unnest(@metadata::text[])::jsonb, nullif(unnest(@on_behalf_of::text[]), '')::jsonb, unnest(@estimated_arrivals::timestamptz[]),
        nullif(unnest(@exchange_rates::text[]), '')::numeric, nullif(unnest(@mid_rates::text[]), '')::numeric, nullif(unnest(@quote_ids::text[]), ''),
+       nullif(unnest(@pricing_plan_ids::text[]), ''), nullif(unnest(@pricing_plan_versions::integer[]), 0), nullif(unnest(@pricing_rules::integer[]), 0),
+       nullif(unnest(@pricing_quote_ids::text[]), ''), nullif(unnest(@volume_months::text[]), '')::date,
        nullif(unnest(@batch_ids::text[]), ''), nullif(unnest(@batch_rows::integer[]), 0), @at, @at, @due_at;
 
 -- name: PayoutGet :one

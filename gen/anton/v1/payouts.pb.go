@@ -555,9 +555,11 @@ type Payout struct {
 	// The quote that gave the rate; absent where none was named.
 	QuoteId *string `protobuf:"bytes,35,opt,name=quote_id,json=quoteId,proto3,oneof" json:"quote_id,omitempty"`
 	// The batch that it is of; absent for a payout of its own.
-	BatchId       *string `protobuf:"bytes,60,opt,name=batch_id,json=batchId,proto3,oneof" json:"batch_id,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	BatchId *string `protobuf:"bytes,60,opt,name=batch_id,json=batchId,proto3,oneof" json:"batch_id,omitempty"`
+	// The quote that promised the fee; absent where none was named.
+	PricingQuoteId *string `protobuf:"bytes,36,opt,name=pricing_quote_id,json=pricingQuoteId,proto3,oneof" json:"pricing_quote_id,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
 }
 
 func (x *Payout) Reset() {
@@ -842,6 +844,13 @@ func (x *Payout) GetBatchId() string {
 	return ""
 }
 
+func (x *Payout) GetPricingQuoteId() string {
+	if x != nil && x.PricingQuoteId != nil {
+		return *x.PricingQuoteId
+	}
+	return ""
+}
+
 // One step of a payout.
 type PayoutTransition struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -975,9 +984,12 @@ type CreatePayoutRequest struct {
 	// or buys, else `quote_mismatch`. The payout uses the quote up.
 	QuoteId string `protobuf:"bytes,13,opt,name=quote_id,json=quoteId,proto3" json:"quote_id,omitempty"`
 	// Who pays the fee; `merchant` when absent.
-	FeeBearer     FeeBearer_Value `protobuf:"varint,14,opt,name=fee_bearer,json=feeBearer,proto3,enum=anton.v1.FeeBearer_Value" json:"fee_bearer,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	FeeBearer FeeBearer_Value `protobuf:"varint,14,opt,name=fee_bearer,json=feeBearer,proto3,enum=anton.v1.FeeBearer_Value" json:"fee_bearer,omitempty"`
+	// A quote of a fee, `pq_…`, from `POST /v1/pricing/quote`. The payout must be what was quoted, in its amount, fixed side, currencies,
+	// country and method, else `quote_mismatch`; who bears the fee is free. The payout uses the quote up.
+	PricingQuoteId string `protobuf:"bytes,15,opt,name=pricing_quote_id,json=pricingQuoteId,proto3" json:"pricing_quote_id,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
 }
 
 func (x *CreatePayoutRequest) Reset() {
@@ -1106,6 +1118,13 @@ func (x *CreatePayoutRequest) GetFeeBearer() FeeBearer_Value {
 		return x.FeeBearer
 	}
 	return FeeBearer_unspecified
+}
+
+func (x *CreatePayoutRequest) GetPricingQuoteId() string {
+	if x != nil {
+		return x.PricingQuoteId
+	}
+	return ""
 }
 
 type CreatePayoutResponse struct {
@@ -1662,7 +1681,7 @@ const file_anton_v1_payouts_proto_rawDesc = "" +
 	"\n" +
 	"\b_rule_idB\f\n" +
 	"\n" +
-	"_resets_at\"\xce\x10\n" +
+	"_resets_at\"\x9b\x11\n" +
 	"\x06Payout\x12\x17\n" +
 	"\x02id\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x18@R\x02id\x124\n" +
 	"\x06status\x18\x02 \x01(\x0e2\x1c.anton.v1.PayoutStatus.ValueR\x06status\x12.\n" +
@@ -1708,7 +1727,8 @@ const file_anton_v1_payouts_proto_rawDesc = "" +
 	"\rexchange_rate\x18\" \x01(\tB\a\xbaH\x04r\x02\x18 H\n" +
 	"R\fexchangeRate\x88\x01\x01\x12'\n" +
 	"\bquote_id\x18# \x01(\tB\a\xbaH\x04r\x02\x18@H\vR\aquoteId\x88\x01\x01\x12'\n" +
-	"\bbatch_id\x18< \x01(\tB\a\xbaH\x04r\x02\x18@H\fR\abatchId\x88\x01\x01\x1a;\n" +
+	"\bbatch_id\x18< \x01(\tB\a\xbaH\x04r\x02\x18@H\fR\abatchId\x88\x01\x01\x126\n" +
+	"\x10pricing_quote_id\x18$ \x01(\tB\a\xbaH\x04r\x02\x18@H\rR\x0epricingQuoteId\x88\x01\x01\x1a;\n" +
 	"\rMetadataEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01B\x11\n" +
@@ -1726,7 +1746,8 @@ const file_anton_v1_payouts_proto_rawDesc = "" +
 	"\r_cancelled_atB\x10\n" +
 	"\x0e_exchange_rateB\v\n" +
 	"\t_quote_idB\v\n" +
-	"\t_batch_id\"\xd4\x02\n" +
+	"\t_batch_idB\x13\n" +
+	"\x11_pricing_quote_id\"\xd4\x02\n" +
 	"\x10PayoutTransition\x12#\n" +
 	"\bsequence\x18\x01 \x01(\x05B\a\xbaH\x04\x1a\x02(\x01R\bsequence\x125\n" +
 	"\x04from\x18\x02 \x01(\x0e2\x1c.anton.v1.PayoutStatus.ValueH\x00R\x04from\x88\x01\x01\x12,\n" +
@@ -1736,7 +1757,7 @@ const file_anton_v1_payouts_proto_rawDesc = "" +
 	"\x06reason\x18\x06 \x01(\v2\x16.anton.v1.StatusReasonH\x01R\x06reason\x88\x01\x01\x12\"\n" +
 	"\bevent_id\x18\a \x01(\tB\a\xbaH\x04r\x02\x18@R\aeventIdB\a\n" +
 	"\x05_fromB\t\n" +
-	"\a_reason\"\xef\a\n" +
+	"\a_reason\"\xa2\b\n" +
 	"\x13CreatePayoutRequest\x120\n" +
 	"\x0ebeneficiary_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\rbeneficiaryId\x12\x88\x01\n" +
 	"\x06amount\x18\x02 \x01(\tBp\xbaH r\x1e2\x1c^[0-9]{1,12}(\\.[0-9]{1,8})?$\xfa\xbb\x18Ia decimal string such as \"2500.00\", with up to 12 digits before the pointR\x06amount\x12Z\n" +
@@ -1756,7 +1777,8 @@ const file_anton_v1_payouts_proto_rawDesc = "" +
 	"fixed_side\x18\f \x01(\x0e2\x19.anton.v1.FixedSide.ValueB\b\xbaH\x05\x82\x01\x02\x10\x01R\tfixedSide\x12\"\n" +
 	"\bquote_id\x18\r \x01(\tB\a\xbaH\x04r\x02\x18@R\aquoteId\x12B\n" +
 	"\n" +
-	"fee_bearer\x18\x0e \x01(\x0e2\x19.anton.v1.FeeBearer.ValueB\b\xbaH\x05\x82\x01\x02\x10\x01R\tfeeBearer\x1a;\n" +
+	"fee_bearer\x18\x0e \x01(\x0e2\x19.anton.v1.FeeBearer.ValueB\b\xbaH\x05\x82\x01\x02\x10\x01R\tfeeBearer\x121\n" +
+	"\x10pricing_quote_id\x18\x0f \x01(\tB\a\xbaH\x04r\x02\x18@R\x0epricingQuoteId\x1a;\n" +
 	"\rMetadataEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"<\n" +

@@ -603,6 +603,232 @@ func (x *ListPaymentMethodsResponse) GetData() []*PaymentMethodSchema {
 	return nil
 }
 
+type ListCorridorsRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Only to accounts in this country, ISO 3166-1 alpha-2. Required where `currency` is absent.
+	Country string `protobuf:"bytes,1,opt,name=country,proto3" json:"country,omitempty"`
+	// Only of this currency, ISO 4217. Required where `country` is absent.
+	Currency string `protobuf:"bytes,2,opt,name=currency,proto3" json:"currency,omitempty"`
+	// Only by this method.
+	Method        PaymentMethod_Value `protobuf:"varint,3,opt,name=method,proto3,enum=anton.v1.PaymentMethod_Value" json:"method,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListCorridorsRequest) Reset() {
+	*x = ListCorridorsRequest{}
+	mi := &file_anton_v1_reference_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListCorridorsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListCorridorsRequest) ProtoMessage() {}
+
+func (x *ListCorridorsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_anton_v1_reference_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListCorridorsRequest.ProtoReflect.Descriptor instead.
+func (*ListCorridorsRequest) Descriptor() ([]byte, []int) {
+	return file_anton_v1_reference_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *ListCorridorsRequest) GetCountry() string {
+	if x != nil {
+		return x.Country
+	}
+	return ""
+}
+
+func (x *ListCorridorsRequest) GetCurrency() string {
+	if x != nil {
+		return x.Currency
+	}
+	return ""
+}
+
+func (x *ListCorridorsRequest) GetMethod() PaymentMethod_Value {
+	if x != nil {
+		return x.Method
+	}
+	return PaymentMethod_unspecified
+}
+
+// A way for money to arrive. Amounts are decimal strings at the scale of the currency.
+type Corridor struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The currency that arrives, ISO 4217.
+	Currency string `protobuf:"bytes,1,opt,name=currency,proto3" json:"currency,omitempty"`
+	// The country of the account, ISO 3166-1 alpha-2.
+	Country string `protobuf:"bytes,2,opt,name=country,proto3" json:"country,omitempty"`
+	// How the account is named.
+	Method PaymentMethod_Value `protobuf:"varint,3,opt,name=method,proto3,enum=anton.v1.PaymentMethod_Value" json:"method,omitempty"`
+	// The least that can arrive by one payout.
+	MinAmount string `protobuf:"bytes,4,opt,name=min_amount,json=minAmount,proto3" json:"min_amount,omitempty"`
+	// The most that can arrive by one payout.
+	MaxAmount string `protobuf:"bytes,5,opt,name=max_amount,json=maxAmount,proto3" json:"max_amount,omitempty"`
+	// Until when a payout goes out on the same business day, as `HH:MM` in `cut_off_time_zone`; absent where it goes out at any hour.
+	CutOff *string `protobuf:"bytes,6,opt,name=cut_off,json=cutOff,proto3,oneof" json:"cut_off,omitempty"`
+	// The IANA name of the cut-off's time zone; absent where there is no cut-off.
+	CutOffTimeZone *string `protobuf:"bytes,7,opt,name=cut_off_time_zone,json=cutOffTimeZone,proto3,oneof" json:"cut_off_time_zone,omitempty"`
+	// How many business days it usually takes at least; 0 is the same day.
+	MinBusinessDays int32 `protobuf:"varint,8,opt,name=min_business_days,json=minBusinessDays,proto3" json:"min_business_days,omitempty"`
+	// How many business days it usually takes at most.
+	MaxBusinessDays int32 `protobuf:"varint,9,opt,name=max_business_days,json=maxBusinessDays,proto3" json:"max_business_days,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
+}
+
+func (x *Corridor) Reset() {
+	*x = Corridor{}
+	mi := &file_anton_v1_reference_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Corridor) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Corridor) ProtoMessage() {}
+
+func (x *Corridor) ProtoReflect() protoreflect.Message {
+	mi := &file_anton_v1_reference_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Corridor.ProtoReflect.Descriptor instead.
+func (*Corridor) Descriptor() ([]byte, []int) {
+	return file_anton_v1_reference_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *Corridor) GetCurrency() string {
+	if x != nil {
+		return x.Currency
+	}
+	return ""
+}
+
+func (x *Corridor) GetCountry() string {
+	if x != nil {
+		return x.Country
+	}
+	return ""
+}
+
+func (x *Corridor) GetMethod() PaymentMethod_Value {
+	if x != nil {
+		return x.Method
+	}
+	return PaymentMethod_unspecified
+}
+
+func (x *Corridor) GetMinAmount() string {
+	if x != nil {
+		return x.MinAmount
+	}
+	return ""
+}
+
+func (x *Corridor) GetMaxAmount() string {
+	if x != nil {
+		return x.MaxAmount
+	}
+	return ""
+}
+
+func (x *Corridor) GetCutOff() string {
+	if x != nil && x.CutOff != nil {
+		return *x.CutOff
+	}
+	return ""
+}
+
+func (x *Corridor) GetCutOffTimeZone() string {
+	if x != nil && x.CutOffTimeZone != nil {
+		return *x.CutOffTimeZone
+	}
+	return ""
+}
+
+func (x *Corridor) GetMinBusinessDays() int32 {
+	if x != nil {
+		return x.MinBusinessDays
+	}
+	return 0
+}
+
+func (x *Corridor) GetMaxBusinessDays() int32 {
+	if x != nil {
+		return x.MaxBusinessDays
+	}
+	return 0
+}
+
+type ListCorridorsResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The corridors, by country and currency, the country's usual method first; the list is never paged.
+	Data          []*Corridor `protobuf:"bytes,1,rep,name=data,proto3" json:"data,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListCorridorsResponse) Reset() {
+	*x = ListCorridorsResponse{}
+	mi := &file_anton_v1_reference_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListCorridorsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListCorridorsResponse) ProtoMessage() {}
+
+func (x *ListCorridorsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_anton_v1_reference_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListCorridorsResponse.ProtoReflect.Descriptor instead.
+func (*ListCorridorsResponse) Descriptor() ([]byte, []int) {
+	return file_anton_v1_reference_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *ListCorridorsResponse) GetData() []*Corridor {
+	if x != nil {
+		return x.Data
+	}
+	return nil
+}
+
 var File_anton_v1_reference_proto protoreflect.FileDescriptor
 
 const file_anton_v1_reference_proto_rawDesc = "" +
@@ -652,7 +878,28 @@ const file_anton_v1_reference_proto_rawDesc = "" +
 	"^[A-Z]{2}$\xfa\xbb\x182an ISO 3166-1 alpha-2 code in capitals, such as USR\acountry\"Y\n" +
 	"\x1aListPaymentMethodsResponse\x12;\n" +
 	"\x04data\x18\x01 \x03(\v2\x1d.anton.v1.PaymentMethodSchemaB\b\xbaH\x05\x92\x01\x02\x10\n" +
-	"R\x04data2\xbf\x0e\n" +
+	"R\x04data\"\x9c\x02\n" +
+	"\x14ListCorridorsRequest\x12d\n" +
+	"\acountry\x18\x01 \x01(\tBJ\xbaH\x11r\x0f2\r^([A-Z]{2})?$\xfa\xbb\x182an ISO 3166-1 alpha-2 code in capitals, such as USR\acountry\x12]\n" +
+	"\bcurrency\x18\x02 \x01(\tBA\xbaH\x11r\x0f2\r^([A-Z]{3})?$\xfa\xbb\x18)an ISO 4217 code in capitals, such as USDR\bcurrency\x12?\n" +
+	"\x06method\x18\x03 \x01(\x0e2\x1d.anton.v1.PaymentMethod.ValueB\b\xbaH\x05\x82\x01\x02\x10\x01R\x06method\"\xb5\x03\n" +
+	"\bCorridor\x12$\n" +
+	"\bcurrency\x18\x01 \x01(\tB\b\xbaH\x05r\x03\x98\x01\x03R\bcurrency\x12\"\n" +
+	"\acountry\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x98\x01\x02R\acountry\x125\n" +
+	"\x06method\x18\x03 \x01(\x0e2\x1d.anton.v1.PaymentMethod.ValueR\x06method\x12&\n" +
+	"\n" +
+	"min_amount\x18\x04 \x01(\tB\a\xbaH\x04r\x02\x18 R\tminAmount\x12&\n" +
+	"\n" +
+	"max_amount\x18\x05 \x01(\tB\a\xbaH\x04r\x02\x18 R\tmaxAmount\x12%\n" +
+	"\acut_off\x18\x06 \x01(\tB\a\xbaH\x04r\x02\x18\x05H\x00R\x06cutOff\x88\x01\x01\x127\n" +
+	"\x11cut_off_time_zone\x18\a \x01(\tB\a\xbaH\x04r\x02\x18@H\x01R\x0ecutOffTimeZone\x88\x01\x01\x12*\n" +
+	"\x11min_business_days\x18\b \x01(\x05R\x0fminBusinessDays\x12*\n" +
+	"\x11max_business_days\x18\t \x01(\x05R\x0fmaxBusinessDaysB\n" +
+	"\n" +
+	"\b_cut_offB\x14\n" +
+	"\x12_cut_off_time_zone\"J\n" +
+	"\x15ListCorridorsResponse\x121\n" +
+	"\x04data\x18\x01 \x03(\v2\x12.anton.v1.CorridorB\t\xbaH\x06\x92\x01\x03\x10\xe8\aR\x04data2\xc0\x11\n" +
 	"\x10ReferenceService\x12\xcc\x02\n" +
 	"\x0eListCurrencies\x12\x1f.anton.v1.ListCurrenciesRequest\x1a .anton.v1.ListCurrenciesResponse\"\xf6\x01\xa2\xbb\x18\x14\n" +
 	"\x12beneficiaries:read\xaa\xbb\x18\xc0\x01\n" +
@@ -662,7 +909,10 @@ const file_anton_v1_reference_proto_rawDesc = "" +
 	"\x02{}\x12\xa1\x01{\"data\":[{\"code\":\"DE\",\"name\":\"Germany\",\"currencies\":[\"EUR\"],\"methods\":[\"iban\"]},{\"code\":\"US\",\"name\":\"United States\",\"currencies\":[\"USD\"],\"methods\":[\"us_bank\"]}]}\x82\xd3\xe4\x93\x02\x0f\x12\r/v1/countries\x90\x02\x01\x12\xa8\t\n" +
 	"\x12ListPaymentMethods\x12#.anton.v1.ListPaymentMethodsRequest\x1a$.anton.v1.ListPaymentMethodsResponse\"\xc6\b\xa2\xbb\x18\x14\n" +
 	"\x12beneficiaries:read\xaa\xbb\x18\x8b\b\n" +
-	"\x10{\"country\":\"US\"}\x12\xf6\a{\"data\":[{\"method\":\"us_bank\",\"fields\":[{\"name\":\"routing_number\",\"label\":\"Routing number (ABA)\",\"help\":\"Nine digits, at the bottom left of a check. Use the one for direct deposits.\",\"example\":\"021000021\",\"required\":true,\"default_value\":\"\",\"pattern\":\"^[0-9]{9}$\",\"min_length\":9,\"max_length\":9,\"choices\":[]},{\"name\":\"account_number\",\"label\":\"Account number\",\"help\":\"At the bottom of a check, after the routing number.\",\"example\":\"9876543210\",\"required\":true,\"default_value\":\"\",\"pattern\":\"^[0-9]{4,17}$\",\"min_length\":4,\"max_length\":17,\"choices\":[]},{\"name\":\"account_type\",\"label\":\"Account type\",\"help\":\"A checking account unless you say otherwise.\",\"example\":\"checking\",\"required\":false,\"default_value\":\"checking\",\"pattern\":\"\",\"min_length\":0,\"max_length\":0,\"choices\":[\"checking\",\"savings\"]},{\"name\":\"bank_name\",\"label\":\"Bank name\",\"help\":\"For your own eyes; payments do not depend on it.\",\"example\":\"First Example Bank\",\"required\":false,\"default_value\":\"\",\"pattern\":\"\",\"min_length\":1,\"max_length\":140,\"choices\":[]}]}]}\x82\xd3\xe4\x93\x02\x15\x12\x13/v1/payment-methods\x90\x02\x01B5Z3github.com/antonpayments/anton/gen/anton/v1;antonv1b\x06proto3"
+	"\x10{\"country\":\"US\"}\x12\xf6\a{\"data\":[{\"method\":\"us_bank\",\"fields\":[{\"name\":\"routing_number\",\"label\":\"Routing number (ABA)\",\"help\":\"Nine digits, at the bottom left of a check. Use the one for direct deposits.\",\"example\":\"021000021\",\"required\":true,\"default_value\":\"\",\"pattern\":\"^[0-9]{9}$\",\"min_length\":9,\"max_length\":9,\"choices\":[]},{\"name\":\"account_number\",\"label\":\"Account number\",\"help\":\"At the bottom of a check, after the routing number.\",\"example\":\"9876543210\",\"required\":true,\"default_value\":\"\",\"pattern\":\"^[0-9]{4,17}$\",\"min_length\":4,\"max_length\":17,\"choices\":[]},{\"name\":\"account_type\",\"label\":\"Account type\",\"help\":\"A checking account unless you say otherwise.\",\"example\":\"checking\",\"required\":false,\"default_value\":\"checking\",\"pattern\":\"\",\"min_length\":0,\"max_length\":0,\"choices\":[\"checking\",\"savings\"]},{\"name\":\"bank_name\",\"label\":\"Bank name\",\"help\":\"For your own eyes; payments do not depend on it.\",\"example\":\"First Example Bank\",\"required\":false,\"default_value\":\"\",\"pattern\":\"\",\"min_length\":1,\"max_length\":140,\"choices\":[]}]}]}\x82\xd3\xe4\x93\x02\x15\x12\x13/v1/payment-methods\x90\x02\x01\x12\xfe\x02\n" +
+	"\rListCorridors\x12\x1e.anton.v1.ListCorridorsRequest\x1a\x1f.anton.v1.ListCorridorsResponse\"\xab\x02\xa2\xbb\x18\x14\n" +
+	"\x12beneficiaries:read\xaa\xbb\x18\xf6\x01\n" +
+	"!{\"country\":\"DE\",\"currency\":\"EUR\"}\x12\xd0\x01{\"data\":[{\"currency\":\"EUR\",\"country\":\"DE\",\"method\":\"iban\",\"min_amount\":\"0.01\",\"max_amount\":\"999999999.99\",\"cut_off\":\"15:00\",\"cut_off_time_zone\":\"Europe/Brussels\",\"min_business_days\":1,\"max_business_days\":1}]}\x82\xd3\xe4\x93\x02\x0f\x12\r/v1/corridors\x90\x02\x01B5Z3github.com/antonpayments/anton/gen/anton/v1;antonv1b\x06proto3"
 
 var (
 	file_anton_v1_reference_proto_rawDescOnce sync.Once
@@ -676,7 +926,7 @@ func file_anton_v1_reference_proto_rawDescGZIP() []byte {
 	return file_anton_v1_reference_proto_rawDescData
 }
 
-var file_anton_v1_reference_proto_msgTypes = make([]protoimpl.MessageInfo, 10)
+var file_anton_v1_reference_proto_msgTypes = make([]protoimpl.MessageInfo, 13)
 var file_anton_v1_reference_proto_goTypes = []any{
 	(*PaymentMethodSchema)(nil),        // 0: anton.v1.PaymentMethodSchema
 	(*PaymentMethodField)(nil),         // 1: anton.v1.PaymentMethodField
@@ -688,26 +938,34 @@ var file_anton_v1_reference_proto_goTypes = []any{
 	(*ListCountriesResponse)(nil),      // 7: anton.v1.ListCountriesResponse
 	(*ListPaymentMethodsRequest)(nil),  // 8: anton.v1.ListPaymentMethodsRequest
 	(*ListPaymentMethodsResponse)(nil), // 9: anton.v1.ListPaymentMethodsResponse
-	(PaymentMethod_Value)(0),           // 10: anton.v1.PaymentMethod.Value
+	(*ListCorridorsRequest)(nil),       // 10: anton.v1.ListCorridorsRequest
+	(*Corridor)(nil),                   // 11: anton.v1.Corridor
+	(*ListCorridorsResponse)(nil),      // 12: anton.v1.ListCorridorsResponse
+	(PaymentMethod_Value)(0),           // 13: anton.v1.PaymentMethod.Value
 }
 var file_anton_v1_reference_proto_depIdxs = []int32{
-	10, // 0: anton.v1.PaymentMethodSchema.method:type_name -> anton.v1.PaymentMethod.Value
+	13, // 0: anton.v1.PaymentMethodSchema.method:type_name -> anton.v1.PaymentMethod.Value
 	1,  // 1: anton.v1.PaymentMethodSchema.fields:type_name -> anton.v1.PaymentMethodField
 	3,  // 2: anton.v1.ListCurrenciesResponse.data:type_name -> anton.v1.Currency
-	10, // 3: anton.v1.Country.methods:type_name -> anton.v1.PaymentMethod.Value
+	13, // 3: anton.v1.Country.methods:type_name -> anton.v1.PaymentMethod.Value
 	6,  // 4: anton.v1.ListCountriesResponse.data:type_name -> anton.v1.Country
 	0,  // 5: anton.v1.ListPaymentMethodsResponse.data:type_name -> anton.v1.PaymentMethodSchema
-	2,  // 6: anton.v1.ReferenceService.ListCurrencies:input_type -> anton.v1.ListCurrenciesRequest
-	5,  // 7: anton.v1.ReferenceService.ListCountries:input_type -> anton.v1.ListCountriesRequest
-	8,  // 8: anton.v1.ReferenceService.ListPaymentMethods:input_type -> anton.v1.ListPaymentMethodsRequest
-	4,  // 9: anton.v1.ReferenceService.ListCurrencies:output_type -> anton.v1.ListCurrenciesResponse
-	7,  // 10: anton.v1.ReferenceService.ListCountries:output_type -> anton.v1.ListCountriesResponse
-	9,  // 11: anton.v1.ReferenceService.ListPaymentMethods:output_type -> anton.v1.ListPaymentMethodsResponse
-	9,  // [9:12] is the sub-list for method output_type
-	6,  // [6:9] is the sub-list for method input_type
-	6,  // [6:6] is the sub-list for extension type_name
-	6,  // [6:6] is the sub-list for extension extendee
-	0,  // [0:6] is the sub-list for field type_name
+	13, // 6: anton.v1.ListCorridorsRequest.method:type_name -> anton.v1.PaymentMethod.Value
+	13, // 7: anton.v1.Corridor.method:type_name -> anton.v1.PaymentMethod.Value
+	11, // 8: anton.v1.ListCorridorsResponse.data:type_name -> anton.v1.Corridor
+	2,  // 9: anton.v1.ReferenceService.ListCurrencies:input_type -> anton.v1.ListCurrenciesRequest
+	5,  // 10: anton.v1.ReferenceService.ListCountries:input_type -> anton.v1.ListCountriesRequest
+	8,  // 11: anton.v1.ReferenceService.ListPaymentMethods:input_type -> anton.v1.ListPaymentMethodsRequest
+	10, // 12: anton.v1.ReferenceService.ListCorridors:input_type -> anton.v1.ListCorridorsRequest
+	4,  // 13: anton.v1.ReferenceService.ListCurrencies:output_type -> anton.v1.ListCurrenciesResponse
+	7,  // 14: anton.v1.ReferenceService.ListCountries:output_type -> anton.v1.ListCountriesResponse
+	9,  // 15: anton.v1.ReferenceService.ListPaymentMethods:output_type -> anton.v1.ListPaymentMethodsResponse
+	12, // 16: anton.v1.ReferenceService.ListCorridors:output_type -> anton.v1.ListCorridorsResponse
+	13, // [13:17] is the sub-list for method output_type
+	9,  // [9:13] is the sub-list for method input_type
+	9,  // [9:9] is the sub-list for extension type_name
+	9,  // [9:9] is the sub-list for extension extendee
+	0,  // [0:9] is the sub-list for field type_name
 }
 
 func init() { file_anton_v1_reference_proto_init() }
@@ -718,13 +976,14 @@ func file_anton_v1_reference_proto_init() {
 	file_anton_v1_beneficiaries_proto_init()
 	file_anton_v1_options_proto_init()
 	file_anton_v1_reference_proto_msgTypes[3].OneofWrappers = []any{}
+	file_anton_v1_reference_proto_msgTypes[11].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_anton_v1_reference_proto_rawDesc), len(file_anton_v1_reference_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   10,
+			NumMessages:   13,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

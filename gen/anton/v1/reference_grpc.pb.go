@@ -22,6 +22,7 @@ const (
 	ReferenceService_ListCurrencies_FullMethodName     = "/anton.v1.ReferenceService/ListCurrencies"
 	ReferenceService_ListCountries_FullMethodName      = "/anton.v1.ReferenceService/ListCountries"
 	ReferenceService_ListPaymentMethods_FullMethodName = "/anton.v1.ReferenceService/ListPaymentMethods"
+	ReferenceService_ListCorridors_FullMethodName      = "/anton.v1.ReferenceService/ListCorridors"
 )
 
 // ReferenceServiceClient is the client API for ReferenceService service.
@@ -42,6 +43,12 @@ type ReferenceServiceClient interface {
 	// It is what the accounts of beneficiaries are checked by, so a form that is built from it asks for what will be accepted. Check digits
 	// are beyond a pattern: they are checked when the account is sent.
 	ListPaymentMethods(ctx context.Context, in *ListPaymentMethodsRequest, opts ...grpc.CallOption) (*ListPaymentMethodsResponse, error)
+	// Lists the corridors: which currency can be paid to accounts of which country by which method, how much at once, until when on a day,
+	// and how long it usually takes. Name a country or a currency, or both.
+	//
+	// A payout is checked by the corridor of its account: `corridor_not_enabled` where there is none, `amount_out_of_range` where what would
+	// arrive is less than the least or more than the most. Where your own rails reach less far, `validate_only` says so.
+	ListCorridors(ctx context.Context, in *ListCorridorsRequest, opts ...grpc.CallOption) (*ListCorridorsResponse, error)
 }
 
 type referenceServiceClient struct {
@@ -82,6 +89,16 @@ func (c *referenceServiceClient) ListPaymentMethods(ctx context.Context, in *Lis
 	return out, nil
 }
 
+func (c *referenceServiceClient) ListCorridors(ctx context.Context, in *ListCorridorsRequest, opts ...grpc.CallOption) (*ListCorridorsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListCorridorsResponse)
+	err := c.cc.Invoke(ctx, ReferenceService_ListCorridors_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // ReferenceServiceServer is the server API for ReferenceService service.
 // All implementations should embed UnimplementedReferenceServiceServer
 // for forward compatibility.
@@ -100,6 +117,12 @@ type ReferenceServiceServer interface {
 	// It is what the accounts of beneficiaries are checked by, so a form that is built from it asks for what will be accepted. Check digits
 	// are beyond a pattern: they are checked when the account is sent.
 	ListPaymentMethods(context.Context, *ListPaymentMethodsRequest) (*ListPaymentMethodsResponse, error)
+	// Lists the corridors: which currency can be paid to accounts of which country by which method, how much at once, until when on a day,
+	// and how long it usually takes. Name a country or a currency, or both.
+	//
+	// A payout is checked by the corridor of its account: `corridor_not_enabled` where there is none, `amount_out_of_range` where what would
+	// arrive is less than the least or more than the most. Where your own rails reach less far, `validate_only` says so.
+	ListCorridors(context.Context, *ListCorridorsRequest) (*ListCorridorsResponse, error)
 }
 
 // UnimplementedReferenceServiceServer should be embedded to have
@@ -117,6 +140,9 @@ func (UnimplementedReferenceServiceServer) ListCountries(context.Context, *ListC
 }
 func (UnimplementedReferenceServiceServer) ListPaymentMethods(context.Context, *ListPaymentMethodsRequest) (*ListPaymentMethodsResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ListPaymentMethods not implemented")
+}
+func (UnimplementedReferenceServiceServer) ListCorridors(context.Context, *ListCorridorsRequest) (*ListCorridorsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListCorridors not implemented")
 }
 func (UnimplementedReferenceServiceServer) testEmbeddedByValue() {}
 
@@ -192,6 +218,24 @@ func _ReferenceService_ListPaymentMethods_Handler(srv interface{}, ctx context.C
 	return interceptor(ctx, in, info, handler)
 }
 
+func _ReferenceService_ListCorridors_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListCorridorsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ReferenceServiceServer).ListCorridors(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ReferenceService_ListCorridors_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ReferenceServiceServer).ListCorridors(ctx, req.(*ListCorridorsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // ReferenceService_ServiceDesc is the grpc.ServiceDesc for ReferenceService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -210,6 +254,10 @@ var ReferenceService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "ListPaymentMethods",
 			Handler:    _ReferenceService_ListPaymentMethods_Handler,
+		},
+		{
+			MethodName: "ListCorridors",
+			Handler:    _ReferenceService_ListCorridors_Handler,
 		},
 	},
 	Streams:  []grpc.StreamDesc{},

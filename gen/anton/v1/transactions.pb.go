@@ -36,9 +36,9 @@ const (
 	TransactionType_payout_hold TransactionType_Value = 2
 	// A payout's money was given back: it will not be sent.
 	TransactionType_payout_release TransactionType_Value = 3
-	// A payout's money left.
+	// A payout's money left, without its fee.
 	TransactionType_payout_settlement TransactionType_Value = 4
-	// A fee was charged by itself.
+	// The fee of a payout was charged: a transaction of its own beside the settlement.
 	TransactionType_fee TransactionType_Value = 5
 	// Money was exchanged between two of your balances: one transaction in each.
 	TransactionType_fx_exchange TransactionType_Value = 6
