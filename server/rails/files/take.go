@@ -93,11 +93,17 @@ func (r *Rail) expand(ctx context.Context, u *unit.Unit, entries []Entry) ([]Ent
 		}
 	}
 	var all []Entry
+	expanded := map[string]bool{} // a bank may say the same of a file many times
 	for _, e := range entries {
-		if e.File == "" {
+		if e.File == "" || len(all) > maxEntries {
 			all = append(all, e)
 			continue
 		}
+		key := e.File + " " + string(e.Kind) + " " + e.Message
+		if expanded[key] {
+			continue
+		}
+		expanded[key] = true
 		payments, err := u.Read().RailFileReferences(ctx, r.Name(), e.File)
 		if err != nil {
 			return nil, fmt.Errorf("read what is in %s: %w", e.File, err)

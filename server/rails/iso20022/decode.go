@@ -179,8 +179,7 @@ func childrenOf(t reflect.Type) map[string]child {
 		return children.(map[string]child)
 	}
 	children := map[string]child{}
-	for i := range t.NumField() {
-		field := t.Field(i)
+	for field := range t.Fields() {
 		name, option, _ := strings.Cut(field.Tag.Get("xml"), ",")
 		if name == "" || option == "attr" || field.Name == "XMLName" {
 			continue

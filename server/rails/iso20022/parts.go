@@ -15,7 +15,7 @@ type Amount struct {
 	Value    string `xml:",chardata"`
 }
 
-var amountForm = regexp.MustCompile(`^([0-9]{1,18})(?:\.([0-9]{0,5}))?$`)
+var amountForm = regexp.MustCompile(`^(\d{1,18})(?:\.(\d{0,5}))?$`)
 
 // Money is the sum. Zeros after the last digit that the currency has say nothing, and are left out.
 func (a Amount) Money() (money.Amount, error) {

@@ -56,7 +56,7 @@ const (
 )
 
 var (
-	ibanForm    = regexp.MustCompile(`^[A-Z]{2}[0-9]{2}[A-Z0-9]{11,30}$`)
+	ibanForm    = regexp.MustCompile(`^[A-Z]{2}\d{2}[A-Z0-9]{11,30}$`)
 	bicForm     = regexp.MustCompile(`^[A-Z0-9]{4}[A-Z]{2}[A-Z0-9]{2}([A-Z0-9]{3})?$`)
 	countryForm = regexp.MustCompile(`^[A-Z]{2}$`)
 )
@@ -166,7 +166,7 @@ func messageID(h files.Header) string {
 func fileName(message string) string { return strings.ToLower(message) + ".xml" }
 
 // messageForm is what the ids of our messages are like.
-var messageForm = regexp.MustCompile(`^SEPA-[0-9]{8}-[0-9]{2,6}$`)
+var messageForm = regexp.MustCompile(`^SEPA-\d{8}-\d{2,6}$`)
 
 // Silence is the end of the last banking day on which the beneficiary's bank could still send a payment back. Later ones are late returns.
 func (f *Format) Silence(settles time.Time) (time.Time, bool) {
