@@ -32,6 +32,7 @@ import (
 	"github.com/antonpayments/anton/server/merchants"
 	"github.com/antonpayments/anton/server/observe"
 	"github.com/antonpayments/anton/server/payouts"
+	"github.com/antonpayments/anton/server/rails"
 	"github.com/antonpayments/anton/server/rails/files"
 	"github.com/antonpayments/anton/server/rails/sandbox"
 	"github.com/antonpayments/anton/server/rfis"
@@ -128,11 +129,7 @@ func New(c Config) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	registry := newRegistry(c, byFiles)
-	worker := payouts.NewWorker(runner, judge, registry, c.KeepHeld, c.Log)
-	if c.ReviewWithin > 0 {
-		worker.ReviewWithin = c.ReviewWithin
-	}
+	worker := newWorker(c, runner, judge, newRegistry(c, byFiles))
 	hub, sequencer, deliverer := telling(c, runner)
 	documentService := &documents.Service{Keys: c.Keys, Log: c.Log, Scanner: c.Scanner}
 
@@ -168,7 +165,7 @@ func New(c Config) (*Server, error) {
 	conn := gateway.NewConn(chain.Unary())
 	documentService.Create = antonv1.NewDocumentsServiceClient(conn).CreateDocument
 	for _, to := range []grpc.ServiceRegistrar{interceptors.Kindly(s.GRPC), conn} {
-		s.register(to, c, &payouts.Service{Rails: registry, Worker: worker}, documentService)
+		s.register(to, c, &payouts.Service{Rails: worker.Rails, Worker: worker}, documentService)
 	}
 	healthpb.RegisterHealthServer(s.GRPC, s.health)
 	if c.Environment == "test" {
@@ -182,6 +179,14 @@ func New(c Config) (*Server, error) {
 		return nil, fmt.Errorf("assemble the gateway: %w", err)
 	}
 	return s, nil
+}
+
+func newWorker(c Config, runner *unit.Runner, judge *engine.Engine, registry *rails.Registry) *payouts.Worker {
+	worker := payouts.NewWorker(runner, judge, registry, c.KeepHeld, c.Log)
+	if c.ReviewWithin > 0 {
+		worker.ReviewWithin = c.ReviewWithin
+	}
+	return worker
 }
 
 // observe ties together what shows how the server is: gauges that are read when somebody asks, and gRPC's health service, which says

@@ -53,7 +53,7 @@ type Format struct {
 const most = "99999999.99"
 
 var (
-	nineDigits = regexp.MustCompile(`^[0-9]{9}$`)
+	nineDigits = regexp.MustCompile(`^\d{9}$`)
 	tenPlain   = regexp.MustCompile(`^[A-Z0-9]{10}$`)
 	plainText  = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9 .,&'-]{0,22}$`)
 )

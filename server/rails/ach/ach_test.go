@@ -139,7 +139,8 @@ func TestWhatACHServes(t *testing.T) {
 		t.Errorf("%v %v", amounts, ok)
 	}
 	for _, c := range []rails.Corridor{
-		{Method: db.PaymentMethodUsBank, Country: "CA", Currency: "USD"}, {Method: db.PaymentMethodUsBank, Country: "US", Currency: "EUR"},
+		{Method: db.PaymentMethodUsBank, Country: "CA", Currency: "USD"},
+		{Method: db.PaymentMethodUsBank, Country: "US", Currency: "EUR"},
 		{Method: db.PaymentMethodSwift, Country: "US", Currency: "USD"},
 	} {
 		if _, ok := f.Serves(c); ok {

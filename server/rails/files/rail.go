@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/cockroachdb/apd/v3"
@@ -39,19 +40,10 @@ const (
 
 // Serves says whether the rail carries payments in the corridor, and of which amounts.
 func (r *Rail) Serves(c rails.Corridor) (rails.Range, bool) {
-	if len(r.Countries) > 0 && !contains(r.Countries, c.Country) {
+	if len(r.Countries) > 0 && !slices.Contains(r.Countries, c.Country) {
 		return rails.Range{}, false
 	}
 	return r.Format.Serves(c)
-}
-
-func contains(all []string, one string) bool {
-	for _, s := range all {
-		if s == one {
-			return true
-		}
-	}
-	return false
 }
 
 // Arrival is the end of the day on which the next file settles.
