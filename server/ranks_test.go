@@ -21,6 +21,7 @@ var ranks = [][]string{
 	{"interceptors"},
 	{"payouts"},
 	{"accounts", "balances", "beneficiaries", "documents", "merchants", "engine", "reference", "rfis", "webhooks"},
+	{"rails/interbank"},
 	{"rails/sandbox", "rails/ach", "rails/sepa"},
 	{"rails/files", "rails/iso20022"},
 	{"ledger", "screening", "sanctions", "velocity", "risk", "rails", "keysets"},

@@ -12,6 +12,7 @@ import (
 	"github.com/antonpayments/anton/server/rails"
 	"github.com/antonpayments/anton/server/rails/ach"
 	"github.com/antonpayments/anton/server/rails/files"
+	"github.com/antonpayments/anton/server/rails/interbank"
 	"github.com/antonpayments/anton/server/rails/sandbox"
 	"github.com/antonpayments/anton/server/rails/sepa"
 	"github.com/antonpayments/anton/server/unit"
@@ -19,8 +20,9 @@ import (
 
 // RailSettings say which rails run besides the sandbox's, and how. They are a JSON object with a member for each.
 type RailSettings struct {
-	ACH  *achSettings  `json:"ach,omitempty"`
-	SEPA *sepaSettings `json:"sepa,omitempty"`
+	ACH       *achSettings       `json:"ach,omitempty"`
+	SEPA      *sepaSettings      `json:"sepa,omitempty"`
+	Interbank *interbankSettings `json:"interbank,omitempty"`
 
 	// Directory is where the rails' files lie, a directory for each rail, unless its settings name another.
 	Directory string `json:"-"`
@@ -34,6 +36,11 @@ type achSettings struct {
 type sepaSettings struct {
 	railSettings
 	sepa.Settings
+}
+
+type interbankSettings struct {
+	railSettings
+	interbank.Settings
 }
 
 // railSettings are what every rail that works by files is told.
@@ -95,6 +102,10 @@ func (s *RailSettings) formats() ([]setUp, error) {
 	if s.SEPA != nil {
 		format, err := sepa.New(s.SEPA.Settings)
 		add(sepa.Name, s.SEPA.railSettings, format, err)
+	}
+	if s.Interbank != nil {
+		format, err := interbank.New(s.Interbank.Settings)
+		add(interbank.Name, s.Interbank.railSettings, format, err)
 	}
 	return all, wrong
 }

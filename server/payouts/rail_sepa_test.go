@@ -36,7 +36,7 @@ func euros(t *testing.T, m *testserver.Client, beneficiary, amount, key string) 
 // sentBySEPA makes a payout of each amount and has them go out in one file, on Monday 16 February 2026 at 14:00 in Frankfurt.
 func sentBySEPA(t *testing.T, s *testserver.Server, m *testserver.Client, amounts ...string) (payouts, references []string) {
 	t.Helper()
-	groß := anIBAN(t, m, "DE", `"iban":"DE89370400440532013000"`)
+	groß := anIBAN(t, m, "DE", `"iban":"DE89370400440532013000","bic":"COBADEFFXXX"`)
 	for i, amount := range amounts {
 		payouts = append(payouts, euros(t, m, groß, amount, fmt.Sprintf("p%d", i)))
 		references = append(references, strings.ReplaceAll(payouts[i], "_", "-"))
@@ -154,5 +154,30 @@ func TestAFileThatIsRejectedRejectsAllInIt(t *testing.T) {
 	}
 	if got := outcomes(t, s); !maps.Equal(got, map[string]int{"applied": 3, "duplicate": 3, "case": 1}) {
 		t.Errorf("the entries were decided as %v", got)
+	}
+}
+
+func TestAParticipantPaysInTheClearing(t *testing.T) {
+	t.Parallel()
+	s := testserver.Rails(t, testserver.Interbank)
+	m := s.Merchant(t)
+	before := m.Get(t, "/v1/balances/EUR").Data()["available"]
+	payouts, references := sentBySEPA(t, s, m, "1.00", "2.00")
+	if got := statuses(t, m, payouts); got != "sent, sent" || len(s.RailOut(t, "interbank")) != 1 {
+		t.Fatalf("they are %s in %d files", got, len(s.RailOut(t, "interbank")))
+	}
+	s.BankBrings(t, "interbank", "a.xml", testserver.SEPAReturns("P", testserver.SEPAReturn{EndToEnd: references[0], Amount: "1.00", Code: "AC04", Day: "2026-02-18"}))
+	s.WorkRails(t)
+	s.BankBrings(t, "interbank", "b.xml", testserver.InterbankStatus("INTERBANK-20260216-01", "RJCT", "AM05"))
+	s.WorkRails(t)
+	// What came back cannot be rejected too: that is for a person to see.
+	if got := statuses(t, m, payouts); got != "returned account_closed, failed duplicate" {
+		t.Errorf("they are %s", got)
+	}
+	if got := outcomes(t, s); !maps.Equal(got, map[string]int{"applied": 2, "case": 1}) {
+		t.Errorf("the entries were decided as %v", got)
+	}
+	if after := m.Get(t, "/v1/balances/EUR").Data()["available"]; after != before {
+		t.Errorf("available is %v, and was %v", after, before)
 	}
 }

@@ -8,6 +8,10 @@ import (
 // SEPA sets up SEPA with all the countries that it reaches.
 const SEPA = `{"sepa":{"name":"Anton Payments","iban":"DE89370400440532013000","bic":"COBADEFFXXX","town":"Frankfurt","country":"DE"}}`
 
+// Interbank sets up SEPA for who takes part in its clearing.
+const Interbank = `{"interbank":{"name":"Anton Payments","iban":"DE89370400440532013000","bic":"COBADEFFXXX","town":"Frankfurt","country":"DE",` +
+	`"clearing_system":"ST2"}}`
+
 // A SEPAReturn is a payment that came back: its end-to-end id, amount, reason code and the day on which it settled.
 type SEPAReturn struct{ EndToEnd, Amount, Code, Day string }
 
@@ -66,4 +70,12 @@ func SEPAStatus(message, group, code string, payments ...[3]string) []byte {
 	return fmt.Appendf(nil, `<?xml version="1.0" encoding="UTF-8"?>
 <Document xmlns="urn:iso:std:iso:20022:tech:xsd:pain.002.001.10"><CstmrPmtStsRpt><GrpHdr><MsgId>BANK-1</MsgId><CreDtTm>2026-02-16T15:00:00+01:00</CreDtTm></GrpHdr>
 <OrgnlGrpInfAndSts><OrgnlMsgId>%s</OrgnlMsgId><OrgnlMsgNmId>pain.001.001.09</OrgnlMsgNmId>%s</CstmrPmtStsRpt></Document>`, message, all.String())
+}
+
+// InterbankStatus is a pacs.002 that answers a file of ours with one status.
+func InterbankStatus(message, status, code string) []byte {
+	return fmt.Appendf(nil, `<?xml version="1.0" encoding="UTF-8"?>
+<Document xmlns="urn:iso:std:iso:20022:tech:xsd:pacs.002.001.10"><FIToFIPmtStsRpt><GrpHdr><MsgId>CSM-1</MsgId><CreDtTm>2026-02-16T15:00:00Z</CreDtTm></GrpHdr>
+<OrgnlGrpInfAndSts><OrgnlMsgId>%s</OrgnlMsgId><OrgnlMsgNmId>pacs.008.001.08</OrgnlMsgNmId><GrpSts>%s</GrpSts><StsRsnInf><Rsn><Cd>%s</Cd></Rsn></StsRsnInf>
+</OrgnlGrpInfAndSts></FIToFIPmtStsRpt></Document>`, message, status, code)
 }

@@ -136,3 +136,21 @@ type ReturnedTransaction struct {
 	Settled    string   `xml:"IntrBkSttlmDt"`
 	Reasons    []Reason `xml:"RtrRsnInf"`
 }
+
+// FIPaymentStatusReport is pacs.002.001.10: what became of a pacs.008, or of some of its payments.
+type FIPaymentStatusReport struct {
+	Report struct {
+		Header    MessageHeader     `xml:"GrpHdr"`
+		Groups    []GroupStatus     `xml:"OrgnlGrpInfAndSts"`
+		Transfers []InterbankStatus `xml:"TxInfAndSts"`
+	} `xml:"FIToFIPmtStsRpt"`
+}
+
+// InterbankStatus is PaymentTransaction110: the status of one payment.
+type InterbankStatus struct {
+	Instructed  string   `xml:"OrgnlInstrId"`
+	EndToEnd    string   `xml:"OrgnlEndToEndId"`
+	Transaction string   `xml:"OrgnlTxId"`
+	Status      string   `xml:"TxSts"`
+	Reasons     []Reason `xml:"StsRsnInf"`
+}

@@ -131,11 +131,11 @@ func amountOf(t iso20022.EntryTransaction, total money.Amount, many int) (money.
 // alone is a booking without details: the debit of a whole file of ours, or something that we do not know.
 func alone(e iso20022.Entry, total money.Amount, place string) files.Entry {
 	out := files.Entry{Kind: files.Unreadable, Message: messageOf("booked-", e.Servicer, e.Reference, place), Amount: &total}
-	out.BankReference = reference(e.Servicer, e.Reference)
+	out.BankReference = Reference(e.Servicer, e.Reference)
 	if e.Sign == debit && !reversal(e) && len(e.Details) == 1 && e.Details[0].Batch != nil {
 		batch := e.Details[0].Batch
 		// The sum is the batch's, and no payment's.
-		whole := wholeFile(strings.TrimSuffix(reference(batch.Payment, batch.Message), "-1"), files.Entry{Kind: files.Accepted, Message: "debited"})
+		whole := wholeFile(strings.TrimSuffix(Reference(batch.Payment, batch.Message), "-1"), files.Entry{Kind: files.Accepted, Message: "debited"})
 		if whole.File != "" {
 			return whole
 		}
@@ -145,7 +145,7 @@ func alone(e iso20022.Entry, total money.Amount, place string) files.Entry {
 
 // messageOf names a booking by what the bank calls it.
 func messageOf(prefix string, names ...string) string {
-	return prefix + cut(reference(names...), roomReference-len(prefix))
+	return prefix + cut(Reference(names...), roomReference-len(prefix))
 }
 
 func reversal(e iso20022.Entry) bool {
@@ -155,7 +155,7 @@ func reversal(e iso20022.Entry) bool {
 
 // transaction says what a payment in a booking means.
 func (b *bookings) transaction(e iso20022.Entry, t iso20022.EntryTransaction, place string) (files.Entry, error) {
-	ours := reference(t.References.EndToEnd, t.References.Instructed, t.References.Servicer, e.Servicer, e.Reference)
+	ours := Reference(t.References.EndToEnd, t.References.Instructed, t.References.Servicer, e.Servicer, e.Reference)
 	comesBack := t.Return != nil || t.Code.Returns() || (t.Code == nil && e.Code.Returns())
 	code := ""
 	if t.Return != nil {

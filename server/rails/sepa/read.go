@@ -21,7 +21,7 @@ func (f *Format) Read(content []byte) ([]files.Entry, error) {
 	case iso20022.Camt054:
 		return f.readBookings(content)
 	case iso20022.Pacs004:
-		return readReturns(content)
+		return ReadReturns(content)
 	}
 	return nil, fmt.Errorf("it is none of the messages that we read: %s, %s and %s", iso20022.Pain002, iso20022.Camt054, iso20022.Pacs004)
 }
@@ -40,8 +40,8 @@ func cut(text string, room int) string {
 	return strings.TrimSpace(text)
 }
 
-// reference is our payment's, of those that a bank may give: the first that says something.
-func reference(texts ...string) string {
+// Reference is our payment's, of those that a bank may give: the first that says something.
+func Reference(texts ...string) string {
 	for _, text := range texts {
 		if text = cut(text, roomReference); text != "" && text != "NOTPROVIDED" {
 			return text
@@ -68,12 +68,12 @@ var statuses = map[string]files.Kind{
 	"CANC": files.Failed, // cancelled, after somebody asked the bank to
 }
 
-// mixed is the status of a group whose payments have several: theirs count.
-const mixed = "PART"
+// Mixed is the status of a group whose payments have several: theirs count.
+const Mixed = "PART"
 
-// statusEntry is what a status says. A payment is rejected once and credited once, however often a bank says so: so the message is named
+// StatusEntry is what a status says. A payment is rejected once and credited once, however often a bank says so: so the message is named
 // by what it says.
-func statusEntry(status, code string) files.Entry {
+func StatusEntry(status, code string) files.Entry {
 	e := files.Entry{Kind: files.Unreadable, Message: "status-" + cut(status, roomCode), Code: cut(code, roomCode)}
 	kind, ok := statuses[status]
 	if !ok {
@@ -118,13 +118,13 @@ func readStatuses(content []byte) ([]files.Entry, error) {
 			}
 			named = append(named, entry)
 		}
-		if payments.Status != "" && payments.Status != mixed {
+		if payments.Status != "" && payments.Status != Mixed {
 			// A message of ours has one PmtInf, whose id begins with the message's.
-			whole = append(whole, wholeFile(strings.TrimSuffix(payments.ID, "-1"), statusEntry(payments.Status, iso20022.CodeOf(payments.Reasons))))
+			whole = append(whole, wholeFile(strings.TrimSuffix(payments.ID, "-1"), StatusEntry(payments.Status, iso20022.CodeOf(payments.Reasons))))
 		}
 	}
-	if len(whole) == 0 && group.Status != "" && group.Status != mixed {
-		whole = append(whole, wholeFile(group.Message, statusEntry(group.Status, iso20022.CodeOf(group.Reasons))))
+	if len(whole) == 0 && group.Status != "" && group.Status != Mixed {
+		whole = append(whole, wholeFile(group.Message, StatusEntry(group.Status, iso20022.CodeOf(group.Reasons))))
 	}
 	if len(named)+len(whole) == 0 {
 		return nil, errors.New("it has no status")
@@ -137,11 +137,11 @@ func transferStatus(t iso20022.TransactionStatus, status string, why []iso20022.
 	if t.Status != "" {
 		status, why = t.Status, t.Reasons
 	}
-	if status == "" || status == mixed {
+	if status == "" || status == Mixed {
 		return files.Entry{}, errors.New("it has no status")
 	}
-	e := statusEntry(status, iso20022.CodeOf(why))
-	if e.BankReference = reference(t.EndToEnd, t.Instructed); e.BankReference == "" {
+	e := StatusEntry(status, iso20022.CodeOf(why))
+	if e.BankReference = Reference(t.EndToEnd, t.Instructed); e.BankReference == "" {
 		return e, errors.New("it does not say which payment it is about")
 	}
 	return e, nil
@@ -162,8 +162,8 @@ func returned(day, code string) files.Entry {
 	return files.Entry{Kind: files.Returned, Message: "returned-" + day, Code: cut(code, roomCode), Reason: reasonOf(code)}
 }
 
-// readReturns reads a pacs.004.
-func readReturns(content []byte) ([]files.Entry, error) {
+// ReadReturns reads a pacs.004.
+func ReadReturns(content []byte) ([]files.Entry, error) {
 	var message iso20022.PaymentReturn
 	if err := iso20022.Decode(content, iso20022.Pacs004, &message); err != nil {
 		return nil, err
@@ -176,7 +176,7 @@ func readReturns(content []byte) ([]files.Entry, error) {
 	for i, t := range all {
 		day := iso20022.DateText(t.Settled, header.Settled)
 		e := returned(day, iso20022.CodeOf(t.Reasons))
-		e.BankReference = reference(t.EndToEnd, t.Instructed)
+		e.BankReference = Reference(t.EndToEnd, t.Instructed)
 		switch {
 		case day == "":
 			return nil, fmt.Errorf("TxInf %d: it does not say when it settled (IntrBkSttlmDt)", i+1)

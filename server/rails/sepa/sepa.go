@@ -168,6 +168,13 @@ func fileName(message string) string { return strings.ToLower(message) + ".xml" 
 // messageForm is what the ids of our messages are like.
 var messageForm = regexp.MustCompile(`^SEPA-\d{8}-\d{2,6}$`)
 
+// Account is the account that payments leave from, and its holder.
+func (f *Format) Account() (holder iso20022.Party, iban, bic string) {
+	return iso20022.Party{Name: f.settings.Name, Address: &iso20022.Address{
+		Street: f.settings.Street, PostCode: f.settings.PostCode, Town: f.settings.Town, Country: f.settings.Country,
+	}}, f.settings.IBAN, f.settings.BIC
+}
+
 // Silence is the end of the last banking day on which the beneficiary's bank could still send a payment back. Later ones are late returns.
 func (f *Format) Silence(settles time.Time) (time.Time, bool) {
 	return f.windows.Passed(settles, f.returnDays), true

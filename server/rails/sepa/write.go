@@ -16,7 +16,7 @@ import (
 
 // Check says why SEPA cannot carry the payment.
 func (f *Format) Check(o files.Order) *files.Refusal {
-	iban, bic := accountOf(o.Details.Account)
+	iban, bic := AccountOf(o.Details.Account)
 	switch {
 	case !ibanForm.MatchString(iban) || !checksum(iban):
 		return &files.Refusal{Code: "invalid_account_number"}
@@ -26,18 +26,20 @@ func (f *Format) Check(o files.Order) *files.Refusal {
 		return &files.Refusal{Code: "invalid_bic"}
 	case bic == "" && needsBIC(iban[:2]):
 		return &files.Refusal{Code: "bic_required"}
-	case nameOf(o.Details.Beneficiary) == "" || nameOf(o.Details.Sender) == "":
+	case NameOf(o.Details.Beneficiary) == "" || NameOf(o.Details.Sender) == "":
 		return &files.Refusal{Code: "name_not_supported"}
 	}
 	return nil
 }
 
-func accountOf(account *antonv1.BankAccount) (iban, bic string) {
+// AccountOf gives the IBAN and the BIC of an account in the form that messages have them.
+func AccountOf(account *antonv1.BankAccount) (iban, bic string) {
 	plain := func(text string) string { return strings.ToUpper(strings.ReplaceAll(text, " ", "")) }
 	return plain(account.GetIban()), plain(account.GetBic())
 }
 
-func nameOf(text string) string { return iso20022.Latin(text, iso20022.RoomName) }
+// NameOf writes a name in SEPA's characters and length.
+func NameOf(text string) string { return iso20022.Latin(text, iso20022.RoomName) }
 
 // Fits says that all of the orders go into one file: its sum has room for 18 digits, and ten thousand payments of the most that one may
 // carry have 14.
@@ -74,23 +76,21 @@ func (f *Format) Write(h files.Header, orders []files.Order) (files.Written, err
 }
 
 func (f *Format) instruction(id string, h files.Header) iso20022.PaymentInstruction {
+	holder, iban, bic := f.Account()
 	return iso20022.PaymentInstruction{
 		ID: id, Method: "TRF", BatchBooking: true, ServiceLevel: "SEPA", ChargeBearer: "SLEV",
 		Execution: iso20022.Day{Date: h.Day.Format(time.DateOnly)},
-		Debtor: iso20022.Party{Name: f.settings.Name, Address: &iso20022.Address{
-			Street: f.settings.Street, PostCode: f.settings.PostCode, Town: f.settings.Town, Country: f.settings.Country,
-		}},
-		DebtorAccount: iso20022.IBAN(f.settings.IBAN), DebtorAgent: *iso20022.BIC(f.settings.BIC),
+		Debtor:    holder, DebtorAccount: iso20022.IBAN(iban), DebtorAgent: *iso20022.BIC(bic),
 	}
 }
 
 // transfer is one payment. The merchant is the ultimate debtor: the account is ours.
 func transfer(o files.Order) iso20022.CreditTransfer {
-	iban, bic := accountOf(o.Details.Account)
+	iban, bic := AccountOf(o.Details.Account)
 	t := iso20022.CreditTransfer{
 		InstructionID: o.BankReference, EndToEndID: o.BankReference, Amount: iso20022.AmountOf(o.Amount),
-		UltimateDebtor: &iso20022.Party{Name: nameOf(o.Details.Sender)}, CreditorAgent: iso20022.BIC(bic),
-		Creditor: iso20022.Party{Name: nameOf(o.Details.Beneficiary)}, CreditorAccount: iso20022.IBAN(iban),
+		UltimateDebtor: &iso20022.Party{Name: NameOf(o.Details.Sender)}, CreditorAgent: iso20022.BIC(bic),
+		Creditor: iso20022.Party{Name: NameOf(o.Details.Beneficiary)}, CreditorAccount: iso20022.IBAN(iban),
 	}
 	if text := iso20022.Latin(o.Details.Reference, iso20022.RoomMessage); text != "" {
 		t.Remittance = &iso20022.Remittance{Text: text}
