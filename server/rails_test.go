@@ -19,6 +19,7 @@ func TestRailsThatAreSetUpWrongDoNotStart(t *testing.T) {
 		`{"ach":{"routing_number":"1"}}`: "the rail ach: routing_number: must be",
 		`{"swift":{}}`:                   `unknown field "swift"`,
 		`{"ach":{"cutoffs":["16:45"]}}`:  `unknown field "cutoffs"`,
+		`{"sepa":{"iban":"1"}}`:          "the rail sepa: iban: must be",
 		`ach: {}`:                        "it is no JSON",
 		strings.Replace(testserver.AllRails, "{\"ach\":{", `{"ach":{"countries":["usa"],`, 1): `"usa" is no ISO 3166-1`,
 		testserver.AllRails + "{}": "something follows",

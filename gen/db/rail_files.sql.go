@@ -846,6 +846,35 @@ func (q *Queries) RailFileProcessed(ctx context.Context, arg RailFileProcessedPa
 	return err
 }
 
+const railFileReferences = `-- name: RailFileReferences :many
+select o.bank_reference from rail_files f
+join rail_file_orders i on i.rail = f.rail and i.file_id = f.id
+join rail_orders o on o.merchant_id = i.merchant_id and o.payout_id = i.payout_id
+where f.rail = $1 and f.direction = 'out' and f.name = $2
+order by i.line
+`
+
+// The payments in a file that went out, by the references that the bank has.
+func (q *Queries) RailFileReferences(ctx context.Context, rail string, name string) ([]string, error) {
+	rows, err := q.db.Query(ctx, railFileReferences, rail, name)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []string{}
+	for rows.Next() {
+		var bank_reference string
+		if err := rows.Scan(&bank_reference); err != nil {
+			return nil, err
+		}
+		items = append(items, bank_reference)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const railFileStaged = `-- name: RailFileStaged :exec
 update rail_files set staged_at = $1 where rail = $2 and id = $3 and staged_at is null
 `

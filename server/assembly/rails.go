@@ -12,13 +12,17 @@ import (
 	"github.com/antonpayments/anton/server/rails"
 	"github.com/antonpayments/anton/server/rails/ach"
 	"github.com/antonpayments/anton/server/rails/files"
+	"github.com/antonpayments/anton/server/rails/interbank"
 	"github.com/antonpayments/anton/server/rails/sandbox"
+	"github.com/antonpayments/anton/server/rails/sepa"
 	"github.com/antonpayments/anton/server/unit"
 )
 
 // RailSettings say which rails run besides the sandbox's, and how. They are a JSON object with a member for each.
 type RailSettings struct {
-	ACH *achSettings `json:"ach,omitempty"`
+	ACH       *achSettings       `json:"ach,omitempty"`
+	SEPA      *sepaSettings      `json:"sepa,omitempty"`
+	Interbank *interbankSettings `json:"interbank,omitempty"`
 
 	// Directory is where the rails' files lie, a directory for each rail, unless its settings name another.
 	Directory string `json:"-"`
@@ -27,6 +31,16 @@ type RailSettings struct {
 type achSettings struct {
 	railSettings
 	ach.Settings
+}
+
+type sepaSettings struct {
+	railSettings
+	sepa.Settings
+}
+
+type interbankSettings struct {
+	railSettings
+	interbank.Settings
 }
 
 // railSettings are what every rail that works by files is told.
@@ -84,6 +98,14 @@ func (s *RailSettings) formats() ([]setUp, error) {
 	if s.ACH != nil {
 		format, err := ach.New(s.ACH.Settings)
 		add(ach.Name, s.ACH.railSettings, format, err)
+	}
+	if s.SEPA != nil {
+		format, err := sepa.New(s.SEPA.Settings)
+		add(sepa.Name, s.SEPA.railSettings, format, err)
+	}
+	if s.Interbank != nil {
+		format, err := interbank.New(s.Interbank.Settings)
+		add(interbank.Name, s.Interbank.railSettings, format, err)
 	}
 	return all, wrong
 }

@@ -49,6 +49,14 @@ update rail_orders o set cut_at = null
 from (select unnest(@merchant_ids::text[]) as merchant_id, unnest(@payout_ids::text[]) as payout_id) c
 where o.merchant_id = c.merchant_id and o.payout_id = c.payout_id;
 
+-- name: RailFileReferences :many
+-- The payments in a file that went out, by the references that the bank has.
+select o.bank_reference from rail_files f
+join rail_file_orders i on i.rail = f.rail and i.file_id = f.id
+join rail_orders o on o.merchant_id = i.merchant_id and o.payout_id = i.payout_id
+where f.rail = @rail and f.direction = 'out' and f.name = @name
+order by i.line;
+
 -- name: RailFilesUndelivered :many
 select id from rail_files where rail = @rail and direction = 'out' and delivered_at is null order by created_at, id limit 100;
 

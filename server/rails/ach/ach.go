@@ -143,7 +143,7 @@ const traces = 10_000_000
 
 // References gives the trace number: the first eight digits of our bank's routing number and seven of ours. After ten million payments
 // they begin again; ours then say which time it is.
-func (f *Format) References(number int64) (ours, bank string) {
+func (f *Format) References(number int64, _ string) (ours, bank string) {
 	bank = fmt.Sprintf("%s%07d", f.settings.RoutingNumber[:8], number%traces)
 	if round := number / traces; round > 0 {
 		return fmt.Sprintf("%s-%d", bank, round+1), bank

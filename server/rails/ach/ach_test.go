@@ -39,7 +39,7 @@ func order(t testing.TB, f *ach.Format, number int64, amount string) files.Order
 		Sender: "Acme Trading Ltd", Beneficiary: "María Núñez García", Country: "US", Reference: "Invoice 7, March",
 		Account: &antonv1.BankAccount{RoutingNumber: "021000021", AccountNumber: "9876-543 210"},
 	}}
-	o.Reference, o.BankReference = f.References(number)
+	o.Reference, o.BankReference = f.References(number, "pay_c")
 	return o
 }
 
@@ -116,7 +116,7 @@ func TestTraceNumbersBeginAgainAndReferencesDoNot(t *testing.T) {
 	f := format(t)
 	seen := map[string]bool{}
 	for _, number := range []int64{1, 9_999_999, 10_000_000, 10_000_001, 20_000_001} {
-		ours, bank := f.References(number)
+		ours, bank := f.References(number, "pay_c")
 		if seen[ours] || len(bank) != 15 || !strings.HasPrefix(ours, bank) {
 			t.Errorf("%d is %s and %s", number, ours, bank)
 		}

@@ -30,9 +30,9 @@ type Format interface {
 	Serves(c rails.Corridor) (rails.Range, bool)
 	// Windows says when files are cut and when they settle.
 	Windows() *Windows
-	// References gives the references of the payment of our number: ours, which is unique for all time, and the one that is in the files,
+	// References gives the references of a payout, of our number: ours, which is unique for all time, and the one that is in the files,
 	// which need not be where the scheme has few digits for it.
-	References(number int64) (ours, bank string)
+	References(number int64, payout string) (ours, bank string)
 	// Check says why the scheme cannot carry the payment; nil when it can. What passes it, Write can write.
 	Check(o Order) *Refusal
 	// Fits says how many of the orders, from the first, go into one file.
@@ -118,4 +118,6 @@ type Entry struct {
 	Code          string // the scheme's, such as R03
 	Reason        string // neutral, such as no_account
 	Detail        []byte // what the bank wants corrected; it may hold account numbers
+	// File is the name of a file of ours, where the entry is about every payment in it that the bank's file does not name by itself.
+	File string
 }

@@ -107,7 +107,7 @@ func (r *Rail) order(ctx context.Context, in rails.Instruction, number int64) (d
 		Sender: parties.Sender, Beneficiary: parties.Beneficiary, Business: parties.Business, Country: parties.Country,
 		Address: parties.Address, Account: parties.Account, Reference: in.Reference, Purpose: in.Purpose,
 	}}
-	o.Reference, o.BankReference = r.References(number)
+	o.Reference, o.BankReference = r.References(number, in.Key)
 	p := db.RailOrderInsertParams{
 		MerchantID: o.Merchant, PayoutID: o.Payout, Rail: r.Name(), Reference: o.Reference, BankReference: o.BankReference,
 		Amount: amount.Decimal(), Currency: amount.Currency(),

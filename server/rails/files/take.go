@@ -47,6 +47,9 @@ func (r *Rail) Take(ctx context.Context, u *unit.Unit, name string, content []by
 	if err != nil {
 		return db.RailFile{}, apierr.InvalidField("content", "is no file for the rail %s: %v", r.Name(), err)
 	}
+	if entries, err = r.expand(ctx, u, entries); err != nil {
+		return db.RailFile{}, err
+	}
 	if len(entries) > maxEntries {
 		return db.RailFile{}, apierr.InvalidField("content", "has %d entries; a file may have %d", len(entries), maxEntries)
 	}
@@ -78,6 +81,44 @@ func (r *Rail) refuseKnown(ctx context.Context, u *unit.Unit, hash [sha256.Size]
 		return apierr.Conflict("This very file was taken on %s as %s, under the name %s.", known.CreatedAt.UTC().Format("2006-01-02"), known.ID, known.Name)
 	}
 	return nil
+}
+
+// expand makes of an entry about a whole file of ours one about each of its payments, but those that the bank's file names by themselves.
+// Where we have no such file, the entry stays as it is, and will fit no payment.
+func (r *Rail) expand(ctx context.Context, u *unit.Unit, entries []Entry) ([]Entry, error) {
+	named := map[string]bool{}
+	for _, e := range entries {
+		if e.File == "" {
+			named[e.BankReference] = true
+		}
+	}
+	var all []Entry
+	expanded := map[string]bool{} // a bank may say the same of a file many times
+	for _, e := range entries {
+		if e.File == "" || len(all) > maxEntries {
+			all = append(all, e)
+			continue
+		}
+		key := e.File + " " + string(e.Kind) + " " + e.Message
+		if expanded[key] {
+			continue
+		}
+		expanded[key] = true
+		payments, err := u.Read().RailFileReferences(ctx, r.Name(), e.File)
+		if err != nil {
+			return nil, fmt.Errorf("read what is in %s: %w", e.File, err)
+		}
+		if len(payments) == 0 {
+			all = append(all, e)
+		}
+		for _, payment := range payments {
+			if !named[payment] {
+				e.BankReference = payment
+				all = append(all, e)
+			}
+		}
+	}
+	return all, nil
 }
 
 // keep queues a bank's file, its bytes and its entries.

@@ -1,0 +1,81 @@
+package testserver
+
+import (
+	"fmt"
+	"strings"
+)
+
+// SEPA sets up SEPA with all the countries that it reaches.
+const SEPA = `{"sepa":{"name":"Anton Payments","iban":"DE89370400440532013000","bic":"COBADEFFXXX","town":"Frankfurt","country":"DE"}}`
+
+// Interbank sets up SEPA for who takes part in its clearing.
+const Interbank = `{"interbank":{"name":"Anton Payments","iban":"DE89370400440532013000","bic":"COBADEFFXXX","town":"Frankfurt","country":"DE",` +
+	`"clearing_system":"ST2"}}`
+
+// A SEPAReturn is a payment that came back: its end-to-end id, amount, reason code and the day on which it settled.
+type SEPAReturn struct{ EndToEnd, Amount, Code, Day string }
+
+// SEPANotification is a camt.054 of the account that SEPA has, with one batch-booked credit of these returns on each of their days.
+func SEPANotification(id, total string, returns ...SEPAReturn) []byte {
+	var details strings.Builder
+	for i, r := range returns {
+		fmt.Fprintf(&details, `<TxDtls><Refs><AcctSvcrRef>%s-%d</AcctSvcrRef><EndToEndId>%s</EndToEndId></Refs><Amt Ccy="EUR">%s</Amt><CdtDbtInd>CRDT</CdtDbtInd>`+
+			`<RltdDts><IntrBkSttlmDt>%s</IntrBkSttlmDt></RltdDts><RtrInf><Rsn><Cd>%s</Cd></Rsn></RtrInf></TxDtls>`, id, i+1, r.EndToEnd, r.Amount, r.Day, r.Code)
+	}
+	return fmt.Appendf(nil, `<?xml version="1.0" encoding="UTF-8"?>
+<Document xmlns="urn:iso:std:iso:20022:tech:xsd:camt.054.001.08"><BkToCstmrDbtCdtNtfctn>
+ <GrpHdr><MsgId>%[1]s</MsgId><CreDtTm>2026-02-18T17:00:00+01:00</CreDtTm></GrpHdr>
+ <Ntfctn><Id>%[1]s</Id><CreDtTm>2026-02-18T17:00:00+01:00</CreDtTm><Acct><Id><IBAN>DE89370400440532013000</IBAN></Id><Ccy>EUR</Ccy></Acct>
+  <Ntry><Amt Ccy="EUR">%[2]s</Amt><CdtDbtInd>CRDT</CdtDbtInd><Sts><Cd>BOOK</Cd></Sts><BookgDt><Dt>2026-02-18</Dt></BookgDt><ValDt><Dt>2026-02-18</Dt></ValDt>
+   <AcctSvcrRef>%[1]s</AcctSvcrRef><BkTxCd><Domn><Cd>PMNT</Cd><Fmly><Cd>ICDT</Cd><SubFmlyCd>RRTN</SubFmlyCd></Fmly></Domn></BkTxCd>
+   <NtryDtls><Btch><NbOfTxs>%[3]d</NbOfTxs></Btch>%[4]s</NtryDtls></Ntry></Ntfctn>
+</BkToCstmrDbtCdtNtfctn></Document>`, id, total, len(returns), details.String())
+}
+
+// SEPAReturns is a pacs.004 of these returns.
+func SEPAReturns(id string, returns ...SEPAReturn) []byte {
+	var all strings.Builder
+	for i, r := range returns {
+		fmt.Fprintf(&all, `<TxInf><RtrId>%s-%d</RtrId><OrgnlEndToEndId>%s</OrgnlEndToEndId><OrgnlTxId>NOTPROVIDED</OrgnlTxId>`+
+			`<RtrdIntrBkSttlmAmt Ccy="EUR">%s</RtrdIntrBkSttlmAmt><IntrBkSttlmDt>%s</IntrBkSttlmDt><ChrgBr>SLEV</ChrgBr>`+
+			`<RtrRsnInf><Rsn><Cd>%s</Cd></Rsn></RtrRsnInf></TxInf>`, id, i+1, r.EndToEnd, r.Amount, r.Day, r.Code)
+	}
+	return fmt.Appendf(nil, `<?xml version="1.0" encoding="UTF-8"?>
+<Document xmlns="urn:iso:std:iso:20022:tech:xsd:pacs.004.001.09"><PmtRtr><GrpHdr><MsgId>%s</MsgId><CreDtTm>2026-02-18T17:00:00Z</CreDtTm>
+<NbOfTxs>%d</NbOfTxs><SttlmInf><SttlmMtd>CLRG</SttlmMtd></SttlmInf></GrpHdr>%s</PmtRtr></Document>`, id, len(returns), all.String())
+}
+
+// SEPAStatus is a pain.002 that answers a file of ours: with the status of the whole, which may be empty, and those of payments, each as an
+// end-to-end id, a status and a reason code.
+func SEPAStatus(message, group, code string, payments ...[3]string) []byte {
+	var all strings.Builder
+	if group != "" {
+		fmt.Fprintf(&all, `<GrpSts>%s</GrpSts>`, group)
+	}
+	if code != "" {
+		fmt.Fprintf(&all, `<StsRsnInf><Rsn><Cd>%s</Cd></Rsn></StsRsnInf>`, code)
+	}
+	all.WriteString("</OrgnlGrpInfAndSts>")
+	if len(payments) > 0 {
+		fmt.Fprintf(&all, `<OrgnlPmtInfAndSts><OrgnlPmtInfId>%s-1</OrgnlPmtInfId>`, message)
+		for _, p := range payments {
+			fmt.Fprintf(&all, `<TxInfAndSts><OrgnlEndToEndId>%s</OrgnlEndToEndId><TxSts>%s</TxSts>`, p[0], p[1])
+			if p[2] != "" {
+				fmt.Fprintf(&all, `<StsRsnInf><Rsn><Cd>%s</Cd></Rsn></StsRsnInf>`, p[2])
+			}
+			all.WriteString(`</TxInfAndSts>`)
+		}
+		all.WriteString(`</OrgnlPmtInfAndSts>`)
+	}
+	return fmt.Appendf(nil, `<?xml version="1.0" encoding="UTF-8"?>
+<Document xmlns="urn:iso:std:iso:20022:tech:xsd:pain.002.001.10"><CstmrPmtStsRpt><GrpHdr><MsgId>BANK-1</MsgId><CreDtTm>2026-02-16T15:00:00+01:00</CreDtTm></GrpHdr>
+<OrgnlGrpInfAndSts><OrgnlMsgId>%s</OrgnlMsgId><OrgnlMsgNmId>pain.001.001.09</OrgnlMsgNmId>%s</CstmrPmtStsRpt></Document>`, message, all.String())
+}
+
+// InterbankStatus is a pacs.002 that answers a file of ours with one status.
+func InterbankStatus(message, status, code string) []byte {
+	return fmt.Appendf(nil, `<?xml version="1.0" encoding="UTF-8"?>
+<Document xmlns="urn:iso:std:iso:20022:tech:xsd:pacs.002.001.10"><FIToFIPmtStsRpt><GrpHdr><MsgId>CSM-1</MsgId><CreDtTm>2026-02-16T15:00:00Z</CreDtTm></GrpHdr>
+<OrgnlGrpInfAndSts><OrgnlMsgId>%s</OrgnlMsgId><OrgnlMsgNmId>pacs.008.001.08</OrgnlMsgNmId><GrpSts>%s</GrpSts><StsRsnInf><Rsn><Cd>%s</Cd></Rsn></StsRsnInf>
+</OrgnlGrpInfAndSts></FIToFIPmtStsRpt></Document>`, message, status, code)
+}
