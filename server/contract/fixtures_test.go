@@ -145,6 +145,9 @@ func (tn tenant) data(t *testing.T, path string) map[string]any {
 var fixtures = map[string]func(tn tenant) fields{
 	"/anton.v1.BalancesService/ListBalances": func(tenant) fields { return fields{} },
 	"/anton.v1.BalancesService/GetBalance":   func(tenant) fields { return fields{"currency": "USD"} },
+	"/anton.v1.BalancesService/GetStatement": func(tenant) fields {
+		return fields{"currency": "USD", "from": "2026-02-01", "to": "2026-02-14", "format": "camt053"}
+	},
 
 	"/anton.v1.BeneficiariesService/CreateBeneficiary": func(tenant) fields {
 		return fields{
