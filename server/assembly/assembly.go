@@ -21,6 +21,7 @@ import (
 	antonv1 "github.com/antonpayments/anton/gen/anton/v1"
 	"github.com/antonpayments/anton/server/audit"
 	"github.com/antonpayments/anton/server/balances"
+	"github.com/antonpayments/anton/server/beneficiaries"
 	"github.com/antonpayments/anton/server/crypto"
 	"github.com/antonpayments/anton/server/docs"
 	"github.com/antonpayments/anton/server/documents"
@@ -159,7 +160,7 @@ func New(c Config) (*Server, error) {
 	conn := gateway.NewConn(chain.Unary())
 	documentService.Create = antonv1.NewDocumentsServiceClient(conn).CreateDocument
 	for _, to := range []grpc.ServiceRegistrar{interceptors.Kindly(s.GRPC), conn} {
-		s.register(to, c, &payouts.Service{Rails: registry, Worker: worker}, documentService)
+		s.register(to, c, &payouts.Service{Rails: registry, Worker: worker, Beneficiaries: &beneficiaries.Service{Keys: c.Keys}}, documentService)
 	}
 	healthpb.RegisterHealthServer(s.GRPC, s.health)
 	if c.Environment == "test" {

@@ -214,6 +214,9 @@ var fixtures = map[string]func(tn tenant) fields{
 
 	"/anton.v1.SandboxService/AdvancePayout": func(tn tenant) fields { return fields{"id": tn.reviewed, "outcome": "approved"} },
 
+	"/anton.v1.SandboxService/ResetSandbox": func(tenant) fields { return fields{"scope": "balances"} },
+	"/anton.v1.SandboxService/SeedSandbox":  func(tenant) fields { return fields{} },
+
 	"/anton.ops.v1.MerchantsService/CreateMerchant": func(tenant) fields {
 		return fields{"name": "Acme Trading Ltd", "country": "GB", "rate_limit_multiplier": 2}
 	},

@@ -15,6 +15,7 @@ import (
 	antonv1 "github.com/antonpayments/anton/gen/anton/v1"
 	"github.com/antonpayments/anton/gen/db"
 	"github.com/antonpayments/anton/server/apierr"
+	"github.com/antonpayments/anton/server/beneficiaries"
 	"github.com/antonpayments/anton/server/call"
 	"github.com/antonpayments/anton/server/page"
 	"github.com/antonpayments/anton/server/rails"
@@ -24,6 +25,8 @@ import (
 type Service struct {
 	Rails  *rails.Registry
 	Worker *Worker
+	// Beneficiaries creates those of the sandbox's seed.
+	Beneficiaries *beneficiaries.Service
 }
 
 // GetPayout shows one of the caller's payouts.

@@ -103,3 +103,11 @@ where i.merchant_id = @merchant_id and i.deleted_at is null
   and (sqlc.narg('before_at')::timestamptz is null or (i.created_at, i.id) < (sqlc.narg('before_at')::timestamptz, @before_id::text))
 order by i.created_at desc, i.id desc
 limit @row_limit;
+
+-- name: BeneficiariesActiveForUpdate :many
+-- The oldest beneficiaries of a merchant that are active.
+select * from beneficiaries
+where merchant_id = @merchant_id and deleted_at is null and status = 'active'
+order by created_at, id
+limit @row_limit
+for update;
