@@ -52,9 +52,9 @@ type (
 		CdtDbtInd  string `xml:"TtlNetNtry>CdtDbtInd"`
 	}
 	camtSummary struct {
-		TtlNtries    camtNet
-		TtlCdtNtries camtSum
-		TtlDbtNtries camtSum
+		All     camtNet `xml:"TtlNtries"`
+		Credits camtSum `xml:"TtlCdtNtries"`
+		Debits  camtSum `xml:"TtlDbtNtries"`
 	}
 	camtCode struct {
 		Domain    string `xml:"Domn>Cd"`
@@ -194,9 +194,9 @@ func sideOf(amount money.Amount) (size, side string) {
 func (st *statement) summary() camtSummary {
 	net, side := sideOf(st.credited.Minus(st.debited))
 	return camtSummary{
-		TtlNtries:    camtNet{st.credits + st.debits, st.credited.Plus(st.debited).String(), net, side},
-		TtlCdtNtries: camtSum{st.credits, st.credited.String()},
-		TtlDbtNtries: camtSum{st.debits, st.debited.String()},
+		All:     camtNet{st.credits + st.debits, st.credited.Plus(st.debited).String(), net, side},
+		Credits: camtSum{st.credits, st.credited.String()},
+		Debits:  camtSum{st.debits, st.debited.String()},
 	}
 }
 

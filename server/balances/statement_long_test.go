@@ -6,10 +6,16 @@ import (
 	"io"
 	"net/http"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/status"
+
+	antonv1 "github.com/antonpayments/anton/gen/anton/v1"
 	"github.com/antonpayments/anton/server/testserver"
 )
 
@@ -61,14 +67,21 @@ func TestLongStatements(t *testing.T) {
 	t.Parallel()
 	s := testserver.New(t)
 	m := s.Merchant(t)
-	const count = 2500
+	const count = 5500
 	from, to := history(t, s, m, count)
 	rows, err := csv.NewReader(open(t, s, m, "from="+from+"&to="+to).Body).ReadAll()
-	if err != nil || len(rows) != count+3 || rows[count+2][9] != "2500.00" {
+	if err != nil || len(rows) != count+3 || rows[count+2][9] != "5500.00" {
 		t.Fatalf("%d rows, %v", len(rows), err)
 	}
+	ctx := metadata.AppendToOutgoingContext(t.Context(), "authorization", "Bearer "+m.Key)
+	_, err = antonv1.NewBalancesServiceClient(s.Dial()).GetStatement(ctx, &antonv1.GetStatementRequest{
+		Currency: "CHF", From: from, To: to, Format: antonv1.StatementFormat_camt053,
+	})
+	if status.Code(err) != codes.InvalidArgument || !strings.Contains(err.Error(), "StreamStatement") {
+		t.Errorf("more than one message holds: %v", err)
+	}
 	// A balance in the middle that what came before it does not make: the ends agree, so the statement begins.
-	if _, err := s.Owner.Exec(t.Context(), `update ledger_transactions set available_after = available_after + 1 where merchant_id = $1 and currency = 'CHF' and sequence = 2400`, m.Merchant); err != nil {
+	if _, err := s.Owner.Exec(t.Context(), `update ledger_transactions set available_after = available_after + 1 where merchant_id = $1 and currency = 'CHF' and sequence = 5400`, m.Merchant); err != nil {
 		t.Fatal(err)
 	}
 	for _, form := range []string{"csv", "camt053"} {
@@ -112,5 +125,40 @@ func BenchmarkStatement(b *testing.B) {
 			b.ReportMetric(float64(most)/1e6, "MB-heap")
 			b.ReportMetric(count*float64(b.N)/b.Elapsed().Seconds(), "entries/s")
 		})
+	}
+}
+
+// Around midnight a transaction that waited for its balance is booked after one of the new day. It belongs to the day that its place says,
+// so that the days join; its value date is its own.
+func TestStatementsAtMidnight(t *testing.T) {
+	t.Parallel()
+	s := testserver.New(t)
+	m := s.Merchant(t)
+	history(t, s, m, 4)
+	for sequence, at := range []string{"2026-02-12 23:59:58Z", "2026-02-13 00:00:00.1Z", "2026-02-12 23:59:59.9Z", "2026-02-13 09:00:00Z"} {
+		_, err := s.Owner.Exec(t.Context(), `update ledger_transactions set created_at = $3::text::timestamptz, value_date = ($3::text::timestamptz at time zone 'UTC')::date
+			where merchant_id = $1 and currency = 'CHF' and sequence = $2`, m.Merchant, sequence+1, at)
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	days := []struct {
+		day, opening, closing string
+		dates                 []string // of booking and of value
+	}{
+		{"2026-02-11", "0.00", "0.00", nil},
+		{"2026-02-12", "0.00", "1.00", []string{"2026-02-12 2026-02-12"}},
+		{"2026-02-13", "1.00", "4.00", []string{"2026-02-13 2026-02-13", "2026-02-13 2026-02-12", "2026-02-13 2026-02-13"}},
+		{"2026-02-14", "4.00", "4.00", nil},
+	}
+	for _, want := range days {
+		got := csvStatement(t, m, "CHF", want.day, want.day)
+		var dates []string
+		for _, e := range got.entries {
+			dates = append(dates, e["date"]+" "+e["value_date"])
+		}
+		if got.opening != want.opening || got.closing != want.closing || !slices.Equal(dates, want.dates) {
+			t.Errorf("%s: from %s to %s by %v, want %v", want.day, got.opening, got.closing, dates, want)
+		}
 	}
 }

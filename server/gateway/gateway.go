@@ -4,6 +4,7 @@ package gateway
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -147,7 +148,7 @@ func (g *gateway) identify(next http.Handler) http.Handler {
 		r = r.WithContext(call.WithRequestID(r.Context(), id))
 		defer func() {
 			if p := recover(); p != nil {
-				if p == http.ErrAbortHandler {
+				if err, ok := p.(error); ok && errors.Is(err, http.ErrAbortHandler) {
 					panic(p) // not a fault: see cutOff
 				}
 				fault := observe.Panicked(p)

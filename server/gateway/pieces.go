@@ -1,6 +1,9 @@
 package gateway
 
 import (
+	"context"
+	"errors"
+	"fmt"
 	"io"
 	"mime"
 	"net/http"
@@ -46,7 +49,11 @@ func (p *pieces) Write(piece []byte) (int, error) {
 	p.begun = true
 	// Only tests have a writer without deadlines.
 	_ = http.NewResponseController(p.w).SetWriteDeadline(time.Now().Add(pieceWithin))
-	return p.w.Write(piece)
+	n, err := p.w.Write(piece)
+	if err != nil {
+		err = fmt.Errorf("send a piece: %w", errors.Join(context.Canceled, err)) // the client went away, which is no fault of ours
+	}
+	return n, err
 }
 
 // cutOff ends an answer of which pieces were sent and no more can come: whoever reads it must not take it for the whole.

@@ -36,7 +36,7 @@ const (
 //   - an account number ending in `0002`: the bank sends the payout back, it is `returned`;
 //   - an account number ending in `0003`: the payout stays `processing`;
 //   - a beneficiary named as on the sandbox's invented sanctions list, such as Viktor Blackmarsh, Ludmila Quarrel-Vance or Helene Niemand:
-//     the payout is `screening_failed`;
+//     the payout is `screening_failed`; with a name much like one on it, such as Victor Blackmarch, it goes to `manual_review`;
 //   - an amount of `1313.13`: the payout goes to `manual_review`;
 //   - an amount of `1414.14`: the payout is `velocity_blocked`.
 type SandboxServiceClient interface {
@@ -112,7 +112,7 @@ func (c *sandboxServiceClient) SeedSandbox(ctx context.Context, in *SeedSandboxR
 //   - an account number ending in `0002`: the bank sends the payout back, it is `returned`;
 //   - an account number ending in `0003`: the payout stays `processing`;
 //   - a beneficiary named as on the sandbox's invented sanctions list, such as Viktor Blackmarsh, Ludmila Quarrel-Vance or Helene Niemand:
-//     the payout is `screening_failed`;
+//     the payout is `screening_failed`; with a name much like one on it, such as Victor Blackmarch, it goes to `manual_review`;
 //   - an amount of `1313.13`: the payout goes to `manual_review`;
 //   - an amount of `1414.14`: the payout is `velocity_blocked`.
 type SandboxServiceServer interface {
