@@ -10,6 +10,58 @@ import (
 	"time"
 )
 
+const beneficiariesActiveForUpdate = `-- name: BeneficiariesActiveForUpdate :many
+select merchant_id, id, type, first_name, middle_name, last_name, company_name, country, currency, status, external_ref, default_instrument_id, private_data, fingerprint, allow_duplicate, metadata, event_sequence, created_at, updated_at, deleted_at, renamed_at, block_id from beneficiaries
+where merchant_id = $1 and deleted_at is null and status = 'active'
+order by created_at, id
+limit $2
+for update
+`
+
+// The oldest beneficiaries of a merchant that are active.
+func (q *Queries) BeneficiariesActiveForUpdate(ctx context.Context, merchantID string, rowLimit int32) ([]Beneficiary, error) {
+	rows, err := q.db.Query(ctx, beneficiariesActiveForUpdate, merchantID, rowLimit)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []Beneficiary{}
+	for rows.Next() {
+		var i Beneficiary
+		if err := rows.Scan(
+			&i.MerchantID,
+			&i.ID,
+			&i.Type,
+			&i.FirstName,
+			&i.MiddleName,
+			&i.LastName,
+			&i.CompanyName,
+			&i.Country,
+			&i.Currency,
+			&i.Status,
+			&i.ExternalRef,
+			&i.DefaultInstrumentID,
+			&i.PrivateData,
+			&i.Fingerprint,
+			&i.AllowDuplicate,
+			&i.Metadata,
+			&i.EventSequence,
+			&i.CreatedAt,
+			&i.UpdatedAt,
+			&i.DeletedAt,
+			&i.RenamedAt,
+			&i.BlockID,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const beneficiariesInsert = `-- name: BeneficiariesInsert :exec
 insert into beneficiaries (merchant_id, id, type, first_name, middle_name, last_name, company_name, country, currency, external_ref,
                            default_instrument_id, private_data, fingerprint, allow_duplicate, metadata, created_at, updated_at)

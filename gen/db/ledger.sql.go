@@ -147,6 +147,168 @@ func (q *Queries) LedgerPost(ctx context.Context, arg LedgerPostParams) error {
 	return err
 }
 
+const statementBalance = `-- name: StatementBalance :one
+select (available_after + held_after)::numeric as total from ledger_transactions
+where merchant_id = $1 and currency = $2 and sequence = $3
+`
+
+type StatementBalanceParams struct {
+	MerchantID string
+	Currency   string
+	Sequence   int64
+}
+
+// What the balance was in all after a transaction.
+func (q *Queries) StatementBalance(ctx context.Context, arg StatementBalanceParams) (apd.Decimal, error) {
+	row := q.db.QueryRow(ctx, statementBalance, arg.MerchantID, arg.Currency, arg.Sequence)
+	var total apd.Decimal
+	err := row.Scan(&total)
+	return total, err
+}
+
+const statementEntries = `-- name: StatementEntries :many
+select t.sequence, t.id, t.type, (t.available_delta + t.held_delta)::numeric as delta, (t.available_after + t.held_after)::numeric as total,
+       t.payout_id, t.description, t.created_at, t.value_date,
+       coalesce(p.reference, '') as payout_reference, coalesce(p.description, '') as payout_description
+from ledger_transactions t
+left join payouts p on p.merchant_id = t.merchant_id and p.id = t.payout_id
+where t.merchant_id = $1 and t.currency = $2 and t.sequence > $3::bigint and t.sequence <= $4::bigint
+  and t.available_delta + t.held_delta <> 0
+order by t.sequence
+limit $5
+`
+
+type StatementEntriesParams struct {
+	MerchantID string
+	Currency   string
+	After      int64
+	Last       int64
+	RowLimit   int32
+}
+
+type StatementEntriesRow struct {
+	Sequence          int64
+	ID                string
+	Type              LedgerTransactionType
+	Delta             apd.Decimal
+	Total             apd.Decimal
+	PayoutID          *string
+	Description       string
+	CreatedAt         time.Time
+	ValueDate         time.Time
+	PayoutReference   string
+	PayoutDescription string
+}
+
+// The next movements of the total, in the order in which they were booked. What moves between available and held is none.
+func (q *Queries) StatementEntries(ctx context.Context, arg StatementEntriesParams) ([]StatementEntriesRow, error) {
+	rows, err := q.db.Query(ctx, statementEntries,
+		arg.MerchantID,
+		arg.Currency,
+		arg.After,
+		arg.Last,
+		arg.RowLimit,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []StatementEntriesRow{}
+	for rows.Next() {
+		var i StatementEntriesRow
+		if err := rows.Scan(
+			&i.Sequence,
+			&i.ID,
+			&i.Type,
+			&i.Delta,
+			&i.Total,
+			&i.PayoutID,
+			&i.Description,
+			&i.CreatedAt,
+			&i.ValueDate,
+			&i.PayoutReference,
+			&i.PayoutDescription,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const statementSummary = `-- name: StatementSummary :one
+select count(*) filter (where available_delta + held_delta > 0) as credits,
+       count(*) filter (where available_delta + held_delta < 0) as debits,
+       coalesce(sum(available_delta + held_delta) filter (where available_delta + held_delta > 0), 0)::numeric as credited,
+       coalesce(-sum(available_delta + held_delta) filter (where available_delta + held_delta < 0), 0)::numeric as debited
+from ledger_transactions
+where merchant_id = $1 and currency = $2 and sequence > $3::bigint and sequence <= $4::bigint
+`
+
+type StatementSummaryParams struct {
+	MerchantID string
+	Currency   string
+	After      int64
+	Last       int64
+}
+
+type StatementSummaryRow struct {
+	Credits  int64
+	Debits   int64
+	Credited apd.Decimal
+	Debited  apd.Decimal
+}
+
+// How many movements of the total lie between two transactions, and what they come to.
+func (q *Queries) StatementSummary(ctx context.Context, arg StatementSummaryParams) (StatementSummaryRow, error) {
+	row := q.db.QueryRow(ctx, statementSummary,
+		arg.MerchantID,
+		arg.Currency,
+		arg.After,
+		arg.Last,
+	)
+	var i StatementSummaryRow
+	err := row.Scan(
+		&i.Credits,
+		&i.Debits,
+		&i.Credited,
+		&i.Debited,
+	)
+	return i, err
+}
+
+const transactionFirstSince = `-- name: TransactionFirstSince :one
+select sequence from ledger_transactions
+where merchant_id = $1 and currency = $2 and sequence > $3::bigint and sequence <= $4::bigint
+  and created_at >= $5::timestamptz
+order by sequence limit 1
+`
+
+type TransactionFirstSinceParams struct {
+	MerchantID string
+	Currency   string
+	Above      int64
+	Last       int64
+	Since      time.Time
+}
+
+// The number of a balance's first transaction at a time or later, above a number that is known to be below it.
+func (q *Queries) TransactionFirstSince(ctx context.Context, arg TransactionFirstSinceParams) (int64, error) {
+	row := q.db.QueryRow(ctx, transactionFirstSince,
+		arg.MerchantID,
+		arg.Currency,
+		arg.Above,
+		arg.Last,
+		arg.Since,
+	)
+	var sequence int64
+	err := row.Scan(&sequence)
+	return sequence, err
+}
+
 const transactionList = `-- name: TransactionList :many
 select t.merchant_id, t.id, t.type, t.currency, t.available_delta, t.held_delta, t.available_after, t.held_after, t.payout_id, t.description, t.created_at, t.value_date, t.sequence, t.receivable_delta, t.receivable_after, coalesce((
     select x.id from fx_exchanges x
@@ -252,4 +414,21 @@ func (q *Queries) TransactionList(ctx context.Context, arg TransactionListParams
 		return nil, err
 	}
 	return items, nil
+}
+
+const transactionTime = `-- name: TransactionTime :one
+select created_at from ledger_transactions where merchant_id = $1 and currency = $2 and sequence = $3
+`
+
+type TransactionTimeParams struct {
+	MerchantID string
+	Currency   string
+	Sequence   int64
+}
+
+func (q *Queries) TransactionTime(ctx context.Context, arg TransactionTimeParams) (time.Time, error) {
+	row := q.db.QueryRow(ctx, transactionTime, arg.MerchantID, arg.Currency, arg.Sequence)
+	var created_at time.Time
+	err := row.Scan(&created_at)
+	return created_at, err
 }

@@ -874,6 +874,96 @@ func (q *Queries) PayoutsLock(ctx context.Context, merchantID string, ids []stri
 	return items, nil
 }
 
+const payoutsResetForUpdate = `-- name: PayoutsResetForUpdate :many
+select merchant_id, id, status, seq, beneficiary_id, instrument_id, amount, currency, source_amount, source_currency, dest_amount, dest_currency, fee, fee_bearer, total_debited, method, rail, rail_reference, description, reference, purpose, metadata, on_behalf_of, reason_code, reason, verdict_id, estimated_arrival, created_at, updated_at, screened_at, approved_at, processed_at, sent_at, completed_at, failed_at, returned_at, cancelled_at, due_at, attempt, velocity_rule_id, velocity_resets_at, rfi_ids, exchange_rate, mid_rate, quote_id, pricing_plan_id, pricing_plan_version, pricing_rule, pricing_quote_id, volume_month, batch_id, batch_row from payouts
+where merchant_id = $1
+  and (status in ('created', 'pending_screening', 'pending_approval', 'manual_review')
+       or (status in ('approved', 'processing', 'sent') and rail = $2))
+order by created_at, id
+limit $3
+for update
+`
+
+type PayoutsResetForUpdateParams struct {
+	MerchantID string
+	Rail       string
+	RowLimit   int32
+}
+
+// The oldest payouts of a merchant that have not come to their end: those that can be cancelled, and those that the rail can complete.
+func (q *Queries) PayoutsResetForUpdate(ctx context.Context, arg PayoutsResetForUpdateParams) ([]Payout, error) {
+	rows, err := q.db.Query(ctx, payoutsResetForUpdate, arg.MerchantID, arg.Rail, arg.RowLimit)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []Payout{}
+	for rows.Next() {
+		var i Payout
+		if err := rows.Scan(
+			&i.MerchantID,
+			&i.ID,
+			&i.Status,
+			&i.Seq,
+			&i.BeneficiaryID,
+			&i.InstrumentID,
+			&i.Amount,
+			&i.Currency,
+			&i.SourceAmount,
+			&i.SourceCurrency,
+			&i.DestAmount,
+			&i.DestCurrency,
+			&i.Fee,
+			&i.FeeBearer,
+			&i.TotalDebited,
+			&i.Method,
+			&i.Rail,
+			&i.RailReference,
+			&i.Description,
+			&i.Reference,
+			&i.Purpose,
+			&i.Metadata,
+			&i.OnBehalfOf,
+			&i.ReasonCode,
+			&i.Reason,
+			&i.VerdictID,
+			&i.EstimatedArrival,
+			&i.CreatedAt,
+			&i.UpdatedAt,
+			&i.ScreenedAt,
+			&i.ApprovedAt,
+			&i.ProcessedAt,
+			&i.SentAt,
+			&i.CompletedAt,
+			&i.FailedAt,
+			&i.ReturnedAt,
+			&i.CancelledAt,
+			&i.DueAt,
+			&i.Attempt,
+			&i.VelocityRuleID,
+			&i.VelocityResetsAt,
+			&i.RfiIds,
+			&i.ExchangeRate,
+			&i.MidRate,
+			&i.QuoteID,
+			&i.PricingPlanID,
+			&i.PricingPlanVersion,
+			&i.PricingRule,
+			&i.PricingQuoteID,
+			&i.VolumeMonth,
+			&i.BatchID,
+			&i.BatchRow,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const payoutsUnscreened = `-- name: PayoutsUnscreened :many
 select merchant_id, id, updated_at, count(*) over () as all_of_them
 from payouts where status = 'pending_screening' and updated_at < $1::timestamptz

@@ -16,6 +16,7 @@ import (
 	"github.com/antonpayments/anton/gen/db"
 	"github.com/antonpayments/anton/server/apierr"
 	"github.com/antonpayments/anton/server/call"
+	"github.com/antonpayments/anton/server/ids"
 	"github.com/antonpayments/anton/server/money"
 )
 
@@ -70,15 +71,8 @@ func (s *Service) toProto(row db.FundingAccount, merchant string) *antonv1.Accou
 		Currency: row.Currency, Country: row.Country, BankName: row.BankName, AccountHolder: row.AccountHolder,
 		AccountNumber: there(row.AccountNumber), RoutingNumber: there(row.RoutingNumber), SortCode: there(row.SortCode),
 		Iban: there(row.Iban), Bic: there(row.Bic),
-		Reference: reference(merchant, row.Currency), Sandbox: s.Environment == "test",
+		Reference: ids.AccountReference(merchant, row.Currency), Sandbox: s.Environment == "test",
 	}
-}
-
-// reference is what a wire must carry. It is the merchant's id and the currency in the characters that every rail takes, 23 of them: it
-// fits the 35 of ISO 20022 and of SWIFT, is nobody else's, and tells whoever books the wire whose it is.
-func reference(merchant, currency string) string {
-	_, id, _ := strings.Cut(merchant, "_")
-	return strings.ToUpper(id) + currency
 }
 
 func there(text string) *string {

@@ -151,8 +151,9 @@ func New(c Config) (*Server, error) {
 	documentService := &documents.Service{Keys: c.Keys, Log: c.Log, Scanner: c.Scanner}
 
 	fxOperator := &fx.Operator{Desk: c.desk(), Source: c.FxSource, Clock: runner.Now}
-	payoutService := &payouts.Service{Rails: worker.Rails, Worker: worker, Desk: c.desk(), Prices: &pricing.Book{}}
-	batchService := batches.NewService(batches.NewWorker(runner, c.Keys, payoutService, &beneficiaries.Service{Keys: c.Keys}, c.Log))
+	payees := &beneficiaries.Service{Keys: c.Keys}
+	payoutService := &payouts.Service{Rails: worker.Rails, Worker: worker, Desk: c.desk(), Prices: &pricing.Book{}, Beneficiaries: payees}
+	batchService := batches.NewService(batches.NewWorker(runner, c.Keys, payoutService, payees, c.Log))
 	chain := interceptors.New(interceptors.Config{
 		Runner: runner, Keys: c.Keys, Log: c.Log, Environment: c.Environment, Prepare: preparations(documentService, batchService, fxOperator),
 	})

@@ -38,6 +38,8 @@ func TestLiveHasNothingOfTheSandbox(t *testing.T) {
 	}
 	want(t, "a test key", s.With(strings.Replace(m.Key, "ak_live_", "ak_test_", 1)).Get(t, "/v1/balances"), http.StatusUnauthorized, "wrong_environment")
 	want(t, "the sandbox's own call", m.Post(t, "/v1/sandbox/payouts/pay_none/advance", "", `{"outcome":"approved"}`), http.StatusForbidden, "sandbox_only")
+	want(t, "the sandbox's reset", m.Post(t, "/v1/sandbox/reset", "", `{"scope":"all"}`), http.StatusForbidden, "sandbox_only")
+	want(t, "the sandbox's seed", m.Post(t, "/v1/sandbox/seed", "", `{}`), http.StatusForbidden, "sandbox_only")
 
 	deposit := s.Ops().Post(t, "/ops/v1/merchants/"+m.Merchant+"/deposits", "wire", `{"amount":"100.00","currency":"USD"}`)
 	want(t, "a deposit", deposit, http.StatusCreated, "")

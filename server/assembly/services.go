@@ -28,8 +28,8 @@ import (
 
 // register registers every service, with gRPC's server or with the gateway's connection.
 func (s *Server) register(to grpc.ServiceRegistrar, c Config, payout *payouts.Service, document *documents.Service, batch *batches.Service) {
-	antonv1.RegisterBalancesServiceServer(to, &balances.Service{})
-	antonv1.RegisterTransactionsServiceServer(to, &balances.Service{})
+	antonv1.RegisterBalancesServiceServer(to, &balances.Service{Clock: c.Clock})
+	antonv1.RegisterTransactionsServiceServer(to, &balances.Service{Clock: c.Clock})
 	antonv1.RegisterAccountsServiceServer(to, &accounts.Service{Environment: c.Environment})
 	antonv1.RegisterApiKeysServiceServer(to, &merchants.APIKeys{Environment: c.Environment})
 	antonv1.RegisterMerchantServiceServer(to, &merchants.Self{Environment: c.Environment})

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -15,7 +16,9 @@ import (
 )
 
 // Service is anton.v1.BalancesService and anton.v1.TransactionsService.
-type Service struct{}
+type Service struct {
+	Clock func() time.Time
+}
 
 // ListBalances lists all of the caller's balances, in the order in which they were opened.
 func (*Service) ListBalances(ctx context.Context, _ *antonv1.ListBalancesRequest) (*antonv1.ListBalancesResponse, error) {

@@ -28,39 +28,48 @@ type Service struct {
 // CreateBeneficiary creates a beneficiary, and its first instrument when the request has a bank account.
 func (s *Service) CreateBeneficiary(ctx context.Context, req *antonv1.CreateBeneficiaryRequest) (*antonv1.CreateBeneficiaryResponse, error) {
 	tx, merchant := call.Tx(ctx), call.Merchant(ctx)
+	row, _, err := s.Create(ctx, tx, merchant, req)
+	if err != nil {
+		return nil, err
+	}
+	tx.About(merchant, row.ID)
+	return &antonv1.CreateBeneficiaryResponse{Data: toProto(row)}, nil
+}
+
+// Create queues a beneficiary with its event, and its first instrument when the request has a bank account; nil where it has none. The
+// audit row is the caller's to write.
+func (s *Service) Create(ctx context.Context, tx *unit.Unit, merchant string, req *antonv1.CreateBeneficiaryRequest) (db.Beneficiary, *db.Instrument, error) {
 	account, fields := check(req, tx.Now)
 	if len(fields) > 0 {
-		return nil, apierr.Invalid(fields...)
+		return db.Beneficiary{}, nil, apierr.Invalid(fields...)
 	}
 	row := newRow(merchant, req, tx.Now)
 	if err := s.fill(&row, req); err != nil {
-		return nil, err
+		return row, nil, err
 	}
 	if account != nil {
 		if err := s.fingerprint(&row, account); err != nil {
-			return nil, err
+			return row, nil, err
 		}
 		id := ids.New(ids.Instrument, tx.Now)
 		row.DefaultInstrumentID = &id
 	}
 	if err := refuseTwin(ctx, tx, db.Beneficiary{}, row); err != nil {
-		return nil, err
+		return row, nil, err
 	}
 	if err := insert(ctx, tx, row); err != nil {
-		return nil, err
+		return row, nil, err
 	}
+	var instrument *db.Instrument
 	if account != nil {
 		first := db.Instrument{ID: *row.DefaultInstrumentID, BeneficiaryID: row.ID, Currency: row.Currency}
-		if _, err := s.insertInstrument(ctx, tx, merchant, first, account); err != nil {
-			return nil, err
+		first, err := s.insertInstrument(ctx, tx, merchant, first, account)
+		if err != nil {
+			return row, nil, err
 		}
+		instrument = &first
 	}
-	tx.About(merchant, row.ID)
-	data := toProto(row)
-	if err := emit(ctx, tx, row, "beneficiary.created", ""); err != nil {
-		return nil, err
-	}
-	return &antonv1.CreateBeneficiaryResponse{Data: data}, nil
+	return row, instrument, emit(ctx, tx, row, "beneficiary.created", "")
 }
 
 // GetBeneficiary shows one of the caller's beneficiaries.

@@ -157,6 +157,9 @@ func (tn tenant) data(t *testing.T, path string) map[string]any {
 var fixtures = map[string]func(tn tenant) fields{
 	"/anton.v1.BalancesService/ListBalances": func(tenant) fields { return fields{} },
 	"/anton.v1.BalancesService/GetBalance":   func(tenant) fields { return fields{"currency": "USD"} },
+	"/anton.v1.BalancesService/GetStatement": func(tenant) fields {
+		return fields{"currency": "USD", "from": "2026-02-01", "to": "2026-02-14", "format": "camt053"}
+	},
 
 	"/anton.v1.BeneficiariesService/CreateBeneficiary": func(tenant) fields {
 		return fields{
@@ -224,6 +227,9 @@ var fixtures = map[string]func(tn tenant) fields{
 	"/anton.v1.ApiKeysService/RotateApiKey": func(tn tenant) fields { return fields{"id": tn.rotatedKey, "overlap_seconds": 3600} },
 
 	"/anton.v1.SandboxService/AdvancePayout": func(tn tenant) fields { return fields{"id": tn.reviewed, "outcome": "approved"} },
+
+	"/anton.v1.SandboxService/ResetSandbox": func(tenant) fields { return fields{"scope": "balances"} },
+	"/anton.v1.SandboxService/SeedSandbox":  func(tenant) fields { return fields{} },
 
 	"/anton.ops.v1.MerchantsService/CreateMerchant": func(tenant) fields {
 		return fields{"name": "Acme Trading Ltd", "country": "GB", "rate_limit_multiplier": 2}

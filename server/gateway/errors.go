@@ -20,6 +20,7 @@ import (
 // fail answers with an error in the contract's form.
 func (g *gateway) fail(w http.ResponseWriter, r *http.Request, err error) {
 	e := g.find(r, err)
+	cutOff(r)
 	body := &antonv1.ErrorResponse{Error: &antonv1.Error{Message: e.Message, Code: e.Code.String(), RequestId: call.RequestID(r.Context())}}
 	for _, f := range e.Fields {
 		body.Error.Details = append(body.Error.Details, &antonv1.FieldError{Field: f.Path, Message: f.Message})

@@ -4,6 +4,7 @@ package gateway
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -155,6 +156,9 @@ func (g *gateway) identify(next http.Handler) http.Handler {
 		r = r.WithContext(call.WithRequestID(r.Context(), id))
 		defer func() {
 			if p := recover(); p != nil {
+				if err, ok := p.(error); ok && errors.Is(err, http.ErrAbortHandler) {
+					panic(p) // not a fault: see cutOff
+				}
 				fault := observe.Panicked(p)
 				g.Log.Error("panic", slog.String("request_id", id), slog.Any("cause", fault), slog.String("stack", string(debug.Stack())))
 				g.fail(w, r, apierr.Internal(fault))
@@ -192,11 +196,12 @@ func (g *gateway) authorize(next runtime.HandlerFunc) runtime.HandlerFunc {
 			span.Name(r.Method + " " + pattern.String())
 			span.Set(attribute.String("http.route", pattern.String()))
 		}
-		if err := g.Doorman.Authorize(call.CallerOf(r.Context()), g.routes[route{r.Method, pattern.String()}]); err != nil {
+		m := g.routes[route{r.Method, pattern.String()}]
+		if err := g.Doorman.Authorize(call.CallerOf(r.Context()), m); err != nil {
 			g.fail(w, r, err)
 			return
 		}
-		next(w, r, path)
+		next(w, withPieces(w, r, m), path)
 	}
 }
 

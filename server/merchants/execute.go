@@ -147,13 +147,18 @@ func tellAdjustment(ctx context.Context, tx *unit.Unit, row db.Adjustment, amoun
 		object = depositOf(row, amount, tx.Now)
 	} else {
 		e.Type, e.ObjectType, e.ObjectID = adjustmentEvents[row.Type], "adjustment", row.ID
-		object = &antonv1.Adjustment{
-			Id: row.ID, Type: typeOf(row), Currency: row.Currency, Amount: amount.String(), TransactionId: row.TransactionID,
-			DepositId: depositID(row), PayoutId: row.PayoutID, Reason: row.Reason, CreatedAt: timestamppb.New(tx.Now),
-		}
+		object = tellable(row, amount, tx.Now)
 	}
 	e.Object = object
 	return events.Emit(ctx, tx, e)
+}
+
+// tellable is an executed adjustment as its merchant reads it.
+func tellable(row db.Adjustment, amount money.Amount, at time.Time) *antonv1.Adjustment {
+	return &antonv1.Adjustment{
+		Id: row.ID, Type: typeOf(row), Currency: row.Currency, Amount: amount.String(), TransactionId: row.TransactionID,
+		DepositId: depositID(row), PayoutId: row.PayoutID, Reason: row.Reason, CreatedAt: timestamppb.New(at),
+	}
 }
 
 // depositOf is the deposit that an adjustment records, as it is booked.

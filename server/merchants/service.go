@@ -30,11 +30,6 @@ type Service struct {
 	Environment string
 }
 
-// sandboxFunds is what a merchant of the sandbox starts with: two decimals, none, and three.
-var sandboxFunds = []struct{ currency, amount string }{
-	{"USD", "50000.00"}, {"GBP", "25000.00"}, {"EUR", "30000.00"}, {"JPY", "5000000"}, {"KWD", "10000.000"},
-}
-
 // CreateMerchant creates a merchant, with sandbox funds in test.
 func (s *Service) CreateMerchant(ctx context.Context, req *opsv1.CreateMerchantRequest) (*opsv1.CreateMerchantResponse, error) {
 	tx := call.Tx(ctx)
@@ -66,11 +61,7 @@ func (s *Service) Insert(ctx context.Context, tx *unit.Unit, row db.Merchant) er
 		return err
 	}
 	var deposits []ledger.Transaction
-	for _, f := range sandboxFunds {
-		amount, err := money.Parse(f.currency, f.amount)
-		if err != nil {
-			return fmt.Errorf("sandbox funds: %w", err)
-		}
+	for _, amount := range sandboxFunds {
 		deposits = append(deposits, ledger.Deposit(amount, "Sandbox funds"))
 	}
 	return ledger.Post(ctx, tx, row.ID, deposits...)

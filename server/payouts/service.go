@@ -15,6 +15,7 @@ import (
 	antonv1 "github.com/antonpayments/anton/gen/anton/v1"
 	"github.com/antonpayments/anton/gen/db"
 	"github.com/antonpayments/anton/server/apierr"
+	"github.com/antonpayments/anton/server/beneficiaries"
 	"github.com/antonpayments/anton/server/call"
 	"github.com/antonpayments/anton/server/fx"
 	"github.com/antonpayments/anton/server/page"
@@ -28,6 +29,8 @@ type Service struct {
 	Worker *Worker
 	Desk   fx.Desk
 	Prices *pricing.Book
+	// Beneficiaries creates those of the sandbox's seed.
+	Beneficiaries *beneficiaries.Service
 }
 
 // GetPayout shows one of the caller's payouts.

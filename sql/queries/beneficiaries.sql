@@ -141,3 +141,11 @@ insert into instruments (merchant_id, id, beneficiary_id, method, currency, coun
 select @merchant_id, unnest(@ids::text[]), unnest(@beneficiary_ids::text[]), unnest(@methods::text[])::payment_method,
        unnest(@currencies::text[]), unnest(@countries::text[]), unnest(@bank_names::text[]), unnest(@last4s::text[]),
        unnest(@masks::text[]), '', unnest(@details::bytea[]), unnest(@fingerprints::bytea[]), unnest(@bank_fingerprints::bytea[]), '{}', @at, @at;
+
+-- name: BeneficiariesActiveForUpdate :many
+-- The oldest beneficiaries of a merchant that are active.
+select * from beneficiaries
+where merchant_id = @merchant_id and deleted_at is null and status = 'active'
+order by created_at, id
+limit @row_limit
+for update;

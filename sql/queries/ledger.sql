@@ -59,3 +59,39 @@ join (
 ) p on p.merchant_id = t.merchant_id and p.id = t.id
 order by p.place desc, t.currency, t.sequence desc
 limit @row_limit;
+
+-- name: TransactionTime :one
+select created_at from ledger_transactions where merchant_id = @merchant_id and currency = @currency and sequence = @sequence;
+
+-- name: TransactionFirstSince :one
+-- The number of a balance's first transaction at a time or later, above a number that is known to be below it.
+select sequence from ledger_transactions
+where merchant_id = @merchant_id and currency = @currency and sequence > @above::bigint and sequence <= @last::bigint
+  and created_at >= @since::timestamptz
+order by sequence limit 1;
+
+-- name: StatementBalance :one
+-- What the balance was in all after a transaction.
+select (available_after + held_after)::numeric as total from ledger_transactions
+where merchant_id = @merchant_id and currency = @currency and sequence = @sequence;
+
+-- name: StatementSummary :one
+-- How many movements of the total lie between two transactions, and what they come to.
+select count(*) filter (where available_delta + held_delta > 0) as credits,
+       count(*) filter (where available_delta + held_delta < 0) as debits,
+       coalesce(sum(available_delta + held_delta) filter (where available_delta + held_delta > 0), 0)::numeric as credited,
+       coalesce(-sum(available_delta + held_delta) filter (where available_delta + held_delta < 0), 0)::numeric as debited
+from ledger_transactions
+where merchant_id = @merchant_id and currency = @currency and sequence > @after::bigint and sequence <= @last::bigint;
+
+-- name: StatementEntries :many
+-- The next movements of the total, in the order in which they were booked. What moves between available and held is none.
+select t.sequence, t.id, t.type, (t.available_delta + t.held_delta)::numeric as delta, (t.available_after + t.held_after)::numeric as total,
+       t.payout_id, t.description, t.created_at, t.value_date,
+       coalesce(p.reference, '') as payout_reference, coalesce(p.description, '') as payout_description
+from ledger_transactions t
+left join payouts p on p.merchant_id = t.merchant_id and p.id = t.payout_id
+where t.merchant_id = @merchant_id and t.currency = @currency and t.sequence > @after::bigint and t.sequence <= @last::bigint
+  and t.available_delta + t.held_delta <> 0
+order by t.sequence
+limit @row_limit;

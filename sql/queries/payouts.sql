@@ -118,3 +118,13 @@ select merchant_id, id, updated_at, count(*) over () as all_of_them
 from payouts where status = 'pending_screening' and updated_at < @before::timestamptz
 order by updated_at, id
 limit @row_limit;
+
+-- name: PayoutsResetForUpdate :many
+-- The oldest payouts of a merchant that have not come to their end: those that can be cancelled, and those that the rail can complete.
+select * from payouts
+where merchant_id = @merchant_id
+  and (status in ('created', 'pending_screening', 'pending_approval', 'manual_review')
+       or (status in ('approved', 'processing', 'sent') and rail = @rail))
+order by created_at, id
+limit @row_limit
+for update;

@@ -9,6 +9,7 @@ package antonv1
 import (
 	_ "buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go/buf/validate"
 	_ "google.golang.org/genproto/googleapis/api/annotations"
+	httpbody "google.golang.org/genproto/googleapis/api/httpbody"
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
 	fieldmaskpb "google.golang.org/protobuf/types/known/fieldmaskpb"
@@ -24,6 +25,59 @@ const (
 	// Verify that runtime/protoimpl is sufficiently up-to-date.
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
+
+// The forms.
+type StatementFormat_Value int32
+
+const (
+	// Not said: CSV.
+	StatementFormat_unspecified StatementFormat_Value = 0
+	// Comma-separated values, RFC 4180, in UTF-8.
+	StatementFormat_csv StatementFormat_Value = 1
+	// ISO 20022 BankToCustomerStatement, camt.053.001.08.
+	StatementFormat_camt053 StatementFormat_Value = 2
+)
+
+// Enum value maps for StatementFormat_Value.
+var (
+	StatementFormat_Value_name = map[int32]string{
+		0: "unspecified",
+		1: "csv",
+		2: "camt053",
+	}
+	StatementFormat_Value_value = map[string]int32{
+		"unspecified": 0,
+		"csv":         1,
+		"camt053":     2,
+	}
+)
+
+func (x StatementFormat_Value) Enum() *StatementFormat_Value {
+	p := new(StatementFormat_Value)
+	*p = x
+	return p
+}
+
+func (x StatementFormat_Value) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (StatementFormat_Value) Descriptor() protoreflect.EnumDescriptor {
+	return file_anton_v1_balances_proto_enumTypes[0].Descriptor()
+}
+
+func (StatementFormat_Value) Type() protoreflect.EnumType {
+	return &file_anton_v1_balances_proto_enumTypes[0]
+}
+
+func (x StatementFormat_Value) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use StatementFormat_Value.Descriptor instead.
+func (StatementFormat_Value) EnumDescriptor() ([]byte, []int) {
+	return file_anton_v1_balances_proto_rawDescGZIP(), []int{0, 0}
+}
 
 // The types.
 type AdjustmentType_Value int32
@@ -74,11 +128,11 @@ func (x AdjustmentType_Value) String() string {
 }
 
 func (AdjustmentType_Value) Descriptor() protoreflect.EnumDescriptor {
-	return file_anton_v1_balances_proto_enumTypes[0].Descriptor()
+	return file_anton_v1_balances_proto_enumTypes[1].Descriptor()
 }
 
 func (AdjustmentType_Value) Type() protoreflect.EnumType {
-	return &file_anton_v1_balances_proto_enumTypes[0]
+	return &file_anton_v1_balances_proto_enumTypes[1]
 }
 
 func (x AdjustmentType_Value) Number() protoreflect.EnumNumber {
@@ -87,7 +141,44 @@ func (x AdjustmentType_Value) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use AdjustmentType_Value.Descriptor instead.
 func (AdjustmentType_Value) EnumDescriptor() ([]byte, []int) {
-	return file_anton_v1_balances_proto_rawDescGZIP(), []int{1, 0}
+	return file_anton_v1_balances_proto_rawDescGZIP(), []int{2, 0}
+}
+
+// The form of a statement.
+type StatementFormat struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *StatementFormat) Reset() {
+	*x = StatementFormat{}
+	mi := &file_anton_v1_balances_proto_msgTypes[0]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *StatementFormat) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*StatementFormat) ProtoMessage() {}
+
+func (x *StatementFormat) ProtoReflect() protoreflect.Message {
+	mi := &file_anton_v1_balances_proto_msgTypes[0]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use StatementFormat.ProtoReflect.Descriptor instead.
+func (*StatementFormat) Descriptor() ([]byte, []int) {
+	return file_anton_v1_balances_proto_rawDescGZIP(), []int{0}
 }
 
 // The money you hold in one currency. Amounts are decimal strings at the currency's own scale: `"50000.00"` USD, `"50000"` JPY.
@@ -112,7 +203,7 @@ type Balance struct {
 
 func (x *Balance) Reset() {
 	*x = Balance{}
-	mi := &file_anton_v1_balances_proto_msgTypes[0]
+	mi := &file_anton_v1_balances_proto_msgTypes[1]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -124,7 +215,7 @@ func (x *Balance) String() string {
 func (*Balance) ProtoMessage() {}
 
 func (x *Balance) ProtoReflect() protoreflect.Message {
-	mi := &file_anton_v1_balances_proto_msgTypes[0]
+	mi := &file_anton_v1_balances_proto_msgTypes[1]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -137,7 +228,7 @@ func (x *Balance) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Balance.ProtoReflect.Descriptor instead.
 func (*Balance) Descriptor() ([]byte, []int) {
-	return file_anton_v1_balances_proto_rawDescGZIP(), []int{0}
+	return file_anton_v1_balances_proto_rawDescGZIP(), []int{1}
 }
 
 func (x *Balance) GetCurrency() string {
@@ -191,7 +282,7 @@ type AdjustmentType struct {
 
 func (x *AdjustmentType) Reset() {
 	*x = AdjustmentType{}
-	mi := &file_anton_v1_balances_proto_msgTypes[1]
+	mi := &file_anton_v1_balances_proto_msgTypes[2]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -203,7 +294,7 @@ func (x *AdjustmentType) String() string {
 func (*AdjustmentType) ProtoMessage() {}
 
 func (x *AdjustmentType) ProtoReflect() protoreflect.Message {
-	mi := &file_anton_v1_balances_proto_msgTypes[1]
+	mi := &file_anton_v1_balances_proto_msgTypes[2]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -216,7 +307,7 @@ func (x *AdjustmentType) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AdjustmentType.ProtoReflect.Descriptor instead.
 func (*AdjustmentType) Descriptor() ([]byte, []int) {
-	return file_anton_v1_balances_proto_rawDescGZIP(), []int{1}
+	return file_anton_v1_balances_proto_rawDescGZIP(), []int{2}
 }
 
 // Money that we moved by hand: the object of the events `balance.deposit_reversed`, `balance.return_reversed` and `balance.adjusted`.
@@ -247,7 +338,7 @@ type Adjustment struct {
 
 func (x *Adjustment) Reset() {
 	*x = Adjustment{}
-	mi := &file_anton_v1_balances_proto_msgTypes[2]
+	mi := &file_anton_v1_balances_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -259,7 +350,7 @@ func (x *Adjustment) String() string {
 func (*Adjustment) ProtoMessage() {}
 
 func (x *Adjustment) ProtoReflect() protoreflect.Message {
-	mi := &file_anton_v1_balances_proto_msgTypes[2]
+	mi := &file_anton_v1_balances_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -272,7 +363,7 @@ func (x *Adjustment) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Adjustment.ProtoReflect.Descriptor instead.
 func (*Adjustment) Descriptor() ([]byte, []int) {
-	return file_anton_v1_balances_proto_rawDescGZIP(), []int{2}
+	return file_anton_v1_balances_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *Adjustment) GetId() string {
@@ -346,7 +437,7 @@ type ListBalancesRequest struct {
 
 func (x *ListBalancesRequest) Reset() {
 	*x = ListBalancesRequest{}
-	mi := &file_anton_v1_balances_proto_msgTypes[3]
+	mi := &file_anton_v1_balances_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -358,7 +449,7 @@ func (x *ListBalancesRequest) String() string {
 func (*ListBalancesRequest) ProtoMessage() {}
 
 func (x *ListBalancesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_anton_v1_balances_proto_msgTypes[3]
+	mi := &file_anton_v1_balances_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -371,7 +462,7 @@ func (x *ListBalancesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListBalancesRequest.ProtoReflect.Descriptor instead.
 func (*ListBalancesRequest) Descriptor() ([]byte, []int) {
-	return file_anton_v1_balances_proto_rawDescGZIP(), []int{3}
+	return file_anton_v1_balances_proto_rawDescGZIP(), []int{4}
 }
 
 type ListBalancesResponse struct {
@@ -384,7 +475,7 @@ type ListBalancesResponse struct {
 
 func (x *ListBalancesResponse) Reset() {
 	*x = ListBalancesResponse{}
-	mi := &file_anton_v1_balances_proto_msgTypes[4]
+	mi := &file_anton_v1_balances_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -396,7 +487,7 @@ func (x *ListBalancesResponse) String() string {
 func (*ListBalancesResponse) ProtoMessage() {}
 
 func (x *ListBalancesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_anton_v1_balances_proto_msgTypes[4]
+	mi := &file_anton_v1_balances_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -409,7 +500,7 @@ func (x *ListBalancesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListBalancesResponse.ProtoReflect.Descriptor instead.
 func (*ListBalancesResponse) Descriptor() ([]byte, []int) {
-	return file_anton_v1_balances_proto_rawDescGZIP(), []int{4}
+	return file_anton_v1_balances_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *ListBalancesResponse) GetData() []*Balance {
@@ -429,7 +520,7 @@ type GetBalanceRequest struct {
 
 func (x *GetBalanceRequest) Reset() {
 	*x = GetBalanceRequest{}
-	mi := &file_anton_v1_balances_proto_msgTypes[5]
+	mi := &file_anton_v1_balances_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -441,7 +532,7 @@ func (x *GetBalanceRequest) String() string {
 func (*GetBalanceRequest) ProtoMessage() {}
 
 func (x *GetBalanceRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_anton_v1_balances_proto_msgTypes[5]
+	mi := &file_anton_v1_balances_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -454,7 +545,7 @@ func (x *GetBalanceRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetBalanceRequest.ProtoReflect.Descriptor instead.
 func (*GetBalanceRequest) Descriptor() ([]byte, []int) {
-	return file_anton_v1_balances_proto_rawDescGZIP(), []int{5}
+	return file_anton_v1_balances_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *GetBalanceRequest) GetCurrency() string {
@@ -474,7 +565,7 @@ type GetBalanceResponse struct {
 
 func (x *GetBalanceResponse) Reset() {
 	*x = GetBalanceResponse{}
-	mi := &file_anton_v1_balances_proto_msgTypes[6]
+	mi := &file_anton_v1_balances_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -486,7 +577,7 @@ func (x *GetBalanceResponse) String() string {
 func (*GetBalanceResponse) ProtoMessage() {}
 
 func (x *GetBalanceResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_anton_v1_balances_proto_msgTypes[6]
+	mi := &file_anton_v1_balances_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -499,7 +590,7 @@ func (x *GetBalanceResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetBalanceResponse.ProtoReflect.Descriptor instead.
 func (*GetBalanceResponse) Descriptor() ([]byte, []int) {
-	return file_anton_v1_balances_proto_rawDescGZIP(), []int{6}
+	return file_anton_v1_balances_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *GetBalanceResponse) GetData() *Balance {
@@ -524,7 +615,7 @@ type UpdateBalanceRequest struct {
 
 func (x *UpdateBalanceRequest) Reset() {
 	*x = UpdateBalanceRequest{}
-	mi := &file_anton_v1_balances_proto_msgTypes[7]
+	mi := &file_anton_v1_balances_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -536,7 +627,7 @@ func (x *UpdateBalanceRequest) String() string {
 func (*UpdateBalanceRequest) ProtoMessage() {}
 
 func (x *UpdateBalanceRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_anton_v1_balances_proto_msgTypes[7]
+	mi := &file_anton_v1_balances_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -549,7 +640,7 @@ func (x *UpdateBalanceRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UpdateBalanceRequest.ProtoReflect.Descriptor instead.
 func (*UpdateBalanceRequest) Descriptor() ([]byte, []int) {
-	return file_anton_v1_balances_proto_rawDescGZIP(), []int{7}
+	return file_anton_v1_balances_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *UpdateBalanceRequest) GetCurrency() string {
@@ -583,7 +674,7 @@ type UpdateBalanceResponse struct {
 
 func (x *UpdateBalanceResponse) Reset() {
 	*x = UpdateBalanceResponse{}
-	mi := &file_anton_v1_balances_proto_msgTypes[8]
+	mi := &file_anton_v1_balances_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -595,7 +686,7 @@ func (x *UpdateBalanceResponse) String() string {
 func (*UpdateBalanceResponse) ProtoMessage() {}
 
 func (x *UpdateBalanceResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_anton_v1_balances_proto_msgTypes[8]
+	mi := &file_anton_v1_balances_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -608,7 +699,7 @@ func (x *UpdateBalanceResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UpdateBalanceResponse.ProtoReflect.Descriptor instead.
 func (*UpdateBalanceResponse) Descriptor() ([]byte, []int) {
-	return file_anton_v1_balances_proto_rawDescGZIP(), []int{8}
+	return file_anton_v1_balances_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *UpdateBalanceResponse) GetData() *Balance {
@@ -618,11 +709,160 @@ func (x *UpdateBalanceResponse) GetData() *Balance {
 	return nil
 }
 
+type GetStatementRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// ISO 4217 code of the balance, in capitals, such as `USD`.
+	Currency string `protobuf:"bytes,1,opt,name=currency,proto3" json:"currency,omitempty"`
+	// The first day, such as `2026-02-01`.
+	From string `protobuf:"bytes,2,opt,name=from,proto3" json:"from,omitempty"`
+	// The last day, such as `2026-02-28`: not before `from`, and today at the latest.
+	To string `protobuf:"bytes,3,opt,name=to,proto3" json:"to,omitempty"`
+	// The form of the file; CSV when absent.
+	Format        StatementFormat_Value `protobuf:"varint,4,opt,name=format,proto3,enum=anton.v1.StatementFormat_Value" json:"format,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetStatementRequest) Reset() {
+	*x = GetStatementRequest{}
+	mi := &file_anton_v1_balances_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetStatementRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetStatementRequest) ProtoMessage() {}
+
+func (x *GetStatementRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_anton_v1_balances_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetStatementRequest.ProtoReflect.Descriptor instead.
+func (*GetStatementRequest) Descriptor() ([]byte, []int) {
+	return file_anton_v1_balances_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *GetStatementRequest) GetCurrency() string {
+	if x != nil {
+		return x.Currency
+	}
+	return ""
+}
+
+func (x *GetStatementRequest) GetFrom() string {
+	if x != nil {
+		return x.From
+	}
+	return ""
+}
+
+func (x *GetStatementRequest) GetTo() string {
+	if x != nil {
+		return x.To
+	}
+	return ""
+}
+
+func (x *GetStatementRequest) GetFormat() StatementFormat_Value {
+	if x != nil {
+		return x.Format
+	}
+	return StatementFormat_unspecified
+}
+
+type StreamStatementRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// ISO 4217 code of the balance, in capitals, such as `USD`.
+	Currency string `protobuf:"bytes,1,opt,name=currency,proto3" json:"currency,omitempty"`
+	// The first day, such as `2026-02-01`.
+	From string `protobuf:"bytes,2,opt,name=from,proto3" json:"from,omitempty"`
+	// The last day, such as `2026-02-28`: not before `from`, and today at the latest.
+	To string `protobuf:"bytes,3,opt,name=to,proto3" json:"to,omitempty"`
+	// The form of the file; CSV when absent.
+	Format        StatementFormat_Value `protobuf:"varint,4,opt,name=format,proto3,enum=anton.v1.StatementFormat_Value" json:"format,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *StreamStatementRequest) Reset() {
+	*x = StreamStatementRequest{}
+	mi := &file_anton_v1_balances_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *StreamStatementRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*StreamStatementRequest) ProtoMessage() {}
+
+func (x *StreamStatementRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_anton_v1_balances_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use StreamStatementRequest.ProtoReflect.Descriptor instead.
+func (*StreamStatementRequest) Descriptor() ([]byte, []int) {
+	return file_anton_v1_balances_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *StreamStatementRequest) GetCurrency() string {
+	if x != nil {
+		return x.Currency
+	}
+	return ""
+}
+
+func (x *StreamStatementRequest) GetFrom() string {
+	if x != nil {
+		return x.From
+	}
+	return ""
+}
+
+func (x *StreamStatementRequest) GetTo() string {
+	if x != nil {
+		return x.To
+	}
+	return ""
+}
+
+func (x *StreamStatementRequest) GetFormat() StatementFormat_Value {
+	if x != nil {
+		return x.Format
+	}
+	return StatementFormat_unspecified
+}
+
 var File_anton_v1_balances_proto protoreflect.FileDescriptor
 
 const file_anton_v1_balances_proto_rawDesc = "" +
 	"\n" +
-	"\x17anton/v1/balances.proto\x12\banton.v1\x1a\x16anton/v1/options.proto\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x94\x02\n" +
+	"\x17anton/v1/balances.proto\x12\banton.v1\x1a\x16anton/v1/options.proto\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x19google/api/httpbody.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"A\n" +
+	"\x0fStatementFormat\".\n" +
+	"\x05Value\x12\x0f\n" +
+	"\vunspecified\x10\x00\x12\a\n" +
+	"\x03csv\x10\x01\x12\v\n" +
+	"\acamt053\x10\x02\"\x94\x02\n" +
 	"\aBalance\x12$\n" +
 	"\bcurrency\x18\x01 \x01(\tB\b\xbaH\x05r\x03\x98\x01\x03R\bcurrency\x12%\n" +
 	"\tavailable\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x18 R\tavailable\x12\x1b\n" +
@@ -675,7 +915,19 @@ const file_anton_v1_balances_proto_rawDesc = "" +
 	"updateMaskB\x10\n" +
 	"\x0e_low_threshold\">\n" +
 	"\x15UpdateBalanceResponse\x12%\n" +
-	"\x04data\x18\x01 \x01(\v2\x11.anton.v1.BalanceR\x04data2\xc0\a\n" +
+	"\x04data\x18\x01 \x01(\v2\x11.anton.v1.BalanceR\x04data\"\xda\x02\n" +
+	"\x13GetStatementRequest\x12Z\n" +
+	"\bcurrency\x18\x01 \x01(\tB>\xbaH\x0er\f2\n" +
+	"^[A-Z]{3}$\xfa\xbb\x18)an ISO 4217 code in capitals, such as USDR\bcurrency\x12S\n" +
+	"\x04from\x18\x02 \x01(\tB?\xbaH r\x1e2\x1c^[0-9]{4}-[0-9]{2}-[0-9]{2}$\xfa\xbb\x18\x18a day such as 2026-02-01R\x04from\x12O\n" +
+	"\x02to\x18\x03 \x01(\tB?\xbaH r\x1e2\x1c^[0-9]{4}-[0-9]{2}-[0-9]{2}$\xfa\xbb\x18\x18a day such as 2026-02-28R\x02to\x12A\n" +
+	"\x06format\x18\x04 \x01(\x0e2\x1f.anton.v1.StatementFormat.ValueB\b\xbaH\x05\x82\x01\x02\x10\x01R\x06format\"\xdd\x02\n" +
+	"\x16StreamStatementRequest\x12Z\n" +
+	"\bcurrency\x18\x01 \x01(\tB>\xbaH\x0er\f2\n" +
+	"^[A-Z]{3}$\xfa\xbb\x18)an ISO 4217 code in capitals, such as USDR\bcurrency\x12S\n" +
+	"\x04from\x18\x02 \x01(\tB?\xbaH r\x1e2\x1c^[0-9]{4}-[0-9]{2}-[0-9]{2}$\xfa\xbb\x18\x18a day such as 2026-02-01R\x04from\x12O\n" +
+	"\x02to\x18\x03 \x01(\tB?\xbaH r\x1e2\x1c^[0-9]{4}-[0-9]{2}-[0-9]{2}$\xfa\xbb\x18\x18a day such as 2026-02-28R\x02to\x12A\n" +
+	"\x06format\x18\x04 \x01(\x0e2\x1f.anton.v1.StatementFormat.ValueB\b\xbaH\x05\x82\x01\x02\x10\x01R\x06format2\xfa\t\n" +
 	"\x0fBalancesService\x12\xf7\x02\n" +
 	"\fListBalances\x12\x1d.anton.v1.ListBalancesRequest\x1a\x1e.anton.v1.ListBalancesResponse\"\xa7\x02\xa2\xbb\x18\x0f\n" +
 	"\rbalances:read\xaa\xbb\x18\xf8\x01\n" +
@@ -686,7 +938,12 @@ const file_anton_v1_balances_proto_rawDesc = "" +
 	"\x12{\"currency\":\"USD\"}\x12V{\"data\":{\"currency\":\"USD\",\"available\":\"50000.00\",\"held\":\"2000.00\",\"total\":\"52000.00\"}}\x82\xd3\xe4\x93\x02\x19\x12\x17/v1/balances/{currency}\x90\x02\x01\x12\xc0\x02\n" +
 	"\rUpdateBalance\x12\x1e.anton.v1.UpdateBalanceRequest\x1a\x1f.anton.v1.UpdateBalanceResponse\"\xed\x01\xa2\xbb\x18 \n" +
 	"\x0ewebhooks:write\x1a\x0ebalance.update\xaa\xbb\x18\xa2\x01\n" +
-	"-{\"currency\":\"USD\",\"low_threshold\":\"10000.00\"}\x12q{\"data\":{\"currency\":\"USD\",\"available\":\"50000.00\",\"held\":\"2000.00\",\"total\":\"52000.00\",\"low_threshold\":\"10000.00\"}}\x82\xd3\xe4\x93\x02\x1c:\x01*2\x17/v1/balances/{currency}B5Z3github.com/antonpayments/anton/gen/anton/v1;antonv1b\x06proto3"
+	"-{\"currency\":\"USD\",\"low_threshold\":\"10000.00\"}\x12q{\"data\":{\"currency\":\"USD\",\"available\":\"50000.00\",\"held\":\"2000.00\",\"total\":\"52000.00\",\"low_threshold\":\"10000.00\"}}\x82\xd3\xe4\x93\x02\x1c:\x01*2\x17/v1/balances/{currency}\x12\xd2\x01\n" +
+	"\fGetStatement\x12\x1d.anton.v1.GetStatementRequest\x1a\x14.google.api.HttpBody\"\x8c\x01\xa2\xbb\x18\x0f\n" +
+	"\rbalances:read\xaa\xbb\x18I\n" +
+	"G{\"currency\":\"USD\",\"from\":\"2026-02-01\",\"to\":\"2026-02-28\",\"format\":\"csv\"}\x82\xd3\xe4\x93\x02#\x12!/v1/balances/{currency}/statement\x90\x02\x01\x12c\n" +
+	"\x0fStreamStatement\x12 .anton.v1.StreamStatementRequest\x1a\x14.google.api.HttpBody\"\x16\xa2\xbb\x18\x0f\n" +
+	"\rbalances:read\x90\x02\x010\x01B5Z3github.com/antonpayments/anton/gen/anton/v1;antonv1b\x06proto3"
 
 var (
 	file_anton_v1_balances_proto_rawDescOnce sync.Once
@@ -700,40 +957,51 @@ func file_anton_v1_balances_proto_rawDescGZIP() []byte {
 	return file_anton_v1_balances_proto_rawDescData
 }
 
-var file_anton_v1_balances_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_anton_v1_balances_proto_msgTypes = make([]protoimpl.MessageInfo, 9)
+var file_anton_v1_balances_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
+var file_anton_v1_balances_proto_msgTypes = make([]protoimpl.MessageInfo, 12)
 var file_anton_v1_balances_proto_goTypes = []any{
-	(AdjustmentType_Value)(0),     // 0: anton.v1.AdjustmentType.Value
-	(*Balance)(nil),               // 1: anton.v1.Balance
-	(*AdjustmentType)(nil),        // 2: anton.v1.AdjustmentType
-	(*Adjustment)(nil),            // 3: anton.v1.Adjustment
-	(*ListBalancesRequest)(nil),   // 4: anton.v1.ListBalancesRequest
-	(*ListBalancesResponse)(nil),  // 5: anton.v1.ListBalancesResponse
-	(*GetBalanceRequest)(nil),     // 6: anton.v1.GetBalanceRequest
-	(*GetBalanceResponse)(nil),    // 7: anton.v1.GetBalanceResponse
-	(*UpdateBalanceRequest)(nil),  // 8: anton.v1.UpdateBalanceRequest
-	(*UpdateBalanceResponse)(nil), // 9: anton.v1.UpdateBalanceResponse
-	(*timestamppb.Timestamp)(nil), // 10: google.protobuf.Timestamp
-	(*fieldmaskpb.FieldMask)(nil), // 11: google.protobuf.FieldMask
+	(StatementFormat_Value)(0),     // 0: anton.v1.StatementFormat.Value
+	(AdjustmentType_Value)(0),      // 1: anton.v1.AdjustmentType.Value
+	(*StatementFormat)(nil),        // 2: anton.v1.StatementFormat
+	(*Balance)(nil),                // 3: anton.v1.Balance
+	(*AdjustmentType)(nil),         // 4: anton.v1.AdjustmentType
+	(*Adjustment)(nil),             // 5: anton.v1.Adjustment
+	(*ListBalancesRequest)(nil),    // 6: anton.v1.ListBalancesRequest
+	(*ListBalancesResponse)(nil),   // 7: anton.v1.ListBalancesResponse
+	(*GetBalanceRequest)(nil),      // 8: anton.v1.GetBalanceRequest
+	(*GetBalanceResponse)(nil),     // 9: anton.v1.GetBalanceResponse
+	(*UpdateBalanceRequest)(nil),   // 10: anton.v1.UpdateBalanceRequest
+	(*UpdateBalanceResponse)(nil),  // 11: anton.v1.UpdateBalanceResponse
+	(*GetStatementRequest)(nil),    // 12: anton.v1.GetStatementRequest
+	(*StreamStatementRequest)(nil), // 13: anton.v1.StreamStatementRequest
+	(*timestamppb.Timestamp)(nil),  // 14: google.protobuf.Timestamp
+	(*fieldmaskpb.FieldMask)(nil),  // 15: google.protobuf.FieldMask
+	(*httpbody.HttpBody)(nil),      // 16: google.api.HttpBody
 }
 var file_anton_v1_balances_proto_depIdxs = []int32{
-	0,  // 0: anton.v1.Adjustment.type:type_name -> anton.v1.AdjustmentType.Value
-	10, // 1: anton.v1.Adjustment.created_at:type_name -> google.protobuf.Timestamp
-	1,  // 2: anton.v1.ListBalancesResponse.data:type_name -> anton.v1.Balance
-	1,  // 3: anton.v1.GetBalanceResponse.data:type_name -> anton.v1.Balance
-	11, // 4: anton.v1.UpdateBalanceRequest.update_mask:type_name -> google.protobuf.FieldMask
-	1,  // 5: anton.v1.UpdateBalanceResponse.data:type_name -> anton.v1.Balance
-	4,  // 6: anton.v1.BalancesService.ListBalances:input_type -> anton.v1.ListBalancesRequest
-	6,  // 7: anton.v1.BalancesService.GetBalance:input_type -> anton.v1.GetBalanceRequest
-	8,  // 8: anton.v1.BalancesService.UpdateBalance:input_type -> anton.v1.UpdateBalanceRequest
-	5,  // 9: anton.v1.BalancesService.ListBalances:output_type -> anton.v1.ListBalancesResponse
-	7,  // 10: anton.v1.BalancesService.GetBalance:output_type -> anton.v1.GetBalanceResponse
-	9,  // 11: anton.v1.BalancesService.UpdateBalance:output_type -> anton.v1.UpdateBalanceResponse
-	9,  // [9:12] is the sub-list for method output_type
-	6,  // [6:9] is the sub-list for method input_type
-	6,  // [6:6] is the sub-list for extension type_name
-	6,  // [6:6] is the sub-list for extension extendee
-	0,  // [0:6] is the sub-list for field type_name
+	1,  // 0: anton.v1.Adjustment.type:type_name -> anton.v1.AdjustmentType.Value
+	14, // 1: anton.v1.Adjustment.created_at:type_name -> google.protobuf.Timestamp
+	3,  // 2: anton.v1.ListBalancesResponse.data:type_name -> anton.v1.Balance
+	3,  // 3: anton.v1.GetBalanceResponse.data:type_name -> anton.v1.Balance
+	15, // 4: anton.v1.UpdateBalanceRequest.update_mask:type_name -> google.protobuf.FieldMask
+	3,  // 5: anton.v1.UpdateBalanceResponse.data:type_name -> anton.v1.Balance
+	0,  // 6: anton.v1.GetStatementRequest.format:type_name -> anton.v1.StatementFormat.Value
+	0,  // 7: anton.v1.StreamStatementRequest.format:type_name -> anton.v1.StatementFormat.Value
+	6,  // 8: anton.v1.BalancesService.ListBalances:input_type -> anton.v1.ListBalancesRequest
+	8,  // 9: anton.v1.BalancesService.GetBalance:input_type -> anton.v1.GetBalanceRequest
+	10, // 10: anton.v1.BalancesService.UpdateBalance:input_type -> anton.v1.UpdateBalanceRequest
+	12, // 11: anton.v1.BalancesService.GetStatement:input_type -> anton.v1.GetStatementRequest
+	13, // 12: anton.v1.BalancesService.StreamStatement:input_type -> anton.v1.StreamStatementRequest
+	7,  // 13: anton.v1.BalancesService.ListBalances:output_type -> anton.v1.ListBalancesResponse
+	9,  // 14: anton.v1.BalancesService.GetBalance:output_type -> anton.v1.GetBalanceResponse
+	11, // 15: anton.v1.BalancesService.UpdateBalance:output_type -> anton.v1.UpdateBalanceResponse
+	16, // 16: anton.v1.BalancesService.GetStatement:output_type -> google.api.HttpBody
+	16, // 17: anton.v1.BalancesService.StreamStatement:output_type -> google.api.HttpBody
+	13, // [13:18] is the sub-list for method output_type
+	8,  // [8:13] is the sub-list for method input_type
+	8,  // [8:8] is the sub-list for extension type_name
+	8,  // [8:8] is the sub-list for extension extendee
+	0,  // [0:8] is the sub-list for field type_name
 }
 
 func init() { file_anton_v1_balances_proto_init() }
@@ -742,16 +1010,16 @@ func file_anton_v1_balances_proto_init() {
 		return
 	}
 	file_anton_v1_options_proto_init()
-	file_anton_v1_balances_proto_msgTypes[0].OneofWrappers = []any{}
-	file_anton_v1_balances_proto_msgTypes[2].OneofWrappers = []any{}
-	file_anton_v1_balances_proto_msgTypes[7].OneofWrappers = []any{}
+	file_anton_v1_balances_proto_msgTypes[1].OneofWrappers = []any{}
+	file_anton_v1_balances_proto_msgTypes[3].OneofWrappers = []any{}
+	file_anton_v1_balances_proto_msgTypes[8].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_anton_v1_balances_proto_rawDesc), len(file_anton_v1_balances_proto_rawDesc)),
-			NumEnums:      1,
-			NumMessages:   9,
+			NumEnums:      2,
+			NumMessages:   12,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -8,6 +8,7 @@ package antonv1
 
 import (
 	context "context"
+	httpbody "google.golang.org/genproto/googleapis/api/httpbody"
 	grpc "google.golang.org/grpc"
 	codes "google.golang.org/grpc/codes"
 	status "google.golang.org/grpc/status"
@@ -19,9 +20,11 @@ import (
 const _ = grpc.SupportPackageIsVersion9
 
 const (
-	BalancesService_ListBalances_FullMethodName  = "/anton.v1.BalancesService/ListBalances"
-	BalancesService_GetBalance_FullMethodName    = "/anton.v1.BalancesService/GetBalance"
-	BalancesService_UpdateBalance_FullMethodName = "/anton.v1.BalancesService/UpdateBalance"
+	BalancesService_ListBalances_FullMethodName    = "/anton.v1.BalancesService/ListBalances"
+	BalancesService_GetBalance_FullMethodName      = "/anton.v1.BalancesService/GetBalance"
+	BalancesService_UpdateBalance_FullMethodName   = "/anton.v1.BalancesService/UpdateBalance"
+	BalancesService_GetStatement_FullMethodName    = "/anton.v1.BalancesService/GetStatement"
+	BalancesService_StreamStatement_FullMethodName = "/anton.v1.BalancesService/StreamStatement"
 )
 
 // BalancesServiceClient is the client API for BalancesService service.
@@ -51,6 +54,28 @@ type BalancesServiceClient interface {
 	// Sets the amount below which you want to hear of it: when `available` falls below it, the event `balance.low` tells you, once, and
 	// again after it has recovered. Null has you told no more. A balance that is below the amount when you set it counts as having fallen.
 	UpdateBalance(ctx context.Context, in *UpdateBalanceRequest, opts ...grpc.CallOption) (*UpdateBalanceResponse, error)
+	// Gives the statement of a balance for a period of days, as a file: CSV for spreadsheets and accounting software, or ISO 20022
+	// camt.053 for whatever reads bank statements.
+	//
+	// A statement is of your total, `available` and `held` together: the opening balance, then every movement in the order in which it was
+	// booked, then the closing balance, and opening + credits - debits = closing. A payout that is held or released moves nothing of the
+	// total, so it is no entry; its settlement is. What repays a `receivable` is an entry of its own. The statement of a period begins with
+	// the balance that the one of the period before it closed with.
+	//
+	// Days are in UTC and inclusive. A period that ends today closes with the balance at the moment of the call. A period without movements
+	// is a statement with no entries. A file of any length is sent as it is made; if it breaks off, the connection is cut, so a complete
+	// answer is a complete statement. Over gRPC it is one message of at most 3 MiB; longer ones are for StreamStatement.
+	//
+	// CSV has the columns `date`, `value_date`, `id`, `type`, `description`, `reference`, `payout_id`, `debit`, `credit`, `balance`; its first
+	// row is of type `opening_balance`, its last of `closing_balance`. A text that a spreadsheet would run as a formula has a `'` before it.
+	//
+	// camt.053 is `camt.053.001.08`. The account is the reference of your funding account. Each entry has our transaction's id as `NtryRef`
+	// and `AcctSvcrRef`, a payout's id as `EndToEndId`, its `reference` as remittance information, and a bank transaction code of ISO 20022
+	// beside our own type.
+	GetStatement(ctx context.Context, in *GetStatementRequest, opts ...grpc.CallOption) (*httpbody.HttpBody, error)
+	// Gives a statement over gRPC in pieces of 64 KiB: the way for statements that a single message is too small for. The pieces joined are
+	// the file that GetStatement gives; one that ends with an error is not complete.
+	StreamStatement(ctx context.Context, in *StreamStatementRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[httpbody.HttpBody], error)
 }
 
 type balancesServiceClient struct {
@@ -91,6 +116,35 @@ func (c *balancesServiceClient) UpdateBalance(ctx context.Context, in *UpdateBal
 	return out, nil
 }
 
+func (c *balancesServiceClient) GetStatement(ctx context.Context, in *GetStatementRequest, opts ...grpc.CallOption) (*httpbody.HttpBody, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(httpbody.HttpBody)
+	err := c.cc.Invoke(ctx, BalancesService_GetStatement_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *balancesServiceClient) StreamStatement(ctx context.Context, in *StreamStatementRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[httpbody.HttpBody], error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	stream, err := c.cc.NewStream(ctx, &BalancesService_ServiceDesc.Streams[0], BalancesService_StreamStatement_FullMethodName, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	x := &grpc.GenericClientStream[StreamStatementRequest, httpbody.HttpBody]{ClientStream: stream}
+	if err := x.ClientStream.SendMsg(in); err != nil {
+		return nil, err
+	}
+	if err := x.ClientStream.CloseSend(); err != nil {
+		return nil, err
+	}
+	return x, nil
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type BalancesService_StreamStatementClient = grpc.ServerStreamingClient[httpbody.HttpBody]
+
 // BalancesServiceServer is the server API for BalancesService service.
 // All implementations should embed UnimplementedBalancesServiceServer
 // for forward compatibility.
@@ -118,6 +172,28 @@ type BalancesServiceServer interface {
 	// Sets the amount below which you want to hear of it: when `available` falls below it, the event `balance.low` tells you, once, and
 	// again after it has recovered. Null has you told no more. A balance that is below the amount when you set it counts as having fallen.
 	UpdateBalance(context.Context, *UpdateBalanceRequest) (*UpdateBalanceResponse, error)
+	// Gives the statement of a balance for a period of days, as a file: CSV for spreadsheets and accounting software, or ISO 20022
+	// camt.053 for whatever reads bank statements.
+	//
+	// A statement is of your total, `available` and `held` together: the opening balance, then every movement in the order in which it was
+	// booked, then the closing balance, and opening + credits - debits = closing. A payout that is held or released moves nothing of the
+	// total, so it is no entry; its settlement is. What repays a `receivable` is an entry of its own. The statement of a period begins with
+	// the balance that the one of the period before it closed with.
+	//
+	// Days are in UTC and inclusive. A period that ends today closes with the balance at the moment of the call. A period without movements
+	// is a statement with no entries. A file of any length is sent as it is made; if it breaks off, the connection is cut, so a complete
+	// answer is a complete statement. Over gRPC it is one message of at most 3 MiB; longer ones are for StreamStatement.
+	//
+	// CSV has the columns `date`, `value_date`, `id`, `type`, `description`, `reference`, `payout_id`, `debit`, `credit`, `balance`; its first
+	// row is of type `opening_balance`, its last of `closing_balance`. A text that a spreadsheet would run as a formula has a `'` before it.
+	//
+	// camt.053 is `camt.053.001.08`. The account is the reference of your funding account. Each entry has our transaction's id as `NtryRef`
+	// and `AcctSvcrRef`, a payout's id as `EndToEndId`, its `reference` as remittance information, and a bank transaction code of ISO 20022
+	// beside our own type.
+	GetStatement(context.Context, *GetStatementRequest) (*httpbody.HttpBody, error)
+	// Gives a statement over gRPC in pieces of 64 KiB: the way for statements that a single message is too small for. The pieces joined are
+	// the file that GetStatement gives; one that ends with an error is not complete.
+	StreamStatement(*StreamStatementRequest, grpc.ServerStreamingServer[httpbody.HttpBody]) error
 }
 
 // UnimplementedBalancesServiceServer should be embedded to have
@@ -135,6 +211,12 @@ func (UnimplementedBalancesServiceServer) GetBalance(context.Context, *GetBalanc
 }
 func (UnimplementedBalancesServiceServer) UpdateBalance(context.Context, *UpdateBalanceRequest) (*UpdateBalanceResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method UpdateBalance not implemented")
+}
+func (UnimplementedBalancesServiceServer) GetStatement(context.Context, *GetStatementRequest) (*httpbody.HttpBody, error) {
+	return nil, status.Error(codes.Unimplemented, "method GetStatement not implemented")
+}
+func (UnimplementedBalancesServiceServer) StreamStatement(*StreamStatementRequest, grpc.ServerStreamingServer[httpbody.HttpBody]) error {
+	return status.Error(codes.Unimplemented, "method StreamStatement not implemented")
 }
 func (UnimplementedBalancesServiceServer) testEmbeddedByValue() {}
 
@@ -210,6 +292,35 @@ func _BalancesService_UpdateBalance_Handler(srv interface{}, ctx context.Context
 	return interceptor(ctx, in, info, handler)
 }
 
+func _BalancesService_GetStatement_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(GetStatementRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(BalancesServiceServer).GetStatement(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: BalancesService_GetStatement_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(BalancesServiceServer).GetStatement(ctx, req.(*GetStatementRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _BalancesService_StreamStatement_Handler(srv interface{}, stream grpc.ServerStream) error {
+	m := new(StreamStatementRequest)
+	if err := stream.RecvMsg(m); err != nil {
+		return err
+	}
+	return srv.(BalancesServiceServer).StreamStatement(m, &grpc.GenericServerStream[StreamStatementRequest, httpbody.HttpBody]{ServerStream: stream})
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type BalancesService_StreamStatementServer = grpc.ServerStreamingServer[httpbody.HttpBody]
+
 // BalancesService_ServiceDesc is the grpc.ServiceDesc for BalancesService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -229,7 +340,17 @@ var BalancesService_ServiceDesc = grpc.ServiceDesc{
 			MethodName: "UpdateBalance",
 			Handler:    _BalancesService_UpdateBalance_Handler,
 		},
+		{
+			MethodName: "GetStatement",
+			Handler:    _BalancesService_GetStatement_Handler,
+		},
 	},
-	Streams:  []grpc.StreamDesc{},
+	Streams: []grpc.StreamDesc{
+		{
+			StreamName:    "StreamStatement",
+			Handler:       _BalancesService_StreamStatement_Handler,
+			ServerStreams: true,
+		},
+	},
 	Metadata: "anton/v1/balances.proto",
 }

@@ -23,6 +23,67 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// The scopes.
+type ResetScope_Value int32
+
+const (
+	// Never used.
+	ResetScope_unspecified ResetScope_Value = 0
+	// What is available.
+	ResetScope_balances ResetScope_Value = 1
+	// Payouts in progress.
+	ResetScope_payouts ResetScope_Value = 2
+	// Beneficiaries.
+	ResetScope_beneficiaries ResetScope_Value = 3
+	// All of these.
+	ResetScope_all ResetScope_Value = 4
+)
+
+// Enum value maps for ResetScope_Value.
+var (
+	ResetScope_Value_name = map[int32]string{
+		0: "unspecified",
+		1: "balances",
+		2: "payouts",
+		3: "beneficiaries",
+		4: "all",
+	}
+	ResetScope_Value_value = map[string]int32{
+		"unspecified":   0,
+		"balances":      1,
+		"payouts":       2,
+		"beneficiaries": 3,
+		"all":           4,
+	}
+)
+
+func (x ResetScope_Value) Enum() *ResetScope_Value {
+	p := new(ResetScope_Value)
+	*p = x
+	return p
+}
+
+func (x ResetScope_Value) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (ResetScope_Value) Descriptor() protoreflect.EnumDescriptor {
+	return file_anton_v1_sandbox_proto_enumTypes[0].Descriptor()
+}
+
+func (ResetScope_Value) Type() protoreflect.EnumType {
+	return &file_anton_v1_sandbox_proto_enumTypes[0]
+}
+
+func (x ResetScope_Value) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use ResetScope_Value.Descriptor instead.
+func (ResetScope_Value) EnumDescriptor() ([]byte, []int) {
+	return file_anton_v1_sandbox_proto_rawDescGZIP(), []int{0, 0}
+}
+
 // The outcomes.
 type AdvanceOutcome_Value int32
 
@@ -81,11 +142,11 @@ func (x AdvanceOutcome_Value) String() string {
 }
 
 func (AdvanceOutcome_Value) Descriptor() protoreflect.EnumDescriptor {
-	return file_anton_v1_sandbox_proto_enumTypes[0].Descriptor()
+	return file_anton_v1_sandbox_proto_enumTypes[1].Descriptor()
 }
 
 func (AdvanceOutcome_Value) Type() protoreflect.EnumType {
-	return &file_anton_v1_sandbox_proto_enumTypes[0]
+	return &file_anton_v1_sandbox_proto_enumTypes[1]
 }
 
 func (x AdvanceOutcome_Value) Number() protoreflect.EnumNumber {
@@ -94,7 +155,416 @@ func (x AdvanceOutcome_Value) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use AdvanceOutcome_Value.Descriptor instead.
 func (AdvanceOutcome_Value) EnumDescriptor() ([]byte, []int) {
-	return file_anton_v1_sandbox_proto_rawDescGZIP(), []int{0, 0}
+	return file_anton_v1_sandbox_proto_rawDescGZIP(), []int{8, 0}
+}
+
+// What a reset is of.
+type ResetScope struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ResetScope) Reset() {
+	*x = ResetScope{}
+	mi := &file_anton_v1_sandbox_proto_msgTypes[0]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ResetScope) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ResetScope) ProtoMessage() {}
+
+func (x *ResetScope) ProtoReflect() protoreflect.Message {
+	mi := &file_anton_v1_sandbox_proto_msgTypes[0]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ResetScope.ProtoReflect.Descriptor instead.
+func (*ResetScope) Descriptor() ([]byte, []int) {
+	return file_anton_v1_sandbox_proto_rawDescGZIP(), []int{0}
+}
+
+type ResetSandboxRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// What to reset.
+	Scope         ResetScope_Value `protobuf:"varint,1,opt,name=scope,proto3,enum=anton.v1.ResetScope_Value" json:"scope,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ResetSandboxRequest) Reset() {
+	*x = ResetSandboxRequest{}
+	mi := &file_anton_v1_sandbox_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ResetSandboxRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ResetSandboxRequest) ProtoMessage() {}
+
+func (x *ResetSandboxRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_anton_v1_sandbox_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ResetSandboxRequest.ProtoReflect.Descriptor instead.
+func (*ResetSandboxRequest) Descriptor() ([]byte, []int) {
+	return file_anton_v1_sandbox_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *ResetSandboxRequest) GetScope() ResetScope_Value {
+	if x != nil {
+		return x.Scope
+	}
+	return ResetScope_unspecified
+}
+
+// What a reset did.
+type SandboxReset struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// How many payouts were cancelled.
+	PayoutsCancelled int32 `protobuf:"varint,1,opt,name=payouts_cancelled,json=payoutsCancelled,proto3" json:"payouts_cancelled,omitempty"`
+	// How many payouts were completed.
+	PayoutsCompleted int32 `protobuf:"varint,2,opt,name=payouts_completed,json=payoutsCompleted,proto3" json:"payouts_completed,omitempty"`
+	// How many beneficiaries were archived.
+	BeneficiariesArchived int32 `protobuf:"varint,3,opt,name=beneficiaries_archived,json=beneficiariesArchived,proto3" json:"beneficiaries_archived,omitempty"`
+	// The adjustments that brought the balances back, one a currency.
+	Adjustments []*Adjustment `protobuf:"bytes,4,rep,name=adjustments,proto3" json:"adjustments,omitempty"`
+	// Whether payouts or beneficiaries are left for another call.
+	HasMore       bool `protobuf:"varint,5,opt,name=has_more,json=hasMore,proto3" json:"has_more,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SandboxReset) Reset() {
+	*x = SandboxReset{}
+	mi := &file_anton_v1_sandbox_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SandboxReset) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SandboxReset) ProtoMessage() {}
+
+func (x *SandboxReset) ProtoReflect() protoreflect.Message {
+	mi := &file_anton_v1_sandbox_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SandboxReset.ProtoReflect.Descriptor instead.
+func (*SandboxReset) Descriptor() ([]byte, []int) {
+	return file_anton_v1_sandbox_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *SandboxReset) GetPayoutsCancelled() int32 {
+	if x != nil {
+		return x.PayoutsCancelled
+	}
+	return 0
+}
+
+func (x *SandboxReset) GetPayoutsCompleted() int32 {
+	if x != nil {
+		return x.PayoutsCompleted
+	}
+	return 0
+}
+
+func (x *SandboxReset) GetBeneficiariesArchived() int32 {
+	if x != nil {
+		return x.BeneficiariesArchived
+	}
+	return 0
+}
+
+func (x *SandboxReset) GetAdjustments() []*Adjustment {
+	if x != nil {
+		return x.Adjustments
+	}
+	return nil
+}
+
+func (x *SandboxReset) GetHasMore() bool {
+	if x != nil {
+		return x.HasMore
+	}
+	return false
+}
+
+type ResetSandboxResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// What was done.
+	Data          *SandboxReset `protobuf:"bytes,1,opt,name=data,proto3" json:"data,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ResetSandboxResponse) Reset() {
+	*x = ResetSandboxResponse{}
+	mi := &file_anton_v1_sandbox_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ResetSandboxResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ResetSandboxResponse) ProtoMessage() {}
+
+func (x *ResetSandboxResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_anton_v1_sandbox_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ResetSandboxResponse.ProtoReflect.Descriptor instead.
+func (*ResetSandboxResponse) Descriptor() ([]byte, []int) {
+	return file_anton_v1_sandbox_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *ResetSandboxResponse) GetData() *SandboxReset {
+	if x != nil {
+		return x.Data
+	}
+	return nil
+}
+
+type SeedSandboxRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SeedSandboxRequest) Reset() {
+	*x = SeedSandboxRequest{}
+	mi := &file_anton_v1_sandbox_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SeedSandboxRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SeedSandboxRequest) ProtoMessage() {}
+
+func (x *SeedSandboxRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_anton_v1_sandbox_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SeedSandboxRequest.ProtoReflect.Descriptor instead.
+func (*SeedSandboxRequest) Descriptor() ([]byte, []int) {
+	return file_anton_v1_sandbox_proto_rawDescGZIP(), []int{4}
+}
+
+// A payout of the seed.
+type SeededPayout struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The payout.
+	PayoutId string `protobuf:"bytes,1,opt,name=payout_id,json=payoutId,proto3" json:"payout_id,omitempty"`
+	// Whom it is to.
+	BeneficiaryId string `protobuf:"bytes,2,opt,name=beneficiary_id,json=beneficiaryId,proto3" json:"beneficiary_id,omitempty"`
+	// Where it will have come to within seconds.
+	Outcome       PayoutStatus_Value `protobuf:"varint,3,opt,name=outcome,proto3,enum=anton.v1.PayoutStatus_Value" json:"outcome,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SeededPayout) Reset() {
+	*x = SeededPayout{}
+	mi := &file_anton_v1_sandbox_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SeededPayout) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SeededPayout) ProtoMessage() {}
+
+func (x *SeededPayout) ProtoReflect() protoreflect.Message {
+	mi := &file_anton_v1_sandbox_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SeededPayout.ProtoReflect.Descriptor instead.
+func (*SeededPayout) Descriptor() ([]byte, []int) {
+	return file_anton_v1_sandbox_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *SeededPayout) GetPayoutId() string {
+	if x != nil {
+		return x.PayoutId
+	}
+	return ""
+}
+
+func (x *SeededPayout) GetBeneficiaryId() string {
+	if x != nil {
+		return x.BeneficiaryId
+	}
+	return ""
+}
+
+func (x *SeededPayout) GetOutcome() PayoutStatus_Value {
+	if x != nil {
+		return x.Outcome
+	}
+	return PayoutStatus_unspecified
+}
+
+// What a seed created.
+type SandboxSeed struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The beneficiaries.
+	BeneficiaryIds []string `protobuf:"bytes,1,rep,name=beneficiary_ids,json=beneficiaryIds,proto3" json:"beneficiary_ids,omitempty"`
+	// The payouts.
+	Payouts       []*SeededPayout `protobuf:"bytes,2,rep,name=payouts,proto3" json:"payouts,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SandboxSeed) Reset() {
+	*x = SandboxSeed{}
+	mi := &file_anton_v1_sandbox_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SandboxSeed) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SandboxSeed) ProtoMessage() {}
+
+func (x *SandboxSeed) ProtoReflect() protoreflect.Message {
+	mi := &file_anton_v1_sandbox_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SandboxSeed.ProtoReflect.Descriptor instead.
+func (*SandboxSeed) Descriptor() ([]byte, []int) {
+	return file_anton_v1_sandbox_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *SandboxSeed) GetBeneficiaryIds() []string {
+	if x != nil {
+		return x.BeneficiaryIds
+	}
+	return nil
+}
+
+func (x *SandboxSeed) GetPayouts() []*SeededPayout {
+	if x != nil {
+		return x.Payouts
+	}
+	return nil
+}
+
+type SeedSandboxResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// What was created.
+	Data          *SandboxSeed `protobuf:"bytes,1,opt,name=data,proto3" json:"data,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SeedSandboxResponse) Reset() {
+	*x = SeedSandboxResponse{}
+	mi := &file_anton_v1_sandbox_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SeedSandboxResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SeedSandboxResponse) ProtoMessage() {}
+
+func (x *SeedSandboxResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_anton_v1_sandbox_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SeedSandboxResponse.ProtoReflect.Descriptor instead.
+func (*SeedSandboxResponse) Descriptor() ([]byte, []int) {
+	return file_anton_v1_sandbox_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *SeedSandboxResponse) GetData() *SandboxSeed {
+	if x != nil {
+		return x.Data
+	}
+	return nil
 }
 
 // Where the sandbox can take a payout.
@@ -106,7 +576,7 @@ type AdvanceOutcome struct {
 
 func (x *AdvanceOutcome) Reset() {
 	*x = AdvanceOutcome{}
-	mi := &file_anton_v1_sandbox_proto_msgTypes[0]
+	mi := &file_anton_v1_sandbox_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -118,7 +588,7 @@ func (x *AdvanceOutcome) String() string {
 func (*AdvanceOutcome) ProtoMessage() {}
 
 func (x *AdvanceOutcome) ProtoReflect() protoreflect.Message {
-	mi := &file_anton_v1_sandbox_proto_msgTypes[0]
+	mi := &file_anton_v1_sandbox_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -131,7 +601,7 @@ func (x *AdvanceOutcome) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AdvanceOutcome.ProtoReflect.Descriptor instead.
 func (*AdvanceOutcome) Descriptor() ([]byte, []int) {
-	return file_anton_v1_sandbox_proto_rawDescGZIP(), []int{0}
+	return file_anton_v1_sandbox_proto_rawDescGZIP(), []int{8}
 }
 
 type AdvancePayoutRequest struct {
@@ -146,7 +616,7 @@ type AdvancePayoutRequest struct {
 
 func (x *AdvancePayoutRequest) Reset() {
 	*x = AdvancePayoutRequest{}
-	mi := &file_anton_v1_sandbox_proto_msgTypes[1]
+	mi := &file_anton_v1_sandbox_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -158,7 +628,7 @@ func (x *AdvancePayoutRequest) String() string {
 func (*AdvancePayoutRequest) ProtoMessage() {}
 
 func (x *AdvancePayoutRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_anton_v1_sandbox_proto_msgTypes[1]
+	mi := &file_anton_v1_sandbox_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -171,7 +641,7 @@ func (x *AdvancePayoutRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AdvancePayoutRequest.ProtoReflect.Descriptor instead.
 func (*AdvancePayoutRequest) Descriptor() ([]byte, []int) {
-	return file_anton_v1_sandbox_proto_rawDescGZIP(), []int{1}
+	return file_anton_v1_sandbox_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *AdvancePayoutRequest) GetId() string {
@@ -198,7 +668,7 @@ type AdvancePayoutResponse struct {
 
 func (x *AdvancePayoutResponse) Reset() {
 	*x = AdvancePayoutResponse{}
-	mi := &file_anton_v1_sandbox_proto_msgTypes[2]
+	mi := &file_anton_v1_sandbox_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -210,7 +680,7 @@ func (x *AdvancePayoutResponse) String() string {
 func (*AdvancePayoutResponse) ProtoMessage() {}
 
 func (x *AdvancePayoutResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_anton_v1_sandbox_proto_msgTypes[2]
+	mi := &file_anton_v1_sandbox_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -223,7 +693,7 @@ func (x *AdvancePayoutResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AdvancePayoutResponse.ProtoReflect.Descriptor instead.
 func (*AdvancePayoutResponse) Descriptor() ([]byte, []int) {
-	return file_anton_v1_sandbox_proto_rawDescGZIP(), []int{2}
+	return file_anton_v1_sandbox_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *AdvancePayoutResponse) GetData() *Payout {
@@ -237,7 +707,36 @@ var File_anton_v1_sandbox_proto protoreflect.FileDescriptor
 
 const file_anton_v1_sandbox_proto_rawDesc = "" +
 	"\n" +
-	"\x16anton/v1/sandbox.proto\x12\banton.v1\x1a\x16anton/v1/options.proto\x1a\x16anton/v1/payouts.proto\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\"\x8a\x01\n" +
+	"\x16anton/v1/sandbox.proto\x12\banton.v1\x1a\x17anton/v1/balances.proto\x1a\x16anton/v1/options.proto\x1a\x16anton/v1/payouts.proto\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\"]\n" +
+	"\n" +
+	"ResetScope\"O\n" +
+	"\x05Value\x12\x0f\n" +
+	"\vunspecified\x10\x00\x12\f\n" +
+	"\bbalances\x10\x01\x12\v\n" +
+	"\apayouts\x10\x02\x12\x11\n" +
+	"\rbeneficiaries\x10\x03\x12\a\n" +
+	"\x03all\x10\x04\"S\n" +
+	"\x13ResetSandboxRequest\x12<\n" +
+	"\x05scope\x18\x01 \x01(\x0e2\x1a.anton.v1.ResetScope.ValueB\n" +
+	"\xbaH\a\x82\x01\x04\x10\x01 \x00R\x05scope\"\x98\x02\n" +
+	"\fSandboxReset\x124\n" +
+	"\x11payouts_cancelled\x18\x01 \x01(\x05B\a\xbaH\x04\x1a\x02(\x00R\x10payoutsCancelled\x124\n" +
+	"\x11payouts_completed\x18\x02 \x01(\x05B\a\xbaH\x04\x1a\x02(\x00R\x10payoutsCompleted\x12>\n" +
+	"\x16beneficiaries_archived\x18\x03 \x01(\x05B\a\xbaH\x04\x1a\x02(\x00R\x15beneficiariesArchived\x12A\n" +
+	"\vadjustments\x18\x04 \x03(\v2\x14.anton.v1.AdjustmentB\t\xbaH\x06\x92\x01\x03\x10\xc8\x01R\vadjustments\x12\x19\n" +
+	"\bhas_more\x18\x05 \x01(\bR\ahasMore\"B\n" +
+	"\x14ResetSandboxResponse\x12*\n" +
+	"\x04data\x18\x01 \x01(\v2\x16.anton.v1.SandboxResetR\x04data\"\x14\n" +
+	"\x12SeedSandboxRequest\"\x9c\x01\n" +
+	"\fSeededPayout\x12$\n" +
+	"\tpayout_id\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x18@R\bpayoutId\x12.\n" +
+	"\x0ebeneficiary_id\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x18@R\rbeneficiaryId\x126\n" +
+	"\aoutcome\x18\x03 \x01(\x0e2\x1c.anton.v1.PayoutStatus.ValueR\aoutcome\"\x82\x01\n" +
+	"\vSandboxSeed\x127\n" +
+	"\x0fbeneficiary_ids\x18\x01 \x03(\tB\x0e\xbaH\v\x92\x01\b\x10d\"\x04r\x02\x18@R\x0ebeneficiaryIds\x12:\n" +
+	"\apayouts\x18\x02 \x03(\v2\x16.anton.v1.SeededPayoutB\b\xbaH\x05\x92\x01\x02\x10dR\apayouts\"@\n" +
+	"\x13SeedSandboxResponse\x12)\n" +
+	"\x04data\x18\x01 \x01(\v2\x15.anton.v1.SandboxSeedR\x04data\"\x8a\x01\n" +
 	"\x0eAdvanceOutcome\"x\n" +
 	"\x05Value\x12\x0f\n" +
 	"\vunspecified\x10\x00\x12\f\n" +
@@ -255,11 +754,17 @@ const file_anton_v1_sandbox_proto_rawDesc = "" +
 	"\aoutcome\x18\x02 \x01(\x0e2\x1e.anton.v1.AdvanceOutcome.ValueB\n" +
 	"\xbaH\a\x82\x01\x04\x10\x01 \x00R\aoutcome\"=\n" +
 	"\x15AdvancePayoutResponse\x12$\n" +
-	"\x04data\x18\x01 \x01(\v2\x10.anton.v1.PayoutR\x04data2\xb7\t\n" +
+	"\x04data\x18\x01 \x01(\v2\x10.anton.v1.PayoutR\x04data2\xde\x0f\n" +
 	"\x0eSandboxService\x12\xa4\t\n" +
 	"\rAdvancePayout\x12\x1e.anton.v1.AdvancePayoutRequest\x1a\x1f.anton.v1.AdvancePayoutResponse\"\xd1\b\xa2\xbb\x18)\n" +
 	"\rsandbox:write\x1a\x16sandbox.payout.advance(\x01\xaa\xbb\x18\xf4\a\n" +
-	"6{\"id\":\"pay_cng3q8s6ek9kc5qg1h2g\",\"outcome\":\"returned\"}\x12\xb9\a{\"data\":{\"id\":\"pay_cng3q8s6ek9kc5qg1h2g\",\"status\":\"returned\",\"beneficiary_id\":\"ben_cng3q8s6ek9kc5qg1h1g\",\"instrument_id\":\"ins_cng3q8s6ek9kc5qg1h20\",\"amount\":\"2500.00\",\"currency\":\"USD\",\"source_amount\":\"2500.00\",\"source_currency\":\"USD\",\"dest_amount\":\"2500.00\",\"dest_currency\":\"USD\",\"fee\":\"0.00\",\"fee_currency\":\"USD\",\"fee_bearer\":\"merchant\",\"total_debited\":\"2500.00\",\"method\":\"us_bank\",\"rail_reference\":\"SBX-cng3q8s6ek9kc5qg1h2g\",\"description\":\"Consulting fee - January 2026\",\"reference\":\"INV-1042\",\"purpose\":\"\",\"metadata\":{},\"status_reason\":{\"code\":\"account_closed\",\"message\":\"The receiving bank sent the payment back: the account is closed.\"},\"rfi_ids\":[],\"estimated_arrival\":\"2026-02-14T10:00:01Z\",\"created_at\":\"2026-02-14T10:00:00Z\",\"updated_at\":\"2026-02-14T10:00:01Z\",\"screened_at\":\"2026-02-14T10:00:00Z\",\"approved_at\":\"2026-02-14T10:00:00Z\",\"processed_at\":\"2026-02-14T10:00:00Z\",\"sent_at\":\"2026-02-14T10:00:01Z\",\"returned_at\":\"2026-02-14T10:00:01Z\"}}\x82\xd3\xe4\x93\x02%:\x01*\" /v1/sandbox/payouts/{id}/advanceB5Z3github.com/antonpayments/anton/gen/anton/v1;antonv1b\x06proto3"
+	"6{\"id\":\"pay_cng3q8s6ek9kc5qg1h2g\",\"outcome\":\"returned\"}\x12\xb9\a{\"data\":{\"id\":\"pay_cng3q8s6ek9kc5qg1h2g\",\"status\":\"returned\",\"beneficiary_id\":\"ben_cng3q8s6ek9kc5qg1h1g\",\"instrument_id\":\"ins_cng3q8s6ek9kc5qg1h20\",\"amount\":\"2500.00\",\"currency\":\"USD\",\"source_amount\":\"2500.00\",\"source_currency\":\"USD\",\"dest_amount\":\"2500.00\",\"dest_currency\":\"USD\",\"fee\":\"0.00\",\"fee_currency\":\"USD\",\"fee_bearer\":\"merchant\",\"total_debited\":\"2500.00\",\"method\":\"us_bank\",\"rail_reference\":\"SBX-cng3q8s6ek9kc5qg1h2g\",\"description\":\"Consulting fee - January 2026\",\"reference\":\"INV-1042\",\"purpose\":\"\",\"metadata\":{},\"status_reason\":{\"code\":\"account_closed\",\"message\":\"The receiving bank sent the payment back: the account is closed.\"},\"rfi_ids\":[],\"estimated_arrival\":\"2026-02-14T10:00:01Z\",\"created_at\":\"2026-02-14T10:00:00Z\",\"updated_at\":\"2026-02-14T10:00:01Z\",\"screened_at\":\"2026-02-14T10:00:00Z\",\"approved_at\":\"2026-02-14T10:00:00Z\",\"processed_at\":\"2026-02-14T10:00:00Z\",\"sent_at\":\"2026-02-14T10:00:01Z\",\"returned_at\":\"2026-02-14T10:00:01Z\"}}\x82\xd3\xe4\x93\x02%:\x01*\" /v1/sandbox/payouts/{id}/advance\x12\xda\x03\n" +
+	"\fResetSandbox\x12\x1d.anton.v1.ResetSandboxRequest\x1a\x1e.anton.v1.ResetSandboxResponse\"\x8a\x03\xa2\xbb\x18 \n" +
+	"\rsandbox:write\x1a\rsandbox.reset(\x01\xaa\xbb\x18\xc5\x02\n" +
+	"\x0f{\"scope\":\"all\"}\x12\xb1\x02{\"data\":{\"payouts_cancelled\":1,\"payouts_completed\":2,\"beneficiaries_archived\":9,\"adjustments\":[{\"id\":\"adj_cng3q8s6ek9kc5qg1h7g\",\"type\":\"credit\",\"currency\":\"USD\",\"amount\":\"4640.00\",\"transaction_id\":\"txn_cng3q8s6ek9kc5qg1h80\",\"reason\":\"Sandbox reset\",\"created_at\":\"2026-02-14T10:00:00Z\"}],\"has_more\":false}}\x82\xd3\xe4\x93\x02\x16:\x01*\"\x11/v1/sandbox/reset\x12\xc7\x02\n" +
+	"\vSeedSandbox\x12\x1c.anton.v1.SeedSandboxRequest\x1a\x1d.anton.v1.SeedSandboxResponse\"\xfa\x01\xa2\xbb\x18\x1f\n" +
+	"\rsandbox:write\x1a\fsandbox.seed(\x01\xaa\xbb\x18\xb7\x01\n" +
+	"\x02{}\x12\xb0\x01{\"data\":{\"beneficiary_ids\":[\"ben_cng3q8s6ek9kc5qg1h1g\"],\"payouts\":[{\"payout_id\":\"pay_cng3q8s6ek9kc5qg1h2g\",\"beneficiary_id\":\"ben_cng3q8s6ek9kc5qg1h1g\",\"outcome\":\"completed\"}]}}\x82\xd3\xe4\x93\x02\x15:\x01*\"\x10/v1/sandbox/seedB5Z3github.com/antonpayments/anton/gen/anton/v1;antonv1b\x06proto3"
 
 var (
 	file_anton_v1_sandbox_proto_rawDescOnce sync.Once
@@ -273,25 +778,46 @@ func file_anton_v1_sandbox_proto_rawDescGZIP() []byte {
 	return file_anton_v1_sandbox_proto_rawDescData
 }
 
-var file_anton_v1_sandbox_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_anton_v1_sandbox_proto_msgTypes = make([]protoimpl.MessageInfo, 3)
+var file_anton_v1_sandbox_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
+var file_anton_v1_sandbox_proto_msgTypes = make([]protoimpl.MessageInfo, 11)
 var file_anton_v1_sandbox_proto_goTypes = []any{
-	(AdvanceOutcome_Value)(0),     // 0: anton.v1.AdvanceOutcome.Value
-	(*AdvanceOutcome)(nil),        // 1: anton.v1.AdvanceOutcome
-	(*AdvancePayoutRequest)(nil),  // 2: anton.v1.AdvancePayoutRequest
-	(*AdvancePayoutResponse)(nil), // 3: anton.v1.AdvancePayoutResponse
-	(*Payout)(nil),                // 4: anton.v1.Payout
+	(ResetScope_Value)(0),         // 0: anton.v1.ResetScope.Value
+	(AdvanceOutcome_Value)(0),     // 1: anton.v1.AdvanceOutcome.Value
+	(*ResetScope)(nil),            // 2: anton.v1.ResetScope
+	(*ResetSandboxRequest)(nil),   // 3: anton.v1.ResetSandboxRequest
+	(*SandboxReset)(nil),          // 4: anton.v1.SandboxReset
+	(*ResetSandboxResponse)(nil),  // 5: anton.v1.ResetSandboxResponse
+	(*SeedSandboxRequest)(nil),    // 6: anton.v1.SeedSandboxRequest
+	(*SeededPayout)(nil),          // 7: anton.v1.SeededPayout
+	(*SandboxSeed)(nil),           // 8: anton.v1.SandboxSeed
+	(*SeedSandboxResponse)(nil),   // 9: anton.v1.SeedSandboxResponse
+	(*AdvanceOutcome)(nil),        // 10: anton.v1.AdvanceOutcome
+	(*AdvancePayoutRequest)(nil),  // 11: anton.v1.AdvancePayoutRequest
+	(*AdvancePayoutResponse)(nil), // 12: anton.v1.AdvancePayoutResponse
+	(*Adjustment)(nil),            // 13: anton.v1.Adjustment
+	(PayoutStatus_Value)(0),       // 14: anton.v1.PayoutStatus.Value
+	(*Payout)(nil),                // 15: anton.v1.Payout
 }
 var file_anton_v1_sandbox_proto_depIdxs = []int32{
-	0, // 0: anton.v1.AdvancePayoutRequest.outcome:type_name -> anton.v1.AdvanceOutcome.Value
-	4, // 1: anton.v1.AdvancePayoutResponse.data:type_name -> anton.v1.Payout
-	2, // 2: anton.v1.SandboxService.AdvancePayout:input_type -> anton.v1.AdvancePayoutRequest
-	3, // 3: anton.v1.SandboxService.AdvancePayout:output_type -> anton.v1.AdvancePayoutResponse
-	3, // [3:4] is the sub-list for method output_type
-	2, // [2:3] is the sub-list for method input_type
-	2, // [2:2] is the sub-list for extension type_name
-	2, // [2:2] is the sub-list for extension extendee
-	0, // [0:2] is the sub-list for field type_name
+	0,  // 0: anton.v1.ResetSandboxRequest.scope:type_name -> anton.v1.ResetScope.Value
+	13, // 1: anton.v1.SandboxReset.adjustments:type_name -> anton.v1.Adjustment
+	4,  // 2: anton.v1.ResetSandboxResponse.data:type_name -> anton.v1.SandboxReset
+	14, // 3: anton.v1.SeededPayout.outcome:type_name -> anton.v1.PayoutStatus.Value
+	7,  // 4: anton.v1.SandboxSeed.payouts:type_name -> anton.v1.SeededPayout
+	8,  // 5: anton.v1.SeedSandboxResponse.data:type_name -> anton.v1.SandboxSeed
+	1,  // 6: anton.v1.AdvancePayoutRequest.outcome:type_name -> anton.v1.AdvanceOutcome.Value
+	15, // 7: anton.v1.AdvancePayoutResponse.data:type_name -> anton.v1.Payout
+	11, // 8: anton.v1.SandboxService.AdvancePayout:input_type -> anton.v1.AdvancePayoutRequest
+	3,  // 9: anton.v1.SandboxService.ResetSandbox:input_type -> anton.v1.ResetSandboxRequest
+	6,  // 10: anton.v1.SandboxService.SeedSandbox:input_type -> anton.v1.SeedSandboxRequest
+	12, // 11: anton.v1.SandboxService.AdvancePayout:output_type -> anton.v1.AdvancePayoutResponse
+	5,  // 12: anton.v1.SandboxService.ResetSandbox:output_type -> anton.v1.ResetSandboxResponse
+	9,  // 13: anton.v1.SandboxService.SeedSandbox:output_type -> anton.v1.SeedSandboxResponse
+	11, // [11:14] is the sub-list for method output_type
+	8,  // [8:11] is the sub-list for method input_type
+	8,  // [8:8] is the sub-list for extension type_name
+	8,  // [8:8] is the sub-list for extension extendee
+	0,  // [0:8] is the sub-list for field type_name
 }
 
 func init() { file_anton_v1_sandbox_proto_init() }
@@ -299,6 +825,7 @@ func file_anton_v1_sandbox_proto_init() {
 	if File_anton_v1_sandbox_proto != nil {
 		return
 	}
+	file_anton_v1_balances_proto_init()
 	file_anton_v1_options_proto_init()
 	file_anton_v1_payouts_proto_init()
 	type x struct{}
@@ -306,8 +833,8 @@ func file_anton_v1_sandbox_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_anton_v1_sandbox_proto_rawDesc), len(file_anton_v1_sandbox_proto_rawDesc)),
-			NumEnums:      1,
-			NumMessages:   3,
+			NumEnums:      2,
+			NumMessages:   11,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -20,6 +20,8 @@ const _ = grpc.SupportPackageIsVersion9
 
 const (
 	SandboxService_AdvancePayout_FullMethodName = "/anton.v1.SandboxService/AdvancePayout"
+	SandboxService_ResetSandbox_FullMethodName  = "/anton.v1.SandboxService/ResetSandbox"
+	SandboxService_SeedSandbox_FullMethodName   = "/anton.v1.SandboxService/SeedSandbox"
 )
 
 // SandboxServiceClient is the client API for SandboxService service.
@@ -28,14 +30,36 @@ const (
 //
 // The sandbox's own methods. They answer `sandbox_only` in live.
 //
-// These details make the sandbox play a part by itself: an account number ending in `0001` fails at the rail, `0002` is sent back by
-// the bank, `0003` stays `processing`; the names on the sandbox's invented sanctions list are hits; an amount of `1313.13` goes to
-// `manual_review`, `1414.14` is `velocity_blocked`.
+// These details make the sandbox play a part by itself:
+//
+//   - an account number ending in `0001`: the payout fails at the rail;
+//   - an account number ending in `0002`: the bank sends the payout back, it is `returned`;
+//   - an account number ending in `0003`: the payout stays `processing`;
+//   - a beneficiary named as on the sandbox's invented sanctions list, such as Viktor Blackmarsh, Ludmila Quarrel-Vance or Helene Niemand:
+//     the payout is `screening_failed`; with a name much like one on it, such as Victor Blackmarch, it goes to `manual_review`;
+//   - an amount of `1313.13`: the payout goes to `manual_review`;
+//   - an amount of `1414.14`: the payout is `velocity_blocked`.
 type SandboxServiceClient interface {
 	// Plays the rail or the reviewer: takes a payout to the outcome you name, along the way it would have gone.
 	//
 	// Screening, velocity and risk cannot be skipped: while they run, the answer is `state_conflict`.
 	AdvancePayout(ctx context.Context, in *AdvancePayoutRequest, opts ...grpc.CallOption) (*AdvancePayoutResponse, error)
+	// Puts the sandbox back to where it began, by what it does and never by deleting anything: history stays.
+	//
+	// Payouts that no bank has are cancelled, those at the bank are completed; beneficiaries are archived, but for those that compliance
+	// blocked; and what is available is brought to what a new merchant has (USD 50000.00, GBP 25000.00, EUR 30000.00, JPY 5000000,
+	// KWD 10000.000, nothing in other currencies) by adjustments, which also settle what you owe. Money that is still held for payouts
+	// stays held. Payouts go first, so `all` leaves nothing held by them.
+	//
+	// One call takes up to 100 payouts and up to 100 beneficiaries, the oldest first; while `has_more` is true, call it again, each time with
+	// a new `Idempotency-Key`. Resetting what is reset already changes nothing. You hear of every change by its usual event.
+	ResetSandbox(ctx context.Context, in *ResetSandboxRequest, opts ...grpc.CallOption) (*ResetSandboxResponse, error)
+	// Fills the sandbox with something to look at: nine beneficiaries in five countries, and payouts to them that come to many states by
+	// themselves within seconds, each with the state it is on its way to.
+	//
+	// They are created as yours would be: money is held, events are sent. Without an `Idempotency-Key` a second call creates them a second
+	// time. `insufficient_balance` says that too little is left: reset the balances first.
+	SeedSandbox(ctx context.Context, in *SeedSandboxRequest, opts ...grpc.CallOption) (*SeedSandboxResponse, error)
 }
 
 type sandboxServiceClient struct {
@@ -56,20 +80,62 @@ func (c *sandboxServiceClient) AdvancePayout(ctx context.Context, in *AdvancePay
 	return out, nil
 }
 
+func (c *sandboxServiceClient) ResetSandbox(ctx context.Context, in *ResetSandboxRequest, opts ...grpc.CallOption) (*ResetSandboxResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ResetSandboxResponse)
+	err := c.cc.Invoke(ctx, SandboxService_ResetSandbox_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *sandboxServiceClient) SeedSandbox(ctx context.Context, in *SeedSandboxRequest, opts ...grpc.CallOption) (*SeedSandboxResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(SeedSandboxResponse)
+	err := c.cc.Invoke(ctx, SandboxService_SeedSandbox_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // SandboxServiceServer is the server API for SandboxService service.
 // All implementations should embed UnimplementedSandboxServiceServer
 // for forward compatibility.
 //
 // The sandbox's own methods. They answer `sandbox_only` in live.
 //
-// These details make the sandbox play a part by itself: an account number ending in `0001` fails at the rail, `0002` is sent back by
-// the bank, `0003` stays `processing`; the names on the sandbox's invented sanctions list are hits; an amount of `1313.13` goes to
-// `manual_review`, `1414.14` is `velocity_blocked`.
+// These details make the sandbox play a part by itself:
+//
+//   - an account number ending in `0001`: the payout fails at the rail;
+//   - an account number ending in `0002`: the bank sends the payout back, it is `returned`;
+//   - an account number ending in `0003`: the payout stays `processing`;
+//   - a beneficiary named as on the sandbox's invented sanctions list, such as Viktor Blackmarsh, Ludmila Quarrel-Vance or Helene Niemand:
+//     the payout is `screening_failed`; with a name much like one on it, such as Victor Blackmarch, it goes to `manual_review`;
+//   - an amount of `1313.13`: the payout goes to `manual_review`;
+//   - an amount of `1414.14`: the payout is `velocity_blocked`.
 type SandboxServiceServer interface {
 	// Plays the rail or the reviewer: takes a payout to the outcome you name, along the way it would have gone.
 	//
 	// Screening, velocity and risk cannot be skipped: while they run, the answer is `state_conflict`.
 	AdvancePayout(context.Context, *AdvancePayoutRequest) (*AdvancePayoutResponse, error)
+	// Puts the sandbox back to where it began, by what it does and never by deleting anything: history stays.
+	//
+	// Payouts that no bank has are cancelled, those at the bank are completed; beneficiaries are archived, but for those that compliance
+	// blocked; and what is available is brought to what a new merchant has (USD 50000.00, GBP 25000.00, EUR 30000.00, JPY 5000000,
+	// KWD 10000.000, nothing in other currencies) by adjustments, which also settle what you owe. Money that is still held for payouts
+	// stays held. Payouts go first, so `all` leaves nothing held by them.
+	//
+	// One call takes up to 100 payouts and up to 100 beneficiaries, the oldest first; while `has_more` is true, call it again, each time with
+	// a new `Idempotency-Key`. Resetting what is reset already changes nothing. You hear of every change by its usual event.
+	ResetSandbox(context.Context, *ResetSandboxRequest) (*ResetSandboxResponse, error)
+	// Fills the sandbox with something to look at: nine beneficiaries in five countries, and payouts to them that come to many states by
+	// themselves within seconds, each with the state it is on its way to.
+	//
+	// They are created as yours would be: money is held, events are sent. Without an `Idempotency-Key` a second call creates them a second
+	// time. `insufficient_balance` says that too little is left: reset the balances first.
+	SeedSandbox(context.Context, *SeedSandboxRequest) (*SeedSandboxResponse, error)
 }
 
 // UnimplementedSandboxServiceServer should be embedded to have
@@ -81,6 +147,12 @@ type UnimplementedSandboxServiceServer struct{}
 
 func (UnimplementedSandboxServiceServer) AdvancePayout(context.Context, *AdvancePayoutRequest) (*AdvancePayoutResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method AdvancePayout not implemented")
+}
+func (UnimplementedSandboxServiceServer) ResetSandbox(context.Context, *ResetSandboxRequest) (*ResetSandboxResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ResetSandbox not implemented")
+}
+func (UnimplementedSandboxServiceServer) SeedSandbox(context.Context, *SeedSandboxRequest) (*SeedSandboxResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method SeedSandbox not implemented")
 }
 func (UnimplementedSandboxServiceServer) testEmbeddedByValue() {}
 
@@ -120,6 +192,42 @@ func _SandboxService_AdvancePayout_Handler(srv interface{}, ctx context.Context,
 	return interceptor(ctx, in, info, handler)
 }
 
+func _SandboxService_ResetSandbox_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ResetSandboxRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(SandboxServiceServer).ResetSandbox(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: SandboxService_ResetSandbox_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(SandboxServiceServer).ResetSandbox(ctx, req.(*ResetSandboxRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _SandboxService_SeedSandbox_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(SeedSandboxRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(SandboxServiceServer).SeedSandbox(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: SandboxService_SeedSandbox_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(SandboxServiceServer).SeedSandbox(ctx, req.(*SeedSandboxRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // SandboxService_ServiceDesc is the grpc.ServiceDesc for SandboxService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -130,6 +238,14 @@ var SandboxService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "AdvancePayout",
 			Handler:    _SandboxService_AdvancePayout_Handler,
+		},
+		{
+			MethodName: "ResetSandbox",
+			Handler:    _SandboxService_ResetSandbox_Handler,
+		},
+		{
+			MethodName: "SeedSandbox",
+			Handler:    _SandboxService_SeedSandbox_Handler,
 		},
 	},
 	Streams:  []grpc.StreamDesc{},
