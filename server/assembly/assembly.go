@@ -190,10 +190,6 @@ func New(c Config) (*Server, error) {
 	s.observe(c.Pool)
 	conn := gateway.NewConn(chain.Unary())
 	s.registerBoth(conn, c, payoutService, documentService, batchService)
-	healthpb.RegisterHealthServer(s.GRPC, s.health)
-	if c.Environment == "test" {
-		reflection.Register(s.GRPC)
-	}
 
 	s.HTTP, err = gateway.New(gateway.Config{
 		Conn: conn, Doorman: chain, Docs: docs.Handler(), Health: s.Ready.Health(), Log: c.Log, Metrics: metrics, Tracer: c.Tracer,
@@ -251,6 +247,10 @@ func (s *Server) registerBoth(conn *gateway.Conn, c Config, payout *payouts.Serv
 	batch.Create = antonv1.NewBatchesServiceClient(conn).CreateBatch
 	for _, to := range []grpc.ServiceRegistrar{interceptors.Kindly(s.GRPC), conn} {
 		s.register(to, c, payout, document, batch)
+	}
+	healthpb.RegisterHealthServer(s.GRPC, s.health)
+	if c.Environment == "test" {
+		reflection.Register(s.GRPC)
 	}
 }
 
