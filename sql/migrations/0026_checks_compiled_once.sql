@@ -43,7 +43,19 @@ begin
 end $$;
 -- +goose StatementEnd
 
+-- Nothing is charged, and no volume counted, but by a rule of a plan.
+-- +goose StatementBegin
+create function payout_fee_follows_from_a_rule(
+    plan_id text, plan_version integer, rule integer, fee numeric, volume_month date
+) returns boolean language plpgsql immutable parallel safe as $$
+begin
+    return num_nulls(plan_id, plan_version, rule) = 0
+        or (fee = 0 and volume_month is null and num_nonnulls(plan_id, plan_version, rule) = 0);
+end $$;
+-- +goose StatementEnd
+
 alter table payouts
+    drop constraint fee_follows_from_a_rule,
     drop constraint rate_is_of_two_currencies,
     drop constraint payout_rate_is_no_better_than_mid,
     drop constraint quote_gives_a_rate,
@@ -61,6 +73,9 @@ alter table payouts
     drop constraint only_a_velocity_block_names_its_limit,
     add constraint payout_sums_are_sound check (payout_sums_are_sound(amount, source_amount, dest_amount, fee, total_debited)),
     add constraint payout_rate_is_sound check (payout_rate_is_sound(source_currency, dest_currency, exchange_rate, mid_rate, quote_id)),
+    add constraint fee_follows_from_a_rule check (
+        payout_fee_follows_from_a_rule(pricing_plan_id, pricing_plan_version, pricing_rule, fee, volume_month)
+    ),
     add constraint payout_tells_its_status check (
         payout_tells_its_status(status, sent_at, completed_at, failed_at, returned_at, cancelled_at, due_at, velocity_rule_id, velocity_resets_at)
     );
@@ -111,6 +126,20 @@ end $$;
 alter table audit_log
     drop constraint audit_detail_is_an_object_of_texts,
     add constraint audit_detail_is_an_object_of_texts check (is_an_object_of_texts(detail));
+
+-- Nothing is owed below zero, and nobody who owes has money available.
+-- +goose StatementBegin
+create function receivable_is_repaid_first(available numeric, receivable numeric) returns boolean
+language plpgsql immutable parallel safe as $$
+begin
+    return receivable >= 0 and (available = 0 or receivable = 0);
+end $$;
+-- +goose StatementEnd
+
+alter table balances
+    drop constraint receivable_is_not_negative,
+    drop constraint receivable_is_repaid_first,
+    add constraint receivable_is_repaid_first check (receivable_is_repaid_first(available, receivable));
 
 -- +goose Down
 -- There is no way back that any server needs: the conditions did not change.
