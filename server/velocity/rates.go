@@ -69,7 +69,7 @@ func Foreign(book *Rulebook, used *Used, payouts []Payout) []string {
 	currencies := map[string]bool{}
 	for _, r := range book.foreign {
 		for kind := range kinds {
-			if r.Currency != "" && kind.Currency != r.Currency && r.looksAt(&kind) {
+			if kind.Currency != r.Currency && r.looksAt(&kind) {
 				currencies[kind.Currency], currencies[r.Currency], currencies[Through] = true, true, true
 			}
 		}
