@@ -34,6 +34,106 @@ func (q *Queries) PayoutAccepted(ctx context.Context, arg PayoutAcceptedParams) 
 	return err
 }
 
+const payoutCreate = `-- name: PayoutCreate :exec
+with first_step as (
+    insert into payout_transitions (merchant_id, payout_id, seq, to_status, at, actor, event_id)
+    values ($1, $2, 1, 'created', $32, $34, $35)
+)
+insert into payouts (
+    merchant_id, id, beneficiary_id, instrument_id, amount, currency, source_amount, source_currency, dest_amount, dest_currency, fee,
+    fee_bearer, total_debited, method, rail, description, reference, purpose, metadata, on_behalf_of, estimated_arrival, exchange_rate,
+    mid_rate, quote_id, pricing_plan_id, pricing_plan_version, pricing_rule, pricing_quote_id, volume_month, batch_id, batch_row,
+    created_at, updated_at, due_at
+) values (
+    $1, $2, $3, $4, $5, $6, $7, $8, $9,
+    $10, $11, $12, $13, $14, $15, $16, $17, $18, $19,
+    $20, $21, $22, $23, $24,
+    $25, $26, $27, $28,
+    $29, $30, $31, $32, $32, $33
+)
+`
+
+type PayoutCreateParams struct {
+	MerchantID         string
+	ID                 string
+	BeneficiaryID      string
+	InstrumentID       string
+	Amount             apd.Decimal
+	Currency           string
+	SourceAmount       apd.Decimal
+	SourceCurrency     string
+	DestAmount         apd.Decimal
+	DestCurrency       string
+	Fee                apd.Decimal
+	FeeBearer          FeeBearer
+	TotalDebited       apd.Decimal
+	Method             PaymentMethod
+	Rail               string
+	Description        string
+	Reference          string
+	Purpose            string
+	Metadata           map[string]string
+	OnBehalfOf         []byte
+	EstimatedArrival   time.Time
+	ExchangeRate       *apd.Decimal
+	MidRate            *apd.Decimal
+	QuoteID            *string
+	PricingPlanID      *string
+	PricingPlanVersion *int32
+	PricingRule        *int32
+	PricingQuoteID     *string
+	VolumeMonth        *time.Time
+	BatchID            *string
+	BatchRow           *int32
+	At                 time.Time
+	DueAt              *time.Time
+	Actor              string
+	EventID            string
+}
+
+// A payout and its first transition, in one statement because each needs the other. One row a statement, of plain values: PostgreSQL plans
+// it once, where arrays of one element each cost it more than the rows.
+func (q *Queries) PayoutCreate(ctx context.Context, arg PayoutCreateParams) error {
+	_, err := q.db.Exec(ctx, payoutCreate,
+		arg.MerchantID,
+		arg.ID,
+		arg.BeneficiaryID,
+		arg.InstrumentID,
+		arg.Amount,
+		arg.Currency,
+		arg.SourceAmount,
+		arg.SourceCurrency,
+		arg.DestAmount,
+		arg.DestCurrency,
+		arg.Fee,
+		arg.FeeBearer,
+		arg.TotalDebited,
+		arg.Method,
+		arg.Rail,
+		arg.Description,
+		arg.Reference,
+		arg.Purpose,
+		arg.Metadata,
+		arg.OnBehalfOf,
+		arg.EstimatedArrival,
+		arg.ExchangeRate,
+		arg.MidRate,
+		arg.QuoteID,
+		arg.PricingPlanID,
+		arg.PricingPlanVersion,
+		arg.PricingRule,
+		arg.PricingQuoteID,
+		arg.VolumeMonth,
+		arg.BatchID,
+		arg.BatchRow,
+		arg.At,
+		arg.DueAt,
+		arg.Actor,
+		arg.EventID,
+	)
+	return err
+}
+
 const payoutCreateFacts = `-- name: PayoutCreateFacts :many
 select o.ord::integer as ord, b.id as beneficiary_id, b.status as beneficiary_status,
        i.id as instrument_id, i.status as instrument_status, i.method, i.country as instrument_country, i.currency as instrument_currency,
@@ -555,107 +655,6 @@ type PayoutsAskLaterParams struct {
 
 func (q *Queries) PayoutsAskLater(ctx context.Context, arg PayoutsAskLaterParams) error {
 	_, err := q.db.Exec(ctx, payoutsAskLater, arg.DueAt, arg.MerchantID, arg.Ids)
-	return err
-}
-
-const payoutsCreate = `-- name: PayoutsCreate :exec
-with first_steps as (
-    insert into payout_transitions (merchant_id, payout_id, seq, to_status, at, actor, event_id)
-    select $1, unnest($2::text[]), 1, 'created', $32, $34, unnest($35::text[])
-)
-insert into payouts (merchant_id, id, beneficiary_id, instrument_id, amount, currency, source_amount, source_currency, dest_amount,
-                     dest_currency, fee, fee_bearer, total_debited, method, rail, description, reference, purpose, metadata,
-                     on_behalf_of, estimated_arrival, exchange_rate, mid_rate, quote_id, pricing_plan_id,
-                     pricing_plan_version, pricing_rule, pricing_quote_id, volume_month, batch_id, batch_row, created_at, updated_at, due_at)
-select $1, unnest($2::text[]), unnest($3::text[]), unnest($4::text[]), unnest($5::numeric[]),
-       unnest($6::text[]), unnest($7::numeric[]), unnest($8::text[]),
-       unnest($9::numeric[]), unnest($10::text[]), unnest($11::numeric[]),
-       unnest($12::text[])::fee_bearer, unnest($13::numeric[]), unnest($14::text[])::payment_method,
-       unnest($15::text[]), unnest($16::text[]), unnest($17::text[]), unnest($18::text[]),
-       unnest($19::text[])::jsonb, nullif(unnest($20::text[]), '')::jsonb, unnest($21::timestamptz[]),
-       nullif(unnest($22::text[]), '')::numeric, nullif(unnest($23::text[]), '')::numeric, nullif(unnest($24::text[]), ''),
-       nullif(unnest($25::text[]), ''), nullif(unnest($26::integer[]), 0), nullif(unnest($27::integer[]), 0),
-       nullif(unnest($28::text[]), ''), nullif(unnest($29::text[]), '')::date,
-       nullif(unnest($30::text[]), ''), nullif(unnest($31::integer[]), 0), $32, $32, $33
-`
-
-type PayoutsCreateParams struct {
-	MerchantID          string
-	Ids                 []string
-	BeneficiaryIds      []string
-	InstrumentIds       []string
-	Amounts             []apd.Decimal
-	Currencies          []string
-	SourceAmounts       []apd.Decimal
-	SourceCurrencies    []string
-	DestAmounts         []apd.Decimal
-	DestCurrencies      []string
-	Fees                []apd.Decimal
-	FeeBearers          []string
-	TotalsDebited       []apd.Decimal
-	Methods             []string
-	Rails               []string
-	Descriptions        []string
-	Refs                []string
-	Purposes            []string
-	Metadata            []string
-	OnBehalfOf          []string
-	EstimatedArrivals   []time.Time
-	ExchangeRates       []string
-	MidRates            []string
-	QuoteIds            []string
-	PricingPlanIds      []string
-	PricingPlanVersions []int32
-	PricingRules        []int32
-	PricingQuoteIds     []string
-	VolumeMonths        []string
-	BatchIds            []string
-	BatchRows           []int32
-	At                  time.Time
-	DueAt               *time.Time
-	Actor               string
-	EventIds            []string
-}
-
-// A payout and its first transition, in one statement because each needs the other.
-func (q *Queries) PayoutsCreate(ctx context.Context, arg PayoutsCreateParams) error {
-	_, err := q.db.Exec(ctx, payoutsCreate,
-		arg.MerchantID,
-		arg.Ids,
-		arg.BeneficiaryIds,
-		arg.InstrumentIds,
-		arg.Amounts,
-		arg.Currencies,
-		arg.SourceAmounts,
-		arg.SourceCurrencies,
-		arg.DestAmounts,
-		arg.DestCurrencies,
-		arg.Fees,
-		arg.FeeBearers,
-		arg.TotalsDebited,
-		arg.Methods,
-		arg.Rails,
-		arg.Descriptions,
-		arg.Refs,
-		arg.Purposes,
-		arg.Metadata,
-		arg.OnBehalfOf,
-		arg.EstimatedArrivals,
-		arg.ExchangeRates,
-		arg.MidRates,
-		arg.QuoteIds,
-		arg.PricingPlanIds,
-		arg.PricingPlanVersions,
-		arg.PricingRules,
-		arg.PricingQuoteIds,
-		arg.VolumeMonths,
-		arg.BatchIds,
-		arg.BatchRows,
-		arg.At,
-		arg.DueAt,
-		arg.Actor,
-		arg.EventIds,
-	)
 	return err
 }
 

@@ -54,12 +54,3 @@ func (s *Service) rail(c rails.Corridor, arrives money.Amount) (rails.Rail, erro
 	}
 	return rail, nil
 }
-
-// addBatch names the batch and the row that the payout is of; nothing for a payout of its own.
-func addBatch(c *db.PayoutsCreateParams, p *db.Payout) {
-	batch, row := "", int32(0)
-	if p.BatchID != nil {
-		batch, row = *p.BatchID, *p.BatchRow
-	}
-	c.BatchIds, c.BatchRows = append(c.BatchIds, batch), append(c.BatchRows, row)
-}

@@ -4,9 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"time"
-
-	"github.com/cockroachdb/apd/v3"
 
 	antonv1 "github.com/antonpayments/anton/gen/anton/v1"
 	"github.com/antonpayments/anton/gen/db"
@@ -271,11 +268,10 @@ func (s *Service) record(ctx context.Context, u *unit.Unit, merchant string, pay
 	if len(payouts) == 0 {
 		return nil
 	}
-	c := db.PayoutsCreateParams{MerchantID: merchant, At: u.Now, Actor: byMerchant, DueAt: &u.Now}
 	var holds []ledger.Transaction
 	for _, p := range payouts {
 		eventID := ids.New(ids.Event, u.Now)
-		if err := addRow(&c, p, eventID); err != nil {
+		if err := queueRow(ctx, u, p, eventID); err != nil {
 			return err
 		}
 		if err := tell(ctx, u, p, eventID, ""); err != nil {
@@ -286,9 +282,6 @@ func (s *Service) record(ctx context.Context, u *unit.Unit, merchant string, pay
 			return err
 		}
 		holds = append(holds, ledger.Hold(p.ID, total))
-	}
-	if err := u.Queue(unit.Transition).PayoutsCreate(ctx, c); err != nil {
-		return err
 	}
 	u.AfterCommit(func() {
 		for range payouts {
@@ -306,70 +299,14 @@ func (s *Service) record(ctx context.Context, u *unit.Unit, merchant string, pay
 	return ledger.Post(ctx, u, merchant, holds...)
 }
 
-func addRow(c *db.PayoutsCreateParams, p *db.Payout, eventID string) error {
-	metadata, err := json.Marshal(p.Metadata)
-	if err != nil {
-		return fmt.Errorf("write the metadata: %w", err)
-	}
-	c.Ids = append(c.Ids, p.ID)
-	c.EventIds = append(c.EventIds, eventID)
-	c.BeneficiaryIds = append(c.BeneficiaryIds, p.BeneficiaryID)
-	c.InstrumentIds = append(c.InstrumentIds, p.InstrumentID)
-	c.Amounts = append(c.Amounts, p.Amount)
-	c.Currencies = append(c.Currencies, p.Currency)
-	c.SourceAmounts = append(c.SourceAmounts, p.SourceAmount)
-	c.SourceCurrencies = append(c.SourceCurrencies, p.SourceCurrency)
-	c.DestAmounts = append(c.DestAmounts, p.DestAmount)
-	c.DestCurrencies = append(c.DestCurrencies, p.DestCurrency)
-	c.Fees = append(c.Fees, p.Fee)
-	c.FeeBearers = append(c.FeeBearers, string(p.FeeBearer))
-	c.TotalsDebited = append(c.TotalsDebited, p.TotalDebited)
-	c.Methods = append(c.Methods, string(p.Method))
-	c.Rails = append(c.Rails, p.Rail)
-	c.Descriptions = append(c.Descriptions, p.Description)
-	c.Refs = append(c.Refs, p.Reference)
-	c.Purposes = append(c.Purposes, p.Purpose)
-	c.Metadata = append(c.Metadata, string(metadata))
-	c.OnBehalfOf = append(c.OnBehalfOf, string(p.OnBehalfOf))
-	c.EstimatedArrivals = append(c.EstimatedArrivals, p.EstimatedArrival)
-	c.ExchangeRates = append(c.ExchangeRates, rateText(p.ExchangeRate))
-	c.MidRates = append(c.MidRates, rateText(p.MidRate))
-	c.QuoteIds = append(c.QuoteIds, textOf(p.QuoteID))
-	c.PricingPlanIds = append(c.PricingPlanIds, textOf(p.PricingPlanID))
-	c.PricingPlanVersions = append(c.PricingPlanVersions, numberOf(p.PricingPlanVersion))
-	c.PricingRules = append(c.PricingRules, numberOf(p.PricingRule))
-	c.PricingQuoteIds = append(c.PricingQuoteIds, textOf(p.PricingQuoteID))
-	c.VolumeMonths = append(c.VolumeMonths, dayText(p.VolumeMonth))
-	addBatch(c, p)
-	return nil
-}
-
-// rateText is a rate as PayoutsCreate reads it; nothing within one currency.
-func rateText(rate *apd.Decimal) string {
-	if rate == nil {
-		return ""
-	}
-	return rate.Text('f')
-}
-
-func textOf(id *string) string {
-	if id == nil {
-		return ""
-	}
-	return *id
-}
-
-func numberOf(n *int32) int32 {
-	if n == nil {
-		return 0
-	}
-	return *n
-}
-
-// dayText is a day as PayoutsCreate reads it; nothing where there is none.
-func dayText(day *time.Time) string {
-	if day == nil {
-		return ""
-	}
-	return day.Format(time.DateOnly)
+func queueRow(ctx context.Context, u *unit.Unit, p *db.Payout, eventID string) error {
+	return u.Queue(unit.Transition).PayoutCreate(ctx, db.PayoutCreateParams{
+		MerchantID: p.MerchantID, ID: p.ID, BeneficiaryID: p.BeneficiaryID, InstrumentID: p.InstrumentID, Amount: p.Amount, Currency: p.Currency,
+		SourceAmount: p.SourceAmount, SourceCurrency: p.SourceCurrency, DestAmount: p.DestAmount, DestCurrency: p.DestCurrency,
+		Fee: p.Fee, FeeBearer: p.FeeBearer, TotalDebited: p.TotalDebited, Method: p.Method, Rail: p.Rail,
+		Description: p.Description, Reference: p.Reference, Purpose: p.Purpose, Metadata: p.Metadata, OnBehalfOf: p.OnBehalfOf,
+		EstimatedArrival: p.EstimatedArrival, ExchangeRate: p.ExchangeRate, MidRate: p.MidRate, QuoteID: p.QuoteID,
+		PricingPlanID: p.PricingPlanID, PricingPlanVersion: p.PricingPlanVersion, PricingRule: p.PricingRule, PricingQuoteID: p.PricingQuoteID,
+		VolumeMonth: p.VolumeMonth, BatchID: p.BatchID, BatchRow: p.BatchRow, At: p.CreatedAt, DueAt: p.DueAt, Actor: byMerchant, EventID: eventID,
+	})
 }

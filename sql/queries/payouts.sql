@@ -15,26 +15,25 @@ left join balances bal on bal.merchant_id = @merchant_id and bal.currency = o.cu
 order by o.ord
 for key share of b;
 
--- name: PayoutsCreate :exec
--- A payout and its first transition, in one statement because each needs the other.
-with first_steps as (
+-- name: PayoutCreate :exec
+-- A payout and its first transition, in one statement because each needs the other. One row a statement, of plain values: PostgreSQL plans
+-- it once, where arrays of one element each cost it more than the rows.
+with first_step as (
     insert into payout_transitions (merchant_id, payout_id, seq, to_status, at, actor, event_id)
-    select @merchant_id, unnest(@ids::text[]), 1, 'created', @at, @actor, unnest(@event_ids::text[])
+    values (@merchant_id, @id, 1, 'created', @at, @actor, @event_id)
 )
-insert into payouts (merchant_id, id, beneficiary_id, instrument_id, amount, currency, source_amount, source_currency, dest_amount,
-                     dest_currency, fee, fee_bearer, total_debited, method, rail, description, reference, purpose, metadata,
-                     on_behalf_of, estimated_arrival, exchange_rate, mid_rate, quote_id, pricing_plan_id,
-                     pricing_plan_version, pricing_rule, pricing_quote_id, volume_month, batch_id, batch_row, created_at, updated_at, due_at)
-select @merchant_id, unnest(@ids::text[]), unnest(@beneficiary_ids::text[]), unnest(@instrument_ids::text[]), unnest(@amounts::numeric[]),
-       unnest(@currencies::text[]), unnest(@source_amounts::numeric[]), unnest(@source_currencies::text[]),
-       unnest(@dest_amounts::numeric[]), unnest(@dest_currencies::text[]), unnest(@fees::numeric[]),
-       unnest(@fee_bearers::text[])::fee_bearer, unnest(@totals_debited::numeric[]), unnest(@methods::text[])::payment_method,
-       unnest(@rails::text[]), unnest(@descriptions::text[]), unnest(@refs::text[]), unnest(@purposes::text[]),
-       unnest(@metadata::text[])::jsonb, nullif(unnest(@on_behalf_of::text[]), '')::jsonb, unnest(@estimated_arrivals::timestamptz[]),
-       nullif(unnest(@exchange_rates::text[]), '')::numeric, nullif(unnest(@mid_rates::text[]), '')::numeric, nullif(unnest(@quote_ids::text[]), ''),
-       nullif(unnest(@pricing_plan_ids::text[]), ''), nullif(unnest(@pricing_plan_versions::integer[]), 0), nullif(unnest(@pricing_rules::integer[]), 0),
-       nullif(unnest(@pricing_quote_ids::text[]), ''), nullif(unnest(@volume_months::text[]), '')::date,
-       nullif(unnest(@batch_ids::text[]), ''), nullif(unnest(@batch_rows::integer[]), 0), @at, @at, @due_at;
+insert into payouts (
+    merchant_id, id, beneficiary_id, instrument_id, amount, currency, source_amount, source_currency, dest_amount, dest_currency, fee,
+    fee_bearer, total_debited, method, rail, description, reference, purpose, metadata, on_behalf_of, estimated_arrival, exchange_rate,
+    mid_rate, quote_id, pricing_plan_id, pricing_plan_version, pricing_rule, pricing_quote_id, volume_month, batch_id, batch_row,
+    created_at, updated_at, due_at
+) values (
+    @merchant_id, @id, @beneficiary_id, @instrument_id, @amount, @currency, @source_amount, @source_currency, @dest_amount,
+    @dest_currency, @fee, @fee_bearer, @total_debited, @method, @rail, @description, @reference, @purpose, @metadata,
+    sqlc.narg('on_behalf_of'), @estimated_arrival, sqlc.narg('exchange_rate'), sqlc.narg('mid_rate'), sqlc.narg('quote_id'),
+    sqlc.narg('pricing_plan_id'), sqlc.narg('pricing_plan_version'), sqlc.narg('pricing_rule'), sqlc.narg('pricing_quote_id'),
+    sqlc.narg('volume_month'), sqlc.narg('batch_id'), sqlc.narg('batch_row'), @at, @at, @due_at
+);
 
 -- name: PayoutGet :one
 select * from payouts where merchant_id = @merchant_id and id = @id;
