@@ -135,24 +135,22 @@ func (q *Queries) PayoutCreate(ctx context.Context, arg PayoutCreateParams) erro
 }
 
 const payoutCreateFacts = `-- name: PayoutCreateFacts :many
-select o.ord::integer as ord, b.id as beneficiary_id, b.status as beneficiary_status,
+select 1::integer as ord, b.id as beneficiary_id, b.status as beneficiary_status,
        i.id as instrument_id, i.status as instrument_status, i.method, i.country as instrument_country, i.currency as instrument_currency,
        i.last4, bal.available, exists (select from merchant_pricing p where p.merchant_id = $1) as on_plan
-from (select unnest($2::text[]) as beneficiary_id, unnest($3::text[]) as instrument_id,
-             unnest($4::text[]) as currency, generate_series(1, cardinality($2::text[])) as ord) o
-join beneficiaries b on b.merchant_id = $1 and b.id = o.beneficiary_id and b.deleted_at is null
+from beneficiaries b
 left join instruments i on i.merchant_id = b.merchant_id and i.beneficiary_id = b.id and i.deleted_at is null
-     and i.id = coalesce(nullif(o.instrument_id, ''), b.default_instrument_id)
-left join balances bal on bal.merchant_id = $1 and bal.currency = o.currency
-order by o.ord
+     and i.id = coalesce(nullif($2::text, ''), b.default_instrument_id)
+left join balances bal on bal.merchant_id = $1 and bal.currency = $3
+where b.merchant_id = $1 and b.id = $4 and b.deleted_at is null
 for key share of b
 `
 
 type PayoutCreateFactsParams struct {
-	MerchantID     string
-	BeneficiaryIds []string
-	InstrumentIds  []string
-	Currencies     []string
+	MerchantID    string
+	InstrumentID  string
+	Currency      string
+	BeneficiaryID string
 }
 
 type PayoutCreateFactsRow struct {
@@ -169,16 +167,15 @@ type PayoutCreateFactsRow struct {
 	OnPlan             bool
 }
 
-// What decides whether payouts may be created: for each (beneficiary, instrument, currency) asked for, in order, the beneficiary,
-// the instrument named or else the default one, the balance, and whether the merchant is on a plan of fees. No row where the beneficiary
-// is not this merchant's or was deleted.
-// The beneficiary is held until the payouts are committed, so that nobody deletes it, or the instrument, in between.
+// What decides whether a payout may be created: the beneficiary, the instrument named or else the default one, the balance, and whether the
+// merchant is on a plan of fees. No row where the beneficiary is not this merchant's or was deleted.
+// The beneficiary is held until the payout is committed, so that nobody deletes it, or the instrument, in between.
 func (q *Queries) PayoutCreateFacts(ctx context.Context, arg PayoutCreateFactsParams) ([]PayoutCreateFactsRow, error) {
 	rows, err := q.db.Query(ctx, payoutCreateFacts,
 		arg.MerchantID,
-		arg.BeneficiaryIds,
-		arg.InstrumentIds,
-		arg.Currencies,
+		arg.InstrumentID,
+		arg.Currency,
+		arg.BeneficiaryID,
 	)
 	if err != nil {
 		return nil, err
@@ -656,6 +653,79 @@ type PayoutsAskLaterParams struct {
 func (q *Queries) PayoutsAskLater(ctx context.Context, arg PayoutsAskLaterParams) error {
 	_, err := q.db.Exec(ctx, payoutsAskLater, arg.DueAt, arg.MerchantID, arg.Ids)
 	return err
+}
+
+const payoutsCreateFacts = `-- name: PayoutsCreateFacts :many
+select o.ord::integer as ord, b.id as beneficiary_id, b.status as beneficiary_status,
+       i.id as instrument_id, i.status as instrument_status, i.method, i.country as instrument_country, i.currency as instrument_currency,
+       i.last4, bal.available, exists (select from merchant_pricing p where p.merchant_id = $1) as on_plan
+from (select unnest($2::text[]) as beneficiary_id, unnest($3::text[]) as instrument_id,
+             unnest($4::text[]) as currency, generate_series(1, cardinality($2::text[])) as ord) o
+join beneficiaries b on b.merchant_id = $1 and b.id = o.beneficiary_id and b.deleted_at is null
+left join instruments i on i.merchant_id = b.merchant_id and i.beneficiary_id = b.id and i.deleted_at is null
+     and i.id = coalesce(nullif(o.instrument_id, ''), b.default_instrument_id)
+left join balances bal on bal.merchant_id = $1 and bal.currency = o.currency
+order by o.ord
+for key share of b
+`
+
+type PayoutsCreateFactsParams struct {
+	MerchantID     string
+	BeneficiaryIds []string
+	InstrumentIds  []string
+	Currencies     []string
+}
+
+type PayoutsCreateFactsRow struct {
+	Ord                int32
+	BeneficiaryID      string
+	BeneficiaryStatus  BeneficiaryStatus
+	InstrumentID       *string
+	InstrumentStatus   *InstrumentStatus
+	Method             *PaymentMethod
+	InstrumentCountry  *string
+	InstrumentCurrency *string
+	Last4              *string
+	Available          *apd.Decimal
+	OnPlan             bool
+}
+
+// PayoutCreateFacts for many: a row for each (beneficiary, instrument, currency) asked for, numbered. For a single one it costs twice as much.
+func (q *Queries) PayoutsCreateFacts(ctx context.Context, arg PayoutsCreateFactsParams) ([]PayoutsCreateFactsRow, error) {
+	rows, err := q.db.Query(ctx, payoutsCreateFacts,
+		arg.MerchantID,
+		arg.BeneficiaryIds,
+		arg.InstrumentIds,
+		arg.Currencies,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []PayoutsCreateFactsRow{}
+	for rows.Next() {
+		var i PayoutsCreateFactsRow
+		if err := rows.Scan(
+			&i.Ord,
+			&i.BeneficiaryID,
+			&i.BeneficiaryStatus,
+			&i.InstrumentID,
+			&i.InstrumentStatus,
+			&i.Method,
+			&i.InstrumentCountry,
+			&i.InstrumentCurrency,
+			&i.Last4,
+			&i.Available,
+			&i.OnPlan,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const payoutsDue = `-- name: PayoutsDue :many

@@ -44,7 +44,13 @@ type recorded struct {
 
 // insert queues all rows of a unit as one statement.
 func insert(ctx context.Context, u *unit.Unit, rows []recorded) error {
-	p := db.AuditInsertParams{At: u.Now, Actor: u.Actor, RequestID: u.RequestID}
+	if len(rows) == 1 {
+		return u.Queue(unit.Audit).AuditInsert(ctx, db.AuditInsertParams{
+			MerchantID: rows[0].Merchant, ID: ids.New(ids.Audit, u.Now), At: u.Now, Actor: u.Actor, Action: rows[0].Action,
+			ObjectID: rows[0].Object, RequestID: u.RequestID, Detail: rows[0].detail,
+		})
+	}
+	p := db.AuditInsertAllParams{At: u.Now, Actor: u.Actor, RequestID: u.RequestID}
 	for _, row := range rows {
 		p.MerchantIds = append(p.MerchantIds, row.Merchant)
 		p.Ids = append(p.Ids, ids.New(ids.Audit, u.Now))
@@ -52,5 +58,5 @@ func insert(ctx context.Context, u *unit.Unit, rows []recorded) error {
 		p.ObjectIds = append(p.ObjectIds, row.Object)
 		p.Details = append(p.Details, row.detail)
 	}
-	return u.Queue(unit.Audit).AuditInsert(ctx, p)
+	return u.Queue(unit.Audit).AuditInsertAll(ctx, p)
 }

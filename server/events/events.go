@@ -53,7 +53,14 @@ type told struct {
 
 // insert queues all events of a unit as one statement.
 func insert(ctx context.Context, u *unit.Unit, all []told) error {
-	p := db.EventInsertParams{CreatedAt: u.Now}
+	if len(all) == 1 {
+		e := all[0]
+		return u.Queue(unit.Event).EventInsert(ctx, db.EventInsertParams{
+			MerchantID: e.Merchant, ID: e.ID, Type: e.Type, ObjectType: e.ObjectType, ObjectID: e.ObjectID, Sequence: e.Sequence,
+			PreviousStatus: e.PreviousStatus, Data: string(e.data), CreatedAt: u.Now,
+		})
+	}
+	p := db.EventsInsertParams{CreatedAt: u.Now}
 	for _, e := range all {
 		p.MerchantIds = append(p.MerchantIds, e.Merchant)
 		p.Ids = append(p.Ids, e.ID)
@@ -64,7 +71,7 @@ func insert(ctx context.Context, u *unit.Unit, all []told) error {
 		p.PreviousStatuses = append(p.PreviousStatuses, e.PreviousStatus)
 		p.Datas = append(p.Datas, string(e.data))
 	}
-	return u.Queue(unit.Event).EventInsert(ctx, p)
+	return u.Queue(unit.Event).EventsInsert(ctx, p)
 }
 
 // Proto is the event as the API shows it, at the time of its unit. The event must have its id.

@@ -135,13 +135,7 @@ func checkSender(sender *antonv1.OnBehalfOf) error {
 
 // loadFacts reads for every order its beneficiary, its instrument and its balance, in one query.
 func loadFacts(ctx context.Context, u *unit.Unit, merchant string, orders []order) error {
-	p := db.PayoutCreateFactsParams{MerchantID: merchant}
-	for _, o := range orders {
-		p.BeneficiaryIds = append(p.BeneficiaryIds, o.req.GetBeneficiaryId())
-		p.InstrumentIds = append(p.InstrumentIds, o.req.GetInstrumentId())
-		p.Currencies = append(p.Currencies, o.source)
-	}
-	rows, err := u.Read().PayoutCreateFacts(ctx, p)
+	rows, err := facts(ctx, u.Read(), merchant, orders)
 	if err != nil {
 		return fmt.Errorf("read what the payouts need: %w", err)
 	}
@@ -149,6 +143,27 @@ func loadFacts(ctx context.Context, u *unit.Unit, merchant string, orders []orde
 		orders[rows[i].Ord-1].facts = &rows[i]
 	}
 	return nil
+}
+
+func facts(ctx context.Context, q *db.Queries, merchant string, orders []order) ([]db.PayoutCreateFactsRow, error) {
+	if len(orders) == 1 {
+		return q.PayoutCreateFacts(ctx, db.PayoutCreateFactsParams{
+			MerchantID: merchant, BeneficiaryID: orders[0].req.GetBeneficiaryId(), InstrumentID: orders[0].req.GetInstrumentId(),
+			Currency: orders[0].source,
+		})
+	}
+	p := db.PayoutsCreateFactsParams{MerchantID: merchant}
+	for _, o := range orders {
+		p.BeneficiaryIds = append(p.BeneficiaryIds, o.req.GetBeneficiaryId())
+		p.InstrumentIds = append(p.InstrumentIds, o.req.GetInstrumentId())
+		p.Currencies = append(p.Currencies, o.source)
+	}
+	rows, err := q.PayoutsCreateFacts(ctx, p)
+	all := make([]db.PayoutCreateFactsRow, len(rows))
+	for i, row := range rows {
+		all[i] = db.PayoutCreateFactsRow(row)
+	}
+	return all, err
 }
 
 // decide refuses the order, or makes its payout and takes its money from what is left.

@@ -1,5 +1,9 @@
 -- name: AuditInsert :exec
--- All that a transaction has to say, in one statement.
+insert into audit_log (merchant_id, id, at, actor, action, object_id, request_id, detail)
+values (@merchant_id, @id, @at, @actor, @action, @object_id, @request_id, cast(@detail::text as jsonb));
+
+-- name: AuditInsertAll :exec
+-- All that a transaction has to say, in one statement; for a single row AuditInsert costs less.
 insert into audit_log (merchant_id, id, at, actor, action, object_id, request_id, detail)
 select unnest(@merchant_ids::text[]), unnest(@ids::text[]), @at, @actor, unnest(@actions::text[]), unnest(@object_ids::text[]), @request_id,
        unnest(@details::text[])::jsonb;

@@ -1,5 +1,9 @@
 -- name: EventInsert :exec
--- All that a transaction has to tell, in one statement.
+insert into events (merchant_id, id, type, object_type, object_id, sequence, previous_status, data, created_at)
+values (@merchant_id, @id, @type, @object_type, @object_id, @sequence, nullif(@previous_status::text, ''), cast(@data::text as json), @created_at);
+
+-- name: EventsInsert :exec
+-- All that a transaction has to tell, in one statement; for a single event EventInsert costs less.
 insert into events (merchant_id, id, type, object_type, object_id, sequence, previous_status, data, created_at)
 select unnest(@merchant_ids::text[]), unnest(@ids::text[]), unnest(@types::text[]), unnest(@object_types::text[]), unnest(@object_ids::text[]),
        unnest(@sequences::integer[]), nullif(unnest(@previous_statuses::text[]), ''), unnest(@datas::text[])::json, @created_at;

@@ -1,8 +1,19 @@
 -- name: PayoutCreateFacts :many
--- What decides whether payouts may be created: for each (beneficiary, instrument, currency) asked for, in order, the beneficiary,
--- the instrument named or else the default one, the balance, and whether the merchant is on a plan of fees. No row where the beneficiary
--- is not this merchant's or was deleted.
--- The beneficiary is held until the payouts are committed, so that nobody deletes it, or the instrument, in between.
+-- What decides whether a payout may be created: the beneficiary, the instrument named or else the default one, the balance, and whether the
+-- merchant is on a plan of fees. No row where the beneficiary is not this merchant's or was deleted.
+-- The beneficiary is held until the payout is committed, so that nobody deletes it, or the instrument, in between.
+select 1::integer as ord, b.id as beneficiary_id, b.status as beneficiary_status,
+       i.id as instrument_id, i.status as instrument_status, i.method, i.country as instrument_country, i.currency as instrument_currency,
+       i.last4, bal.available, exists (select from merchant_pricing p where p.merchant_id = @merchant_id) as on_plan
+from beneficiaries b
+left join instruments i on i.merchant_id = b.merchant_id and i.beneficiary_id = b.id and i.deleted_at is null
+     and i.id = coalesce(nullif(@instrument_id::text, ''), b.default_instrument_id)
+left join balances bal on bal.merchant_id = @merchant_id and bal.currency = @currency
+where b.merchant_id = @merchant_id and b.id = @beneficiary_id and b.deleted_at is null
+for key share of b;
+
+-- name: PayoutsCreateFacts :many
+-- PayoutCreateFacts for many: a row for each (beneficiary, instrument, currency) asked for, numbered. For a single one it costs twice as much.
 select o.ord::integer as ord, b.id as beneficiary_id, b.status as beneficiary_status,
        i.id as instrument_id, i.status as instrument_status, i.method, i.country as instrument_country, i.currency as instrument_currency,
        i.last4, bal.available, exists (select from merchant_pricing p where p.merchant_id = @merchant_id) as on_plan
