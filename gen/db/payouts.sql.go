@@ -37,7 +37,8 @@ func (q *Queries) PayoutAccepted(ctx context.Context, arg PayoutAcceptedParams) 
 const payoutCreateFacts = `-- name: PayoutCreateFacts :many
 select o.ord::integer as ord, b.id as beneficiary_id, b.status as beneficiary_status,
        i.id as instrument_id, i.status as instrument_status, i.method, i.country as instrument_country, i.currency as instrument_currency,
-       i.last4, bal.available, exists (select from merchant_pricing p where p.merchant_id = $1) as on_plan
+       i.last4, bal.available,
+       (exists (select from merchant_pricing p where p.merchant_id = $1) or exists (select from pricing_default))::boolean as on_plan
 from (select unnest($2::text[]) as beneficiary_id, unnest($3::text[]) as instrument_id,
              unnest($4::text[]) as currency, generate_series(1, cardinality($2::text[])) as ord) o
 join beneficiaries b on b.merchant_id = $1 and b.id = o.beneficiary_id and b.deleted_at is null
@@ -70,7 +71,7 @@ type PayoutCreateFactsRow struct {
 }
 
 // What decides whether payouts may be created: for each (beneficiary, instrument, currency) asked for, in order, the beneficiary,
-// the instrument named or else the default one, the balance, and whether the merchant is on a plan of fees. No row where the beneficiary
+// the instrument named or else the default one, the balance, and whether any plan of fees prices it. No row where the beneficiary
 // is not this merchant's or was deleted.
 // The beneficiary is held until the payouts are committed, so that nobody deletes it, or the instrument, in between.
 func (q *Queries) PayoutCreateFacts(ctx context.Context, arg PayoutCreateFactsParams) ([]PayoutCreateFactsRow, error) {

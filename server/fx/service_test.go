@@ -3,6 +3,7 @@ package fx_test
 import (
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -213,6 +214,17 @@ func TestMarkups(t *testing.T) {
 		if got := set(body); got.Status != 422 {
 			t.Errorf("%s: %d %s", body, got.Status, got.Raw)
 		}
+	}
+	var changes []string
+	for _, row := range s.Ops().Get(t, "/ops/v1/audit?action=fx.markup.set").List() {
+		changes = append(changes, fmt.Sprint(row["detail"]))
+	}
+	if want := []string{ // the newest first
+		"map[bps.after:0 bps.before:10 buy_currency:EUR sell_currency:USD]",
+		"map[bps.after:10 buy_currency:EUR sell_currency:USD]",
+		"map[bps.after:80 buy_currency: sell_currency:]",
+	}; !slices.Equal(changes, want) {
+		t.Errorf("the audit log says %v, not %v", changes, want)
 	}
 	if got := s.Ops().Post(t, "/ops/v1/merchants/mer_nobody/fx-markups", "", `{"bps":1}`); got.Status != http.StatusNotFound {
 		t.Errorf("%d %s", got.Status, got.Raw)
