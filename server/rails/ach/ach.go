@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/antonpayments/anton/gen/db"
+	"github.com/antonpayments/anton/server/bankdays"
 	"github.com/antonpayments/anton/server/money"
 	"github.com/antonpayments/anton/server/rails"
 	"github.com/antonpayments/anton/server/rails/files"
@@ -91,7 +92,7 @@ func New(s Settings) (*Format, error) {
 	zone, err := time.LoadLocation("America/New_York")
 	wrong = append(wrong, err)
 	f.windows = &files.Windows{
-		Zone: zone, Calendar: files.FederalReserve(), CutOffs: []time.Duration{16*time.Hour + 45*time.Minute}, Settles: 1, Final: 17 * time.Hour,
+		Zone: zone, Calendar: bankdays.FederalReserve(), CutOffs: []time.Duration{16*time.Hour + 45*time.Minute}, Settles: 1, Final: 17 * time.Hour,
 	}
 	return f, errors.Join(append(wrong, s.WindowSettings.Apply(f.windows))...)
 }
