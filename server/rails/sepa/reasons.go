@@ -19,14 +19,14 @@ var reasons = map[string]string{
 	"AC05": "rail_rejected", // our own account is closed
 	"AC06": "account_frozen",
 	"AC07": "account_closed",
-	"AC13": "account_not_eligible",
+	"AC13": "rail_rejected", // our own account's type
 	"AC14": "account_not_eligible",
 	"AC15": "account_moved",
 	"AG01": "account_not_eligible", // credit transfers are forbidden on the account
 	"AG02": "rail_rejected",        // wrong operation code
 	"AG10": "bank_does_not_participate",
 	"AG11": "bank_does_not_participate",
-	"AGNT": "bank_does_not_participate",
+	"AGNT": "invalid_bic", // an agent of the payment is not the right one
 	"AM01": "rail_rejected",
 	"AM02": "rail_rejected",
 	"AM03": "rail_rejected",
@@ -72,7 +72,7 @@ var reasons = map[string]string{
 	"SVNR": "bank_does_not_participate",
 	"TECH": "rail_rejected",
 	"TM01": "rail_rejected",
-	"UPAY": "duplicate",
+	"UPAY": "returned_on_request", // the payment was not due
 }
 
 // reasonOf is the neutral reason of a code.
