@@ -740,7 +740,7 @@ type DefaultPricing struct {
 	// Who made it the default: an operator's key. Absent where there is no default plan.
 	SetBy *string `protobuf:"bytes,4,opt,name=set_by,json=setBy,proto3,oneof" json:"set_by,omitempty"`
 	// When it became the default; absent where there is no default plan.
-	SetAt         *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=set_at,json=setAt,proto3" json:"set_at,omitempty"`
+	SetAt         *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=set_at,json=setAt,proto3,oneof" json:"set_at,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1033,17 +1033,18 @@ const file_anton_ops_v1_pricing_proto_rawDesc = "" +
 	"merchantId\x12 \n" +
 	"\aplan_id\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x18@R\x06planId\"C\n" +
 	"\x1aSetMerchantPricingResponse\x12%\n" +
-	"\x04data\x18\x01 \x01(\v2\x11.anton.v1.PricingR\x04data\"\xfc\x01\n" +
+	"\x04data\x18\x01 \x01(\v2\x11.anton.v1.PricingR\x04data\"\x8c\x02\n" +
 	"\x0eDefaultPricing\x12%\n" +
 	"\aplan_id\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x18@H\x00R\x06planId\x88\x01\x01\x12&\n" +
 	"\fplan_version\x18\x02 \x01(\x05H\x01R\vplanVersion\x88\x01\x01\x12\x1b\n" +
 	"\x04name\x18\x03 \x01(\tB\a\xbaH\x04r\x02\x18dR\x04name\x12#\n" +
-	"\x06set_by\x18\x04 \x01(\tB\a\xbaH\x04r\x02\x18dH\x02R\x05setBy\x88\x01\x01\x121\n" +
-	"\x06set_at\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\x05setAtB\n" +
+	"\x06set_by\x18\x04 \x01(\tB\a\xbaH\x04r\x02\x18dH\x02R\x05setBy\x88\x01\x01\x126\n" +
+	"\x06set_at\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampH\x03R\x05setAt\x88\x01\x01B\n" +
 	"\n" +
 	"\b_plan_idB\x0f\n" +
 	"\r_plan_versionB\t\n" +
-	"\a_set_by\"\x1a\n" +
+	"\a_set_byB\t\n" +
+	"\a_set_at\"\x1a\n" +
 	"\x18GetDefaultPricingRequest\"M\n" +
 	"\x19GetDefaultPricingResponse\x120\n" +
 	"\x04data\x18\x01 \x01(\v2\x1c.anton.ops.v1.DefaultPricingR\x04data\"<\n" +
