@@ -31,7 +31,7 @@ var ranks = [][]string{
 	{"page", "call", "corridors", "patch"},
 	{"unit", "contract", "bankdetails", "invariants"},
 	{"rules"},
-	{"apierr", "crypto", "fx/ecb", "ids", "money", "postgres", "screening/lists", "webhooks/verify"},
+	{"apierr", "bankdays", "crypto", "fx/ecb", "ids", "money", "postgres", "screening/lists", "webhooks/verify"},
 	{"observe", "testserver/raced"},
 }
 

@@ -858,3 +858,15 @@ func (q *Queries) BatchesOpen(ctx context.Context, merchantID string) (int64, er
 	err := row.Scan(&count)
 	return count, err
 }
+
+const statisticsCatchUp = `-- name: StatisticsCatchUp :one
+select statistics_catch_up()
+`
+
+// Counts the tables that grew far beyond what plans are made for, and says how many there were.
+func (q *Queries) StatisticsCatchUp(ctx context.Context) (int32, error) {
+	row := q.db.QueryRow(ctx, statisticsCatchUp)
+	var statistics_catch_up int32
+	err := row.Scan(&statistics_catch_up)
+	return statistics_catch_up, err
+}

@@ -112,6 +112,25 @@ func (q *Queries) FxExchangeList(ctx context.Context, arg FxExchangeListParams) 
 	return items, nil
 }
 
+const fxMarkupGetForUpdate = `-- name: FxMarkupGetForUpdate :one
+select bps from fx_markups
+where merchant_id = $1 and sell_currency = $2 and buy_currency = $3 for update
+`
+
+type FxMarkupGetForUpdateParams struct {
+	MerchantID   string
+	SellCurrency string
+	BuyCurrency  string
+}
+
+// What was set for a pair, held so that whoever sets it next sees what we set.
+func (q *Queries) FxMarkupGetForUpdate(ctx context.Context, arg FxMarkupGetForUpdateParams) (int32, error) {
+	row := q.db.QueryRow(ctx, fxMarkupGetForUpdate, arg.MerchantID, arg.SellCurrency, arg.BuyCurrency)
+	var bps int32
+	err := row.Scan(&bps)
+	return bps, err
+}
+
 const fxMarkupSet = `-- name: FxMarkupSet :exec
 insert into fx_markups (merchant_id, sell_currency, buy_currency, bps, set_by, set_at)
 values ($1, $2, $3, $4, $5, $6)

@@ -2687,6 +2687,13 @@ type PayoutTransition struct {
 	PreviousSeq *int32
 }
 
+type PricingDefault struct {
+	OnlyRow bool
+	PlanID  string
+	SetBy   string
+	SetAt   time.Time
+}
+
 type PricingPlan struct {
 	ID        string
 	CreatedBy string

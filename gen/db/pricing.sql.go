@@ -12,6 +12,18 @@ import (
 	apd "github.com/cockroachdb/apd/v3"
 )
 
+const merchantPricingAssigned = `-- name: MerchantPricingAssigned :one
+select coalesce((select plan_id from merchant_pricing where merchant_id = $1), '')::text as plan_id
+`
+
+// The plan that a merchant was put on; empty where it was put on none.
+func (q *Queries) MerchantPricingAssigned(ctx context.Context, merchantID string) (string, error) {
+	row := q.db.QueryRow(ctx, merchantPricingAssigned, merchantID)
+	var plan_id string
+	err := row.Scan(&plan_id)
+	return plan_id, err
+}
+
 const merchantPricingClear = `-- name: MerchantPricingClear :exec
 delete from merchant_pricing where merchant_id = $1
 `
@@ -22,22 +34,28 @@ func (q *Queries) MerchantPricingClear(ctx context.Context, merchantID string) e
 }
 
 const merchantPricingGet = `-- name: MerchantPricingGet :one
-select v.plan_id, v.version, v.name, v.created_by, v.created_at from merchant_pricing m
-join pricing_plan_versions v on v.plan_id = m.plan_id
-where m.merchant_id = $1
+select v.plan_id, v.version, v.name, v.created_by, v.created_at, (not exists (select from merchant_pricing m where m.merchant_id = $1))::boolean as is_default
+from pricing_plan_versions v
+where v.plan_id = coalesce((select m.plan_id from merchant_pricing m where m.merchant_id = $1), (select d.plan_id from pricing_default d))
 order by v.version desc limit 1
 `
 
-// The plan that a merchant is on, in its newest version.
-func (q *Queries) MerchantPricingGet(ctx context.Context, merchantID string) (PricingPlanVersion, error) {
+type MerchantPricingGetRow struct {
+	PricingPlanVersion PricingPlanVersion
+	IsDefault          bool
+}
+
+// The plan that a merchant is on, or else the default one, in its newest version.
+func (q *Queries) MerchantPricingGet(ctx context.Context, merchantID string) (MerchantPricingGetRow, error) {
 	row := q.db.QueryRow(ctx, merchantPricingGet, merchantID)
-	var i PricingPlanVersion
+	var i MerchantPricingGetRow
 	err := row.Scan(
-		&i.PlanID,
-		&i.Version,
-		&i.Name,
-		&i.CreatedBy,
-		&i.CreatedAt,
+		&i.PricingPlanVersion.PlanID,
+		&i.PricingPlanVersion.Version,
+		&i.PricingPlanVersion.Name,
+		&i.PricingPlanVersion.CreatedBy,
+		&i.PricingPlanVersion.CreatedAt,
+		&i.IsDefault,
 	)
 	return i, err
 }
@@ -61,6 +79,47 @@ func (q *Queries) MerchantPricingSet(ctx context.Context, arg MerchantPricingSet
 		arg.AssignedBy,
 		arg.AssignedAt,
 	)
+	return err
+}
+
+const pricingDefaultClear = `-- name: PricingDefaultClear :exec
+delete from pricing_default
+`
+
+func (q *Queries) PricingDefaultClear(ctx context.Context) error {
+	_, err := q.db.Exec(ctx, pricingDefaultClear)
+	return err
+}
+
+const pricingDefaultGet = `-- name: PricingDefaultGet :one
+select only_row, plan_id, set_by, set_at from pricing_default
+`
+
+func (q *Queries) PricingDefaultGet(ctx context.Context) (PricingDefault, error) {
+	row := q.db.QueryRow(ctx, pricingDefaultGet)
+	var i PricingDefault
+	err := row.Scan(
+		&i.OnlyRow,
+		&i.PlanID,
+		&i.SetBy,
+		&i.SetAt,
+	)
+	return i, err
+}
+
+const pricingDefaultSet = `-- name: PricingDefaultSet :exec
+insert into pricing_default (plan_id, set_by, set_at) values ($1, $2, $3)
+on conflict (only_row) do update set plan_id = excluded.plan_id, set_by = excluded.set_by, set_at = excluded.set_at
+`
+
+type PricingDefaultSetParams struct {
+	PlanID string
+	SetBy  string
+	SetAt  time.Time
+}
+
+func (q *Queries) PricingDefaultSet(ctx context.Context, arg PricingDefaultSetParams) error {
+	_, err := q.db.Exec(ctx, pricingDefaultSet, arg.PlanID, arg.SetBy, arg.SetAt)
 	return err
 }
 
@@ -269,43 +328,6 @@ func (q *Queries) PricingQuotesGet(ctx context.Context, merchantID string, ids [
 	return items, nil
 }
 
-const pricingRuleInsert = `-- name: PricingRuleInsert :exec
-insert into pricing_rules (plan_id, plan_version, number, source_currency, dest_currency, country, method, fixed_fee, percentage_bps, min_fee, max_fee)
-values ($1, $2, $3, $4, $5, $6, $7, $8, $9,
-        $10, $11)
-`
-
-type PricingRuleInsertParams struct {
-	PlanID         string
-	PlanVersion    int32
-	Number         int32
-	SourceCurrency string
-	DestCurrency   string
-	Country        string
-	Method         string
-	FixedFee       apd.Decimal
-	PercentageBps  int32
-	MinFee         *apd.Decimal
-	MaxFee         *apd.Decimal
-}
-
-func (q *Queries) PricingRuleInsert(ctx context.Context, arg PricingRuleInsertParams) error {
-	_, err := q.db.Exec(ctx, pricingRuleInsert,
-		arg.PlanID,
-		arg.PlanVersion,
-		arg.Number,
-		arg.SourceCurrency,
-		arg.DestCurrency,
-		arg.Country,
-		arg.Method,
-		arg.FixedFee,
-		arg.PercentageBps,
-		arg.MinFee,
-		arg.MaxFee,
-	)
-	return err
-}
-
 const pricingRulesOf = `-- name: PricingRulesOf :many
 select r.plan_id, r.plan_version, r.number, r.source_currency, r.dest_currency, r.country, r.method, r.fixed_fee, r.percentage_bps, r.min_fee, r.max_fee from pricing_rules r
 join (select unnest($1::text[]) as plan_id, unnest($2::integer[]) as version) w on w.plan_id = r.plan_id and w.version = r.plan_version
@@ -345,34 +367,6 @@ func (q *Queries) PricingRulesOf(ctx context.Context, planIds []string, versions
 	return items, nil
 }
 
-const pricingTierInsert = `-- name: PricingTierInsert :exec
-insert into pricing_tiers (plan_id, plan_version, rule_number, source_currency, min_volume, fixed_fee, percentage_bps)
-values ($1, $2, $3, $4, $5, $6, $7)
-`
-
-type PricingTierInsertParams struct {
-	PlanID         string
-	PlanVersion    int32
-	RuleNumber     int32
-	SourceCurrency string
-	MinVolume      apd.Decimal
-	FixedFee       apd.Decimal
-	PercentageBps  int32
-}
-
-func (q *Queries) PricingTierInsert(ctx context.Context, arg PricingTierInsertParams) error {
-	_, err := q.db.Exec(ctx, pricingTierInsert,
-		arg.PlanID,
-		arg.PlanVersion,
-		arg.RuleNumber,
-		arg.SourceCurrency,
-		arg.MinVolume,
-		arg.FixedFee,
-		arg.PercentageBps,
-	)
-	return err
-}
-
 const pricingTiersOf = `-- name: PricingTiersOf :many
 select t.plan_id, t.plan_version, t.rule_number, t.source_currency, t.min_volume, t.fixed_fee, t.percentage_bps from pricing_tiers t
 join (select unnest($1::text[]) as plan_id, unnest($2::integer[]) as version) w on w.plan_id = t.plan_id and w.version = t.plan_version
@@ -407,26 +401,53 @@ func (q *Queries) PricingTiersOf(ctx context.Context, planIds []string, versions
 	return items, nil
 }
 
-const pricingVersionInsert = `-- name: PricingVersionInsert :exec
-insert into pricing_plan_versions (plan_id, version, name, created_by, created_at) values ($1, $2, $3, $4, $5)
+const pricingVersionWrite = `-- name: PricingVersionWrite :exec
+select pricing_version_write($1, $2, $3, $4, $5::timestamptz, $6::text[], $7::text[],
+                             $8::text[], $9::text[], $10::numeric[], $11::integer[], $12::text[],
+                             $13::text[], $14::integer[], $15::numeric[], $16::numeric[],
+                             $17::integer[])
 `
 
-type PricingVersionInsertParams struct {
-	PlanID    string
-	Version   int32
-	Name      string
-	CreatedBy string
-	CreatedAt time.Time
+type PricingVersionWriteParams struct {
+	PlanID        string
+	Version       int32
+	Name          string
+	CreatedBy     string
+	CreatedAt     time.Time
+	Sources       []string
+	Dests         []string
+	Countries     []string
+	Methods       []string
+	FixedFees     []apd.Decimal
+	Bps           []int32
+	MinFees       []string
+	MaxFees       []string
+	TierRules     []int32
+	TierVolumes   []apd.Decimal
+	TierFixedFees []apd.Decimal
+	TierBps       []int32
 }
 
 // Of two who write the next version at once one breaks pricing_version_is_written_once, and writes the one after it when it is run again.
-func (q *Queries) PricingVersionInsert(ctx context.Context, arg PricingVersionInsertParams) error {
-	_, err := q.db.Exec(ctx, pricingVersionInsert,
+func (q *Queries) PricingVersionWrite(ctx context.Context, arg PricingVersionWriteParams) error {
+	_, err := q.db.Exec(ctx, pricingVersionWrite,
 		arg.PlanID,
 		arg.Version,
 		arg.Name,
 		arg.CreatedBy,
 		arg.CreatedAt,
+		arg.Sources,
+		arg.Dests,
+		arg.Countries,
+		arg.Methods,
+		arg.FixedFees,
+		arg.Bps,
+		arg.MinFees,
+		arg.MaxFees,
+		arg.TierRules,
+		arg.TierVolumes,
+		arg.TierFixedFees,
+		arg.TierBps,
 	)
 	return err
 }

@@ -135,9 +135,12 @@ func TestAllMistakesAreToldAtOnce(t *testing.T) {
 		maria+";;;;;;;;;1.00;EUR;\n"+ // 9
 		maria+";;;;;;;;;1.005;USD;\n"+ // 10
 		maria+";;;;;;;;;\xff1;USD;;more\n"+ // 11
-		maria+";;;;;;;;;1.00;USD;\n") // 12
+		maria+";;;;;;;;;1.00;USD;\n"+ // 12
+		maria+";;;;;;;;;-1.00;USD;\n"+ // 13
+		maria+";;;;;;;;;100000000.00;USD;\n"+ // 14
+		";;;Ana;Lopez;US;;021000021;123456;100000000.00;USD;\n") // 15
 	s.Work()
-	if b := batch(t, m, id); b["status"] != "validation_failed" || b["valid_rows"] != 1.0 || b["invalid_rows"] != 10.0 || b["separator"] != "semicolon" {
+	if b := batch(t, m, id); b["status"] != "validation_failed" || b["valid_rows"] != 1.0 || b["invalid_rows"] != 13.0 || b["separator"] != "semicolon" {
 		t.Errorf("%v", b)
 	}
 	var got []string
@@ -172,6 +175,9 @@ func TestAllMistakesAreToldAtOnce(t *testing.T) {
 		`10 amount has 3 digits after the point, and USD has 2 (<nil>)`,
 		`11 amount is not UTF-8 (Save the file as CSV UTF-8.)`,
 		`11  has a value in its cell 13, which stands under no column's name`,
+		`13 amount `,
+		`14 amount must come to USD 0.01 to 99999999.99 (<nil>)`,
+		`15 amount A payout of USD to US by us_bank carries 0.01 to 99999999.99`,
 	}
 	for i := range max(len(got), len(want)) {
 		if i >= len(got) || i >= len(want) || !strings.HasPrefix(got[i], want[i]) {

@@ -96,6 +96,31 @@ func TestWhatIsNoTableIsRefused(t *testing.T) {
 	}
 }
 
+// TestOneBadByteInTheLargestFile: a file as large as any may be is read to its last byte, and what is wrong there is told of its row alone.
+func TestOneBadByteInTheLargestFile(t *testing.T) {
+	t.Parallel()
+	s := testserver.New(t)
+	m := s.Merchant(t)
+	maria := m.Beneficiary(t, "Garcia", "9876543210")
+	for bad, says := range map[string]string{"\xff": "is not UTF-8", "\x00": "must not contain control characters"} {
+		header, first, last := "beneficiary_id,amount,currency,description\n", maria+",1.00,USD,right\n", maria+",1.00,USD,wr"+bad+"ng"
+		file := header + first + strings.Repeat(" ", 32<<20-len(header)-len(first)-len(last)) + last
+		got := send(t, m, "large.csv", []byte(file))
+		if got.Status != http.StatusCreated {
+			t.Fatalf("%q: %d %s", bad, got.Status, got.Raw)
+		}
+		id := got.Data()["id"].(string)
+		s.Work()
+		if b := batch(t, m, id); b["status"] != "validation_failed" || b["valid_rows"] != 1.0 || b["invalid_rows"] != 1.0 {
+			t.Errorf("%q: %v", bad, b)
+		}
+		wrong := m.Get(t, "/v1/batches/"+id+"/errors").List()
+		if len(wrong) != 1 || wrong[0]["row"] != 3.0 || wrong[0]["field"] != "description" || !strings.Contains(wrong[0]["message"].(string), says) {
+			t.Errorf("%q: %v", bad, wrong)
+		}
+	}
+}
+
 // archive is a zip archive of the files.
 func archive(t testing.TB, files map[string]string) []byte {
 	t.Helper()

@@ -264,3 +264,23 @@ func TestAFileInPieces(t *testing.T) {
 	}
 	s.Work()
 }
+
+// TestTablesAreCountedWhileTheyGrow: a table that a batch fills is known to PostgreSQL to be full, before autovacuum comes.
+func TestTablesAreCountedWhileTheyGrow(t *testing.T) {
+	t.Parallel()
+	s := testserver.New(t)
+	m := s.Merchant(t)
+	maria := m.Beneficiary(t, "Garcia", "9876543210")
+	text := "beneficiary_id,amount,currency"
+	for i := range 250 {
+		text += fmt.Sprintf("\n%s,1.%02d,USD", maria, i%100)
+	}
+	if _, err := s.Owner.Exec(t.Context(), "alter table payouts set (autovacuum_enabled = false)"); err != nil {
+		t.Fatal(err)
+	}
+	paid(t, s, m, text)
+	var known float64
+	if err := s.Owner.QueryRow(t.Context(), "select reltuples from pg_class where oid = 'payouts'::regclass").Scan(&known); err != nil || known < 200 {
+		t.Errorf("PostgreSQL believes in %v payouts, %v", known, err)
+	}
+}

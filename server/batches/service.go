@@ -77,7 +77,7 @@ func (s *Service) CreateBatch(ctx context.Context, req *antonv1.CreateBatchReque
 	}
 	row := db.Batch{
 		MerchantID: merchant, ID: ids.New(ids.Batch, tx.Now), Status: db.BatchStatusUploaded, Seq: 1, Format: t.format, Separator: t.separator,
-		FileName: cleanName(req.GetFileName()), Description: req.GetDescription(), Fingerprint: mark, TotalRows: int32(len(t.rows)),
+		FileName: call.FileName(req.GetFileName()), Description: req.GetDescription(), Fingerprint: mark, TotalRows: int32(len(t.rows)),
 		CreatedBy: tx.Actor, CreatedAt: tx.Now, UpdatedAt: tx.Now,
 	}
 	if err := s.store(ctx, tx, row, t.rows); err != nil {

@@ -145,7 +145,25 @@ func (w *Worker) work(ctx context.Context, b db.BatchesDueRow) (done bool, err e
 			return cancel(ctx, u, row, "It was not confirmed in time.")
 		})
 	}
-	return w.locked(ctx, b, "", w.pay)
+	done, err = w.locked(ctx, b, "", w.pay)
+	if err != nil || !done {
+		return done, err
+	}
+	w.countTables(ctx)
+	return true, nil
+}
+
+// countTables has PostgreSQL look again at tables that grew tenfold since it last did. A batch is what makes them grow so fast: the first
+// large one of a database would otherwise look its rows up by plans for tables that were empty. Without it batches are slow, not wrong.
+func (w *Worker) countTables(ctx context.Context) {
+	n, err := db.New(w.Runner.Pool).StatisticsCatchUp(ctx)
+	if err != nil {
+		w.Log.Warn("tables that grew were not counted", slog.Any("cause", err))
+		return
+	}
+	if n > 0 {
+		w.Log.Info("counted tables that grew tenfold", slog.Int("tables", int(n)))
+	}
 }
 
 // locked does a piece of work on a batch under its lock, in the name of the actor or else of who confirmed the batch.

@@ -44,6 +44,8 @@ func init() {
 		"/anton.ops.v1.PricingService/GetPricingPlan":     func(tn tenant) fields { return fields{"id": tn.plan, "version": 1} },
 		"/anton.ops.v1.PricingService/ListPricingPlans":   func(tenant) fields { return fields{"limit": 10} },
 		"/anton.ops.v1.PricingService/GetMerchantPricing": func(tn tenant) fields { return fields{"merchant_id": tn.Merchant} },
+		"/anton.ops.v1.PricingService/GetDefaultPricing":  func(tenant) fields { return fields{} },
+		"/anton.ops.v1.PricingService/SetDefaultPricing":  func(tn tenant) fields { return fields{"plan_id": tn.plan} },
 		"/anton.ops.v1.PricingService/SetMerchantPricing": func(tn tenant) fields {
 			return fields{"merchant_id": tn.Merchant, "plan_id": tn.plan}
 		},

@@ -11,8 +11,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
-	_ "time/tzdata" // zones are the same on every machine
 
 	"github.com/cockroachdb/apd/v3"
 
@@ -28,6 +26,7 @@ type Corridor struct {
 	Least, Most       money.Amount // what one payment may carry, both included
 	CutOff, Zone      string       // "15:00" in an IANA time zone; empty where payments go out at any hour
 	Fastest, Slowest  int          // usual delivery, in business days
+	clock             clock
 }
 
 // Takes says whether one payment may carry the sum, which is in the corridor's currency.
@@ -67,6 +66,7 @@ type row struct {
 	least, most           string // empty: as far as amounts go
 	cutOff, zone          string
 	fastest, slowest      int
+	clock                 clock
 }
 
 func (r *row) fits(currency, country string, method antonv1.PaymentMethod_Value) bool {
@@ -78,7 +78,7 @@ func (r *row) fits(currency, country string, method antonv1.PaymentMethod_Value)
 func (r *row) corridor(currency, country string, method antonv1.PaymentMethod_Value) Corridor {
 	c := Corridor{
 		Currency: currency, Country: country, Method: method, Least: smallest(currency), Most: largest(currency),
-		CutOff: r.cutOff, Zone: r.zone, Fastest: r.fastest, Slowest: r.slowest,
+		CutOff: r.cutOff, Zone: r.zone, Fastest: r.fastest, Slowest: r.slowest, clock: r.clock,
 	}
 	if r.least != "" {
 		c.Least = mustParse(currency, r.least)
@@ -137,6 +137,9 @@ func read(text string) (rows []row) {
 			one.slowest, err = strconv.Atoi(record[8])
 		}
 		if err == nil {
+			one.clock, err = readClock(one.cutOff, one.zone, record[9])
+		}
+		if err == nil {
 			err = one.check()
 		}
 		if err != nil {
@@ -172,16 +175,11 @@ func (r *row) check() error {
 			return fmt.Errorf("%s has no account by %s", country, r.method)
 		}
 	}
-	if r.cutOff != "" {
-		if _, err := time.Parse("15:04", r.cutOff); err != nil {
-			return err
-		}
-		if _, err := time.LoadLocation(r.zone); err != nil {
-			return err
-		}
-	}
 	if r.fastest > r.slowest {
 		return errors.New("the fastest is slower than the slowest")
+	}
+	if r.cutOff == "" && r.slowest > 0 {
+		return errors.New("what goes out at any hour arrives the same day")
 	}
 	return nil
 }

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 	"unicode/utf8"
+
+	"github.com/antonpayments/anton/server/call"
 )
 
 // clamd is a scanner that speaks the protocol as clamd(8) has it, over any listener, and finds the EICAR test string.
@@ -100,7 +102,7 @@ func TestNamesLoseWhatMisleads(t *testing.T) {
 			t.Errorf("%q becomes %q, want %q", name, got, want)
 		}
 	}
-	if got := cleanName(strings.Repeat("é", 300), "image/png"); len([]rune(got)) != maxName {
+	if got := cleanName(strings.Repeat("é", 300), "image/png"); len([]rune(got)) != call.MaxFileName {
 		t.Errorf("a long name has %d characters", len([]rune(got)))
 	}
 }
@@ -128,7 +130,7 @@ func FuzzCleanName(f *testing.F) {
 		if again := cleanName(clean, "application/pdf"); again != clean {
 			t.Errorf("%q becomes %q, and that %q", name, clean, again)
 		}
-		if clean == "" || strings.HasPrefix(clean, ".") || strings.ContainsAny(clean, "/\\\"\x00\r\n") || utf8.RuneCountInString(clean) > maxName || !utf8.ValidString(clean) {
+		if clean == "" || strings.HasPrefix(clean, ".") || strings.ContainsAny(clean, "/\\\"\x00\r\n") || utf8.RuneCountInString(clean) > call.MaxFileName || !utf8.ValidString(clean) {
 			t.Errorf("%q becomes %q", name, clean)
 		}
 	})

@@ -2,11 +2,13 @@ package documents
 
 import (
 	"bytes"
+	"cmp"
 	"image"
 	_ "image/jpeg" // what a document may be
 	_ "image/png"  // what a document may be
 	"strings"
-	"unicode"
+
+	"github.com/antonpayments/anton/server/call"
 )
 
 // maxPixels bounds what a picture claims to be: whoever opens it later must not be asked for gigabytes.
@@ -38,28 +40,7 @@ func ends(format string, content []byte) bool {
 	return bytes.Contains(tail, []byte{0xff, 0xd9})
 }
 
-// maxName is the most characters of a file's name.
-const maxName = 200
-
-// cleanName is a file's name without what can mislead whoever reads it or saves under it: no directories, no control or direction
-// characters, no leading dots. It never becomes part of a path of ours.
+// cleanName is a document's name as call.FileName has it, or one made of what the file is.
 func cleanName(name, contentType string) string {
-	if i := strings.LastIndexAny(name, `/\`); i >= 0 {
-		name = name[i+1:]
-	}
-	name = strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) || unicode.Is(unicode.Cf, r) || strings.ContainsRune(`"<>:|?*`, r) || r == unicode.ReplacementChar {
-			return -1
-		}
-		return r
-	}, name)
-	name = strings.TrimLeftFunc(name, func(r rune) bool { return r == '.' || unicode.IsSpace(r) })
-	if runes := []rune(name); len(runes) > maxName {
-		name = string(runes[:maxName])
-	}
-	name = strings.TrimSpace(name)
-	if name == "" {
-		return "document." + contentType[strings.LastIndex(contentType, "/")+1:]
-	}
-	return name
+	return cmp.Or(call.FileName(name), "document."+contentType[strings.LastIndex(contentType, "/")+1:])
 }

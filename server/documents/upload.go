@@ -1,12 +1,10 @@
 package documents
 
 import (
-	"context"
 	"errors"
 	"io"
 
 	"google.golang.org/grpc"
-	"google.golang.org/grpc/metadata"
 
 	antonv1 "github.com/antonpayments/anton/gen/anton/v1"
 	"github.com/antonpayments/anton/server/apierr"
@@ -37,20 +35,12 @@ func (s *Service) UploadDocument(stream grpc.ClientStreamingServer[antonv1.Uploa
 		}
 		req.Content = append(req.Content, piece.GetContent()...)
 	}
-	ctx := stream.Context()
-	if md, ok := metadata.FromIncomingContext(ctx); ok {
-		ctx = call.WithIdempotencyKeys(ctx, md.Get("idempotency-key"))
-	}
-	var header metadata.MD
-	resp, err := s.Create(ctx, req, grpc.Header(&header))
+	resp, err := call.Through(stream, s.Create, req)
 	if err != nil {
 		return err
-	}
-	if err := stream.SetHeader(header); err != nil {
-		return apierr.Unavailable(err)
 	}
 	return stream.SendAndClose(&antonv1.UploadDocumentResponse{Data: resp.GetData()})
 }
 
 // A Create is CreateDocument as its clients call it.
-type Create func(context.Context, *antonv1.CreateDocumentRequest, ...grpc.CallOption) (*antonv1.CreateDocumentResponse, error)
+type Create = call.Method[antonv1.CreateDocumentRequest, antonv1.CreateDocumentResponse]

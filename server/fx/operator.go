@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -97,7 +98,17 @@ func (*Operator) SetFxMarkup(ctx context.Context, req *opsv1.SetFxMarkupRequest)
 		MerchantID: req.GetMerchantId(), SellCurrency: req.GetSellCurrency(), BuyCurrency: req.GetBuyCurrency(), Bps: req.GetBps(),
 		SetBy: tx.Actor, SetAt: tx.Now,
 	}
+	before, err := tx.Read().FxMarkupGetForUpdate(ctx, db.FxMarkupGetForUpdateParams{
+		MerchantID: row.MerchantID, SellCurrency: row.SellCurrency, BuyCurrency: row.BuyCurrency,
+	})
+	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
+		return nil, fmt.Errorf("read the markup: %w", err)
+	}
 	tx.About(row.MerchantID, row.MerchantID)
+	tx.Detail = map[string]string{"sell_currency": row.SellCurrency, "buy_currency": row.BuyCurrency, "bps.after": strconv.Itoa(int(row.Bps))}
+	if err == nil { // else the pair had none of its own
+		tx.Detail["bps.before"] = strconv.Itoa(int(before))
+	}
 	return &opsv1.SetFxMarkupResponse{Data: markupToProto(row)}, tx.Queue(unit.Rows).FxMarkupSet(ctx, db.FxMarkupSetParams(row))
 }
 

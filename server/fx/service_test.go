@@ -3,6 +3,7 @@ package fx_test
 import (
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -136,6 +137,24 @@ func TestQuotes(t *testing.T) {
 		}
 	}
 
+	for query, field := range map[string]string{
+		"sell_currency=USD":                                     "buy_currency",
+		"sell_currency=USD&buy_currency=USD":                    "buy_currency",
+		"sell_currency=USD&buy_currency=XXX":                    "buy_currency",
+		"sell_currency=usd&buy_currency=EUR":                    "sell_currency",
+		"sell_currency=KWD&buy_currency=EUR":                    "sell_currency",
+		"sell_currency=USD&buy_currency=EUR&sell_amount=0":      "sell_amount",
+		"sell_currency=USD&buy_currency=EUR&sell_amount=-1":     "sell_amount",
+		"sell_currency=USD&buy_currency=EUR&sell_amount=0.001":  "sell_amount",
+		"sell_currency=USD&buy_currency=EUR&sell_amount=1e3":    "sell_amount",
+		"sell_currency=JPY&buy_currency=EUR&sell_amount=100.50": "sell_amount",
+		"sell_currency=USD&buy_currency=EUR&buy_amount=1":       "buy_amount",
+	} {
+		if got := m.Get(t, "/v1/fx/rate?"+query); got.Status != 422 || !slices.Equal(got.Fields(), []string{field}) {
+			t.Errorf("%s: %d %s", query, got.Status, got.Raw)
+		}
+	}
+
 	q := quote(t, m, `{"sell_currency":"USD","buy_currency":"EUR","sell_amount":"60000.00"}`)
 	if got := exchange(t, m, "too much", q["id"]); got.Status != 400 || got.Code() != "insufficient_balance" ||
 		got.Message() != "Insufficient balance: available USD 50000.00, required USD 60000.00" {
@@ -213,6 +232,17 @@ func TestMarkups(t *testing.T) {
 		if got := set(body); got.Status != 422 {
 			t.Errorf("%s: %d %s", body, got.Status, got.Raw)
 		}
+	}
+	var changes []string
+	for _, row := range s.Ops().Get(t, "/ops/v1/audit?action=fx.markup.set").List() {
+		changes = append(changes, fmt.Sprint(row["detail"]))
+	}
+	if want := []string{ // the newest first
+		"map[bps.after:0 bps.before:10 buy_currency:EUR sell_currency:USD]",
+		"map[bps.after:10 buy_currency:EUR sell_currency:USD]",
+		"map[bps.after:80 buy_currency: sell_currency:]",
+	}; !slices.Equal(changes, want) {
+		t.Errorf("the audit log says %v, not %v", changes, want)
 	}
 	if got := s.Ops().Post(t, "/ops/v1/merchants/mer_nobody/fx-markups", "", `{"bps":1}`); got.Status != http.StatusNotFound {
 		t.Errorf("%d %s", got.Status, got.Raw)

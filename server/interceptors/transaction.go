@@ -165,7 +165,7 @@ func (c *Chain) once(ctx context.Context, u *unit.Unit, m *contract.Method, k *k
 		return nil, err
 	}
 	resp := answer.(proto.Message)
-	if err := audit.Record(ctx, u, audit.Row{Merchant: u.Merchant, Action: m.Rule.GetAudit(), Object: u.Object}); err != nil {
+	if err := audit.Record(ctx, u, audit.Row{Merchant: u.Merchant, Action: m.Rule.GetAudit(), Object: u.Object, Detail: u.Detail}); err != nil {
 		return nil, err
 	}
 	if k == nil {

@@ -58,7 +58,7 @@ var books = []Invariant{
 		    ))::integer`,
 	},
 	{
-		"history_cannot_be_rewritten", "the role that serves has no right to alter or remove history, nor to write money past ledger_post",
+		"history_cannot_be_rewritten", "the role that serves has no right to alter or remove history, nor to write money past ledger_post, nor prices past pricing_version_write",
 		`select name from unnest(array['events', 'event_positions', 'webhook_attempts', 'audit_log', 'audit_positions', 'audit_seals', 'verdicts',
 		                               'payout_screenings', 'screening_rescreen_slices',
 		                               'velocity_rule_versions', 'payout_transitions',
@@ -66,6 +66,7 @@ var books = []Invariant{
 		                               'pricing_plan_versions', 'pricing_rules', 'pricing_tiers', 'pricing_quotes', 'pricing_quote_uses',
 		                               'rail_instructions', 'rail_events', 'rail_file_contents', 'rail_file_orders', 'batch_steps', 'batch_errors', 'balances', 'ledger_transactions', 'ledger_postings']) tables(name)
 		 where has_table_privilege('anton_app', name, 'delete, truncate') or has_any_column_privilege('anton_app', name, 'update')
-		    or (name in ('balances', 'ledger_transactions', 'ledger_postings') and has_any_column_privilege('anton_app', name, 'insert'))`,
+		    or (name in ('balances', 'ledger_transactions', 'ledger_postings', 'pricing_plan_versions', 'pricing_rules', 'pricing_tiers')
+		        and has_any_column_privilege('anton_app', name, 'insert'))`,
 	},
 }

@@ -2,10 +2,12 @@ package payouts
 
 import (
 	"context"
+	"time"
 
 	antonv1 "github.com/antonpayments/anton/gen/anton/v1"
 	"github.com/antonpayments/anton/gen/db"
 	"github.com/antonpayments/anton/server/apierr"
+	"github.com/antonpayments/anton/server/corridors"
 	"github.com/antonpayments/anton/server/money"
 	"github.com/antonpayments/anton/server/rails"
 	"github.com/antonpayments/anton/server/unit"
@@ -35,22 +37,31 @@ func (s *Service) Weigh(ctx context.Context, u *unit.Unit, merchant string, reqs
 
 // Reaches refuses an amount that cannot be sent to the country.
 func (s *Service) Reaches(method db.PaymentMethod, country string, amount money.Amount) error {
-	_, err := s.rail(rails.Corridor{Method: method, Country: country, Currency: amount.Currency()}, amount)
+	_, _, err := s.rail(rails.Corridor{Method: method, Country: country, Currency: amount.Currency()}, amount)
 	return err
 }
 
-// rail finds the rail for the corridor, which must take what would arrive, as must the rail.
-func (s *Service) rail(c rails.Corridor, arrives money.Amount) (rails.Rail, error) {
-	if err := carries(c, arrives); err != nil {
-		return nil, err
+// rail finds the rail for the corridor, and the corridor, which must take what would arrive, as must the rail.
+func (s *Service) rail(way rails.Corridor, arrives money.Amount) (rails.Rail, corridors.Corridor, error) {
+	corridor, err := carries(way, arrives)
+	if err != nil {
+		return nil, corridor, err
 	}
-	rail, takes := s.Rails.For(c)
+	rail, takes := s.Rails.For(way)
 	switch {
 	case rail == nil:
-		return nil, apierr.New(antonv1.ErrorCode_corridor_not_enabled, "No rail serves %s to %s by %s.", c.Currency, c.Country, c.Method)
+		err = apierr.New(antonv1.ErrorCode_corridor_not_enabled, "No rail serves %s to %s by %s.", way.Currency, way.Country, way.Method)
 	case !takes.Has(arrives):
-		return nil, apierr.New(antonv1.ErrorCode_amount_out_of_range, "Payouts of %s to %s by %s carry %s, not %s.",
-			c.Currency, c.Country, c.Method, takes, arrives)
+		err = apierr.New(antonv1.ErrorCode_amount_out_of_range, "Payouts of %s to %s by %s carry %s, not %s.",
+			way.Currency, way.Country, way.Method, takes, arrives)
 	}
-	return rail, nil
+	return rail, corridor, err
+}
+
+// arrival is when a payout that is created now should arrive: what its rail says, or else what is usual in its corridor.
+func arrival(rail rails.Rail, corridor *corridors.Corridor, now time.Time) time.Time {
+	if at, ok := rail.Arrival(now); ok {
+		return at
+	}
+	return corridor.Arrival(now)
 }

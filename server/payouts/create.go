@@ -195,7 +195,7 @@ func (s *Service) decide(u *unit.Unit, merchant string, o *order, known tariffs,
 	if err != nil {
 		return err
 	}
-	rail, err := s.rail(rails.Corridor{Method: *f.Method, Country: *f.InstrumentCountry, Currency: *f.InstrumentCurrency}, sums.delivered)
+	rail, corridor, err := s.rail(rails.Corridor{Method: *f.Method, Country: *f.InstrumentCountry, Currency: *f.InstrumentCurrency}, sums.delivered)
 	if err != nil {
 		return err
 	}
@@ -219,7 +219,7 @@ func (s *Service) decide(u *unit.Unit, merchant string, o *order, known tariffs,
 		payout.QuoteID = &o.quote.ID
 		o.quote.TakeFor(payout.ID)
 	}
-	payout.Rail, payout.EstimatedArrival = rail.Name(), rail.Arrival(u.Now)
+	payout.Rail, payout.EstimatedArrival = rail.Name(), arrival(rail, &corridor, u.Now)
 	o.payout = payout
 	return nil
 }

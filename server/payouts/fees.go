@@ -68,20 +68,20 @@ func (o *order) charge(u *unit.Unit, plan *pricing.Plan, t *terms) (pricing.Char
 	return plan.Charge(route, source)
 }
 
-// carries refuses what no corridor takes, or more or less than it takes.
-func carries(way rails.Corridor, arrives money.Amount) error {
+// carries finds the corridor, or refuses what none takes, or more or less than it takes.
+func carries(way rails.Corridor, arrives money.Amount) (corridors.Corridor, error) {
 	method := antonv1.PaymentMethod_Value(antonv1.PaymentMethod_Value_value[string(way.Method)])
 	c, ok := corridors.Of(way.Currency, way.Country, method)
 	if !ok {
-		return apierr.New(antonv1.ErrorCode_corridor_not_enabled, "%s cannot be paid to %s by %s.", way.Currency, way.Country, way.Method)
+		return c, apierr.New(antonv1.ErrorCode_corridor_not_enabled, "%s cannot be paid to %s by %s.", way.Currency, way.Country, way.Method)
 	}
 	if c.Takes(arrives) {
-		return nil
+		return c, nil
 	}
 	e := apierr.New(antonv1.ErrorCode_amount_out_of_range, "A payout of %s to %s by %s carries %s to %s, and %s would arrive.",
 		c.Currency, c.Country, way.Method, c.Least, c.Most, arrives)
 	e.Fields = []apierr.Field{{Path: "amount", Message: "must come to " + c.Currency + " " + c.Least.String() + " to " + c.Most.String()}}
-	return e
+	return c, e
 }
 
 // priced notes with the payout what it costs and why, and takes its quote.

@@ -60,7 +60,7 @@ func TestGuide(t *testing.T) {
 		"amount": "2500.00", "currency": "USD", "source_amount": "2500.00", "source_currency": "USD", "dest_amount": "2500.00",
 		"dest_currency": "USD", "fee": "0.00", "fee_currency": "USD", "fee_bearer": "merchant", "total_debited": "2500.00",
 		"method": "us_bank", "description": "Consulting fee - January 2026", "reference": "INV-1042", "purpose": "",
-		"metadata": map[string]any{}, "rfi_ids": []any{}, "estimated_arrival": "2026-02-14T10:00:01Z",
+		"metadata": map[string]any{}, "rfi_ids": []any{}, "estimated_arrival": "2026-02-19T22:00:00Z",
 		"created_at": "2026-02-14T10:00:00Z", "updated_at": "2026-02-14T10:00:00Z",
 	}
 	if diff := cmp.Diff(wantPayout, payout); diff != "" {

@@ -1,6 +1,7 @@
 package pricing
 
 import (
+	"context"
 	"fmt"
 	"maps"
 	"slices"
@@ -22,7 +23,7 @@ func pricingToProto(p *Plan) (*antonv1.Pricing, error) {
 	if p == nil {
 		return &antonv1.Pricing{Name: free}, nil
 	}
-	out := &antonv1.Pricing{PlanId: &p.PlanID, PlanVersion: &p.Version, Name: p.Name}
+	out := &antonv1.Pricing{PlanId: &p.PlanID, PlanVersion: &p.Version, Name: p.Name, IsDefault: p.isDefault}
 	var err error
 	if out.Rules, err = rulesToProto(p.Rules); err != nil {
 		return nil, err
@@ -35,6 +36,17 @@ func pricingToProto(p *Plan) (*antonv1.Pricing, error) {
 		out.Volumes = append(out.Volumes, &antonv1.PricingVolume{Currency: currency, Volume: volume.String()})
 	}
 	return out, nil
+}
+
+// defaultToProto is the default plan in its newest version; nil is none.
+func defaultToProto(ctx context.Context, q *db.Queries, row *db.PricingDefault) (*opsv1.DefaultPricing, error) {
+	if row == nil {
+		return &opsv1.DefaultPricing{Name: free}, nil
+	}
+	v, err := version(ctx, q, row.PlanID, nil)
+	return &opsv1.DefaultPricing{
+		PlanId: &row.PlanID, PlanVersion: &v.Version, Name: v.Name, SetBy: &row.SetBy, SetAt: timestamppb.New(row.SetAt),
+	}, err
 }
 
 // planToProto is the plan as operators see it.

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/cockroachdb/apd/v3"
 	"github.com/jackc/pgx/v5"
 
 	opsv1 "github.com/antonpayments/anton/gen/anton/ops/v1"
@@ -55,22 +56,34 @@ func write(ctx context.Context, tx *unit.Unit, v db.PricingPlanVersion, in []*an
 	if err != nil {
 		return nil, err
 	}
-	q := tx.Queue(unit.Rows)
-	if err := q.PricingVersionInsert(ctx, db.PricingVersionInsertParams(v)); err != nil {
+	if err := tx.Queue(unit.Rows).PricingVersionWrite(ctx, written(v, rules)); err != nil {
 		return nil, err
-	}
-	for _, rule := range rules {
-		if err := q.PricingRuleInsert(ctx, db.PricingRuleInsertParams(rule.PricingRule)); err != nil {
-			return nil, err
-		}
-		for _, tier := range rule.Tiers {
-			if err := q.PricingTierInsert(ctx, db.PricingTierInsertParams(tier)); err != nil {
-				return nil, err
-			}
-		}
 	}
 	tx.About("", v.PlanID)
 	return planToProto(&Plan{PricingPlanVersion: v, Rules: rules})
+}
+
+// written is a version as the database's door takes it.
+func written(v db.PricingPlanVersion, rules []Rule) db.PricingVersionWriteParams {
+	p := db.PricingVersionWriteParams{PlanID: v.PlanID, Version: v.Version, Name: v.Name, CreatedBy: v.CreatedBy, CreatedAt: v.CreatedAt}
+	for _, r := range rules {
+		p.Sources, p.Dests = append(p.Sources, r.SourceCurrency), append(p.Dests, r.DestCurrency)
+		p.Countries, p.Methods = append(p.Countries, r.Country), append(p.Methods, r.Method)
+		p.FixedFees, p.Bps = append(p.FixedFees, r.FixedFee), append(p.Bps, r.PercentageBps)
+		p.MinFees, p.MaxFees = append(p.MinFees, sumOrNone(r.MinFee)), append(p.MaxFees, sumOrNone(r.MaxFee))
+		for _, t := range r.Tiers {
+			p.TierRules, p.TierVolumes = append(p.TierRules, r.Number), append(p.TierVolumes, t.MinVolume)
+			p.TierFixedFees, p.TierBps = append(p.TierFixedFees, t.FixedFee), append(p.TierBps, t.PercentageBps)
+		}
+	}
+	return p
+}
+
+func sumOrNone(sum *apd.Decimal) string {
+	if sum == nil {
+		return ""
+	}
+	return sum.Text('f')
 }
 
 // GetPricingPlan shows a version of a plan.
@@ -141,21 +154,40 @@ func (o *Operator) GetMerchantPricing(ctx context.Context, req *opsv1.GetMerchan
 	return &opsv1.GetMerchantPricingResponse{Data: data}, err
 }
 
-// SetMerchantPricing puts a merchant on a plan, or on none.
+// SetMerchantPricing puts a merchant on a plan, or on none of its own.
 func (o *Operator) SetMerchantPricing(ctx context.Context, req *opsv1.SetMerchantPricingRequest) (*opsv1.SetMerchantPricingResponse, error) {
 	tx, merchant := call.Tx(ctx), req.GetMerchantId()
 	if err := merchantExists(ctx, tx.Read(), merchant); err != nil {
 		return nil, err
 	}
+	before, err := tx.Read().MerchantPricingAssigned(ctx, merchant)
+	if err != nil {
+		return nil, fmt.Errorf("read the merchant's plan: %w", err)
+	}
 	tx.About(merchant, cmp.Or(req.GetPlanId(), merchant)) // the audit log says which plan
-	if req.GetPlanId() == "" {
-		data, err := pricingToProto(nil)
-		if err != nil {
+	tx.Detail = map[string]string{"plan.before": before, "plan.after": req.GetPlanId()}
+	plan, err := o.assign(ctx, tx, merchant, req.GetPlanId())
+	if err != nil {
+		return nil, err
+	}
+	data, err := pricingToProto(plan)
+	return &opsv1.SetMerchantPricingResponse{Data: data}, err
+}
+
+// assign queues that the merchant is on the plan, and gives the one that prices its payouts then: the default one where it is on none.
+func (o *Operator) assign(ctx context.Context, tx *unit.Unit, merchant, id string) (*Plan, error) {
+	isDefault := id == ""
+	if isDefault {
+		if err := tx.Queue(unit.Rows).MerchantPricingClear(ctx, merchant); err != nil {
 			return nil, err
 		}
-		return &opsv1.SetMerchantPricingResponse{Data: data}, tx.Queue(unit.Rows).MerchantPricingClear(ctx, merchant)
+		row, err := defaultPlan(ctx, tx.Read())
+		if err != nil || row == nil {
+			return nil, err
+		}
+		id = row.PlanID
 	}
-	v, err := version(ctx, tx.Read(), req.GetPlanId(), nil)
+	v, err := version(ctx, tx.Read(), id, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -163,12 +195,63 @@ func (o *Operator) SetMerchantPricing(ctx context.Context, req *opsv1.SetMerchan
 	if err != nil {
 		return nil, err
 	}
-	data, err := pricingToProto(plan)
+	if plan.isDefault = isDefault; isDefault {
+		return plan, nil
+	}
+	return plan, tx.Queue(unit.Rows).MerchantPricingSet(ctx, db.MerchantPricingSetParams{
+		MerchantID: merchant, PlanID: v.PlanID, AssignedBy: tx.Actor, AssignedAt: tx.Now,
+	})
+}
+
+// defaultPlan is what merchants are on that were put on no plan; nil where there is no default.
+func defaultPlan(ctx context.Context, q *db.Queries) (*db.PricingDefault, error) {
+	row, err := q.PricingDefaultGet(ctx)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read the default plan: %w", err)
+	}
+	return &row, nil
+}
+
+// GetDefaultPricing shows the default plan.
+func (*Operator) GetDefaultPricing(ctx context.Context, _ *opsv1.GetDefaultPricingRequest) (*opsv1.GetDefaultPricingResponse, error) {
+	q := call.Reads(ctx)
+	row, err := defaultPlan(ctx, q)
 	if err != nil {
 		return nil, err
 	}
-	return &opsv1.SetMerchantPricingResponse{Data: data}, tx.Queue(unit.Rows).MerchantPricingSet(ctx, db.MerchantPricingSetParams{
-		MerchantID: merchant, PlanID: v.PlanID, AssignedBy: tx.Actor, AssignedAt: tx.Now,
+	data, err := defaultToProto(ctx, q, row)
+	return &opsv1.GetDefaultPricingResponse{Data: data}, err
+}
+
+// SetDefaultPricing makes a plan the default, or has none.
+func (*Operator) SetDefaultPricing(ctx context.Context, req *opsv1.SetDefaultPricingRequest) (*opsv1.SetDefaultPricingResponse, error) {
+	tx := call.Tx(ctx)
+	before, err := defaultPlan(ctx, tx.Read())
+	if err != nil {
+		return nil, err
+	}
+	tx.About("", req.GetPlanId())
+	tx.Detail = map[string]string{"plan.before": "", "plan.after": req.GetPlanId()}
+	if before != nil {
+		tx.Detail["plan.before"] = before.PlanID
+	}
+	q := tx.Queue(unit.Rows)
+	if req.GetPlanId() == "" {
+		data, err := defaultToProto(ctx, tx.Read(), nil)
+		if err != nil {
+			return nil, err
+		}
+		return &opsv1.SetDefaultPricingResponse{Data: data}, q.PricingDefaultClear(ctx)
+	}
+	data, err := defaultToProto(ctx, tx.Read(), &db.PricingDefault{PlanID: req.GetPlanId(), SetBy: tx.Actor, SetAt: tx.Now})
+	if err != nil {
+		return nil, err
+	}
+	return &opsv1.SetDefaultPricingResponse{Data: data}, q.PricingDefaultSet(ctx, db.PricingDefaultSetParams{
+		PlanID: req.GetPlanId(), SetBy: tx.Actor, SetAt: tx.Now,
 	})
 }
 

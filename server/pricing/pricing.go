@@ -34,6 +34,8 @@ type Plan struct {
 	db.PricingPlanVersion
 	Rules   []Rule
 	volumes map[string]apd.Decimal // sent this month, by source currency
+	// isDefault says that nobody put the merchant on this plan: it is the one of all who are on none.
+	isDefault bool
 }
 
 // A Charge is what a payout costs, and why.

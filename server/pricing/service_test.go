@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/antonpayments/anton/server/testserver"
@@ -14,7 +15,7 @@ func TestPlans(t *testing.T) {
 	t.Parallel()
 	s := testserver.New(t)
 	m, ops := s.Merchant(t), s.Ops()
-	if got := m.Get(t, "/v1/pricing"); got.Status != http.StatusOK || fmt.Sprint(got.Data()) != "map[name:Free rules:[] volumes:[]]" {
+	if got := m.Get(t, "/v1/pricing"); got.Status != http.StatusOK || fmt.Sprint(got.Data()) != "map[is_default:false name:Free rules:[] volumes:[]]" {
 		t.Errorf("%d %s", got.Status, got.Raw)
 	}
 	created := ops.Post(t, "/ops/v1/pricing/plans", "", `{"name":"Standard","rules":[
@@ -63,6 +64,84 @@ func TestPlans(t *testing.T) {
 		t.Errorf("%d %s", got.Status, got.Raw)
 	}
 	refusals(t, ops)
+}
+
+// TestDefaultPlan: it prices the payouts of merchants that were put on no plan, and of nobody else.
+func TestDefaultPlan(t *testing.T) {
+	t.Parallel()
+	s := testserver.New(t)
+	ops, m, own := s.Ops(), s.Merchant(t), s.Merchant(t)
+	plan := func(name, rules string) string {
+		return ops.Post(t, "/ops/v1/pricing/plans", "", `{"name":"`+name+`","rules":[`+rules+`]}`).Data()["id"].(string)
+	}
+	house, zero := plan("House", `{"percentage_bps":100}`), plan("Nothing", "")
+	set := func(path, id string) map[string]any {
+		got := ops.Post(t, path, "", `{"plan_id":"`+id+`"}`)
+		if got.Status != http.StatusOK {
+			t.Fatalf("%s: %d %s", path, got.Status, got.Raw)
+		}
+		return got.Data()
+	}
+	n := 0
+	fee := func(c *testserver.Client, beneficiary string) any {
+		n++
+		id := c.Payout(t, beneficiary, "100.00", fmt.Sprint("payout ", n))
+		return c.Get(t, "/v1/payouts/"+id).Data()["fee"]
+	}
+	maria, ana := m.Beneficiary(t, "Garcia", "9876543210"), own.Beneficiary(t, "Lopez", "9876543211")
+	if got := ops.Get(t, "/ops/v1/pricing/default").Data(); fmt.Sprint(got) != "map[name:Free]" || fee(m, maria) != "0.00" {
+		t.Errorf("without a default: %v", got)
+	}
+	set("/ops/v1/merchants/"+own.Merchant+"/pricing", zero)
+	got := set("/ops/v1/pricing/default", house)
+	if got["plan_id"] != house || got["plan_version"] != 1.0 || got["name"] != "House" || fmt.Sprint(ops.Get(t, "/ops/v1/pricing/default").Data()) != fmt.Sprint(got) {
+		t.Errorf("%v", got)
+	}
+	if shown := m.Get(t, "/v1/pricing").Data(); shown["plan_id"] != house || shown["is_default"] != true {
+		t.Errorf("%v", shown)
+	}
+	if a, b := fee(m, maria), fee(own, ana); a != "1.00" || b != "0.00" {
+		t.Errorf("on the default %v, on a plan without rules %v", a, b)
+	}
+	if shown := set("/ops/v1/merchants/"+own.Merchant+"/pricing", ""); shown["plan_id"] != house || shown["is_default"] != true || fee(own, ana) != "1.00" {
+		t.Errorf("put on none: %v", shown)
+	}
+	if got := set("/ops/v1/pricing/default", ""); fmt.Sprint(got) != "map[name:Free]" || fee(m, maria) != "0.00" {
+		t.Errorf("%v", got)
+	}
+	if got := ops.Post(t, "/ops/v1/pricing/default", "", `{"plan_id":"ppl_x"}`); got.Status != http.StatusNotFound {
+		t.Errorf("%d %s", got.Status, got.Raw)
+	}
+	var changes []string
+	for _, row := range ops.Get(t, "/ops/v1/audit?action=pricing.default").List() {
+		changes = append(changes, fmt.Sprint(row["detail"]))
+	}
+	if want := []string{
+		"map[plan.after: plan.before:" + house + "]", "map[plan.after:" + house + " plan.before:]",
+	}; !slices.Equal(changes, want) {
+		t.Errorf("the audit log says %v, not %v", changes, want)
+	}
+	s.Work()
+}
+
+// TestVersionsAreWrittenWhole: whoever has the server's rights adds nothing to what payouts were priced by.
+func TestVersionsAreWrittenWhole(t *testing.T) {
+	t.Parallel()
+	s := testserver.New(t)
+	id := s.Ops().Post(t, "/ops/v1/pricing/plans", "", `{"name":"Standard","rules":[{"source_currency":"USD","fixed_fee":"1.00"}]}`).Data()["id"].(string)
+	for _, tt := range []struct{ statement, refusal string }{
+		{"insert into pricing_rules select plan_id, plan_version, 2, '', '', '', '', 0, 10, null, null from pricing_rules where plan_id = $1", "permission denied"},
+		{"insert into pricing_tiers select plan_id, plan_version, 1, 'USD', 5, 0, 0 from pricing_rules where plan_id = $1", "permission denied"},
+		{"insert into pricing_plan_versions select plan_id, 2, name, created_by, created_at from pricing_plan_versions where plan_id = $1", "permission denied"},
+		{
+			"select pricing_version_write($1, 1, 'More', 'x', now(), '{EUR}', '{\"\"}', '{\"\"}', '{\"\"}', '{1}', '{0}', '{\"\"}', '{\"\"}', '{}', '{}', '{}', '{}')",
+			"pricing_version_is_written_once",
+		},
+	} {
+		if _, err := s.Pool.Exec(t.Context(), tt.statement, id); err == nil || !strings.Contains(err.Error(), tt.refusal) {
+			t.Errorf("%s: %v, not %s", tt.statement, err, tt.refusal)
+		}
+	}
 }
 
 // refusals: every wrong field of a plan is named, and nothing is stored.

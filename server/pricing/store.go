@@ -97,14 +97,19 @@ func loadRules(ctx context.Context, q *db.Queries, plans []*Plan) error {
 	return nil
 }
 
-// Of reads what a merchant's payouts cost at a moment; nil where it is on no plan.
+// Of reads what a merchant's payouts cost at a moment; nil where it is on no plan and there is no default one.
 func (b *Book) Of(ctx context.Context, q *db.Queries, merchant string, at time.Time) (*Plan, error) {
-	version, err := q.MerchantPricingGet(ctx, merchant)
+	found, err := q.MerchantPricingGet(ctx, merchant)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return nil, nil
 	}
 	if err != nil {
 		return nil, fmt.Errorf("read the merchant's plan: %w", err)
 	}
-	return b.load(ctx, q, merchant, at, version)
+	plan, err := b.load(ctx, q, merchant, at, found.PricingPlanVersion)
+	if err != nil {
+		return nil, err
+	}
+	plan.isDefault = found.IsDefault
+	return plan, nil
 }

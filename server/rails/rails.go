@@ -115,8 +115,9 @@ type Rail interface {
 	Submit(ctx context.Context, instructions []Instruction) ([]Status, error)
 	// Ask tells what became of keys of one merchant.
 	Ask(ctx context.Context, merchant string, keys []string) ([]Status, error)
-	// Arrival is when money handed over at the moment should be with the beneficiary.
-	Arrival(at time.Time) time.Time
+	// Arrival is when money handed over at the moment should be with the beneficiary; ok is false where the rail knows no more than what
+	// is usual in the corridor.
+	Arrival(at time.Time) (arrival time.Time, ok bool)
 }
 
 // A Registry finds the rail for a payout.

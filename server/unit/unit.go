@@ -49,6 +49,8 @@ type Unit struct {
 	RequestID string
 	// Merchant and Object are what the audit row of a call is about. A handler sets them with About.
 	Merchant, Object string
+	// Detail is what that row says besides: what was changed, before and after. A handler sets it where the object does not tell.
+	Detail map[string]string
 
 	conn *pgxpool.Conn
 	// ahead are statements without rows that travel with the next query or with the flush, BEGIN first of all: alone, each would cost

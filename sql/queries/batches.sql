@@ -139,3 +139,7 @@ left join balances b on b.merchant_id = r.merchant_id and b.currency = r.currenc
 where r.merchant_id = @merchant_id and r.batch_id = @batch_id and r.amount is not null
 group by r.currency, b.available
 order by r.currency;
+
+-- name: StatisticsCatchUp :one
+-- Counts the tables that grew far beyond what plans are made for, and says how many there were.
+select statistics_catch_up();

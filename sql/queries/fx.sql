@@ -29,6 +29,11 @@ select * from fx_refreshes order by at desc, id desc limit 1;
 -- name: FxMarkups :many
 select * from fx_markups where merchant_id = @merchant_id order by sell_currency, buy_currency;
 
+-- name: FxMarkupGetForUpdate :one
+-- What was set for a pair, held so that whoever sets it next sees what we set.
+select bps from fx_markups
+where merchant_id = @merchant_id and sell_currency = @sell_currency and buy_currency = @buy_currency for update;
+
 -- name: FxMarkupSet :exec
 insert into fx_markups (merchant_id, sell_currency, buy_currency, bps, set_by, set_at)
 values (@merchant_id, @sell_currency, @buy_currency, @bps, @set_by, @set_at)

@@ -1,10 +1,11 @@
 -- name: PayoutCreateFacts :many
--- What decides whether a payout may be created: the beneficiary, the instrument named or else the default one, the balance, and whether the
--- merchant is on a plan of fees. No row where the beneficiary is not this merchant's or was deleted.
+-- What decides whether a payout may be created: the beneficiary, the instrument named or else the default one, the balance, and whether
+-- any plan of fees prices it. No row where the beneficiary is not this merchant's or was deleted.
 -- The beneficiary is held until the payout is committed, so that nobody deletes it, or the instrument, in between.
 select 1::integer as ord, b.id as beneficiary_id, b.status as beneficiary_status,
        i.id as instrument_id, i.status as instrument_status, i.method, i.country as instrument_country, i.currency as instrument_currency,
-       i.last4, bal.available, exists (select from merchant_pricing p where p.merchant_id = @merchant_id) as on_plan
+       i.last4, bal.available,
+       (exists (select from merchant_pricing p where p.merchant_id = @merchant_id) or exists (select from pricing_default))::boolean as on_plan
 from beneficiaries b
 left join instruments i on i.merchant_id = b.merchant_id and i.beneficiary_id = b.id and i.deleted_at is null
      and i.id = coalesce(nullif(@instrument_id::text, ''), b.default_instrument_id)
@@ -16,7 +17,8 @@ for key share of b;
 -- PayoutCreateFacts for many: a row for each (beneficiary, instrument, currency) asked for, numbered. For a single one it costs twice as much.
 select o.ord::integer as ord, b.id as beneficiary_id, b.status as beneficiary_status,
        i.id as instrument_id, i.status as instrument_status, i.method, i.country as instrument_country, i.currency as instrument_currency,
-       i.last4, bal.available, exists (select from merchant_pricing p where p.merchant_id = @merchant_id) as on_plan
+       i.last4, bal.available,
+       (exists (select from merchant_pricing p where p.merchant_id = @merchant_id) or exists (select from pricing_default))::boolean as on_plan
 from (select unnest(@beneficiary_ids::text[]) as beneficiary_id, unnest(@instrument_ids::text[]) as instrument_id,
              unnest(@currencies::text[]) as currency, generate_series(1, cardinality(@beneficiary_ids::text[])) as ord) o
 join beneficiaries b on b.merchant_id = @merchant_id and b.id = o.beneficiary_id and b.deleted_at is null

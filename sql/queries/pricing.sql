@@ -1,18 +1,12 @@
 -- name: PricingPlanInsert :exec
 insert into pricing_plans (id, created_by, created_at) values (@id, @created_by, @created_at);
 
--- name: PricingVersionInsert :exec
+-- name: PricingVersionWrite :exec
 -- Of two who write the next version at once one breaks pricing_version_is_written_once, and writes the one after it when it is run again.
-insert into pricing_plan_versions (plan_id, version, name, created_by, created_at) values (@plan_id, @version, @name, @created_by, @created_at);
-
--- name: PricingRuleInsert :exec
-insert into pricing_rules (plan_id, plan_version, number, source_currency, dest_currency, country, method, fixed_fee, percentage_bps, min_fee, max_fee)
-values (@plan_id, @plan_version, @number, @source_currency, @dest_currency, @country, @method, @fixed_fee, @percentage_bps,
-        sqlc.narg('min_fee'), sqlc.narg('max_fee'));
-
--- name: PricingTierInsert :exec
-insert into pricing_tiers (plan_id, plan_version, rule_number, source_currency, min_volume, fixed_fee, percentage_bps)
-values (@plan_id, @plan_version, @rule_number, @source_currency, @min_volume, @fixed_fee, @percentage_bps);
+select pricing_version_write(@plan_id, @version, @name, @created_by, @created_at::timestamptz, @sources::text[], @dests::text[],
+                             @countries::text[], @methods::text[], @fixed_fees::numeric[], @bps::integer[], @min_fees::text[],
+                             @max_fees::text[], @tier_rules::integer[], @tier_volumes::numeric[], @tier_fixed_fees::numeric[],
+                             @tier_bps::integer[]);
 
 -- name: PricingPlanGet :one
 -- A plan in a version, the newest where none is named.
@@ -40,11 +34,15 @@ join (select unnest(@plan_ids::text[]) as plan_id, unnest(@versions::integer[]) 
 order by t.plan_id, t.rule_number, t.min_volume;
 
 -- name: MerchantPricingGet :one
--- The plan that a merchant is on, in its newest version.
-select v.* from merchant_pricing m
-join pricing_plan_versions v on v.plan_id = m.plan_id
-where m.merchant_id = @merchant_id
+-- The plan that a merchant is on, or else the default one, in its newest version.
+select sqlc.embed(v), (not exists (select from merchant_pricing m where m.merchant_id = @merchant_id))::boolean as is_default
+from pricing_plan_versions v
+where v.plan_id = coalesce((select m.plan_id from merchant_pricing m where m.merchant_id = @merchant_id), (select d.plan_id from pricing_default d))
 order by v.version desc limit 1;
+
+-- name: MerchantPricingAssigned :one
+-- The plan that a merchant was put on; empty where it was put on none.
+select coalesce((select plan_id from merchant_pricing where merchant_id = @merchant_id), '')::text as plan_id;
 
 -- name: MerchantPricingSet :exec
 insert into merchant_pricing (merchant_id, plan_id, assigned_by, assigned_at) values (@merchant_id, @plan_id, @assigned_by, @assigned_at)
@@ -52,6 +50,16 @@ on conflict (merchant_id) do update set plan_id = excluded.plan_id, assigned_by 
 
 -- name: MerchantPricingClear :exec
 delete from merchant_pricing where merchant_id = @merchant_id;
+
+-- name: PricingDefaultGet :one
+select * from pricing_default;
+
+-- name: PricingDefaultSet :exec
+insert into pricing_default (plan_id, set_by, set_at) values (@plan_id, @set_by, @set_at)
+on conflict (only_row) do update set plan_id = excluded.plan_id, set_by = excluded.set_by, set_at = excluded.set_at;
+
+-- name: PricingDefaultClear :exec
+delete from pricing_default;
 
 -- name: PricingVolumes :many
 select * from pricing_volumes where merchant_id = @merchant_id and month = @month order by currency;

@@ -332,7 +332,9 @@ type Pricing struct {
 	// Its rules. What none of them fits is free.
 	Rules []*PricingRule `protobuf:"bytes,4,rep,name=rules,proto3" json:"rules,omitempty"`
 	// What you have sent this month, by currency; empty where no tier has asked yet.
-	Volumes       []*PricingVolume `protobuf:"bytes,5,rep,name=volumes,proto3" json:"volumes,omitempty"`
+	Volumes []*PricingVolume `protobuf:"bytes,5,rep,name=volumes,proto3" json:"volumes,omitempty"`
+	// Whether this is the plan of everybody who is on none of their own.
+	IsDefault     bool `protobuf:"varint,6,opt,name=is_default,json=isDefault,proto3" json:"is_default,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -400,6 +402,13 @@ func (x *Pricing) GetVolumes() []*PricingVolume {
 		return x.Volumes
 	}
 	return nil
+}
+
+func (x *Pricing) GetIsDefault() bool {
+	if x != nil {
+		return x.IsDefault
+	}
+	return false
 }
 
 type GetPricingRequest struct {
@@ -947,13 +956,15 @@ const file_anton_v1_pricing_proto_rawDesc = "" +
 	"\b_max_fee\"V\n" +
 	"\rPricingVolume\x12$\n" +
 	"\bcurrency\x18\x01 \x01(\tB\b\xbaH\x05r\x03\x98\x01\x03R\bcurrency\x12\x1f\n" +
-	"\x06volume\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x18 R\x06volume\"\x87\x02\n" +
+	"\x06volume\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x18 R\x06volume\"\xa6\x02\n" +
 	"\aPricing\x12%\n" +
 	"\aplan_id\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x18@H\x00R\x06planId\x88\x01\x01\x12&\n" +
 	"\fplan_version\x18\x02 \x01(\x05H\x01R\vplanVersion\x88\x01\x01\x12\x1b\n" +
 	"\x04name\x18\x03 \x01(\tB\a\xbaH\x04r\x02\x18dR\x04name\x125\n" +
 	"\x05rules\x18\x04 \x03(\v2\x15.anton.v1.PricingRuleB\b\xbaH\x05\x92\x01\x02\x10dR\x05rules\x12<\n" +
-	"\avolumes\x18\x05 \x03(\v2\x17.anton.v1.PricingVolumeB\t\xbaH\x06\x92\x01\x03\x10\xfa\x01R\avolumesB\n" +
+	"\avolumes\x18\x05 \x03(\v2\x17.anton.v1.PricingVolumeB\t\xbaH\x06\x92\x01\x03\x10\xfa\x01R\avolumes\x12\x1d\n" +
+	"\n" +
+	"is_default\x18\x06 \x01(\bR\tisDefaultB\n" +
 	"\n" +
 	"\b_plan_idB\x0f\n" +
 	"\r_plan_version\"\x13\n" +
@@ -1005,12 +1016,12 @@ const file_anton_v1_pricing_proto_rawDesc = "" +
 	"\x16GetPricingQuoteRequest\x12\x19\n" +
 	"\x02id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\x02id\"E\n" +
 	"\x17GetPricingQuoteResponse\x12*\n" +
-	"\x04data\x18\x01 \x01(\v2\x16.anton.v1.PricingQuoteR\x04data2\x85\r\n" +
-	"\x0ePricingService\x12\xe0\x03\n" +
+	"\x04data\x18\x01 \x01(\v2\x16.anton.v1.PricingQuoteR\x04data2\x98\r\n" +
+	"\x0ePricingService\x12\xf3\x03\n" +
 	"\n" +
-	"GetPricing\x12\x1b.anton.v1.GetPricingRequest\x1a\x1c.anton.v1.GetPricingResponse\"\x96\x03\xa2\xbb\x18\x0e\n" +
-	"\fpayouts:read\xaa\xbb\x18\xe9\x02\n" +
-	"\x02{}\x12\xe2\x02{\"data\":{\"plan_id\":\"ppl_cng3q8s6ek9kc5qg1h90\",\"plan_version\":1,\"name\":\"Standard\",\"rules\":[{\"source_currency\":\"USD\",\"dest_currency\":\"EUR\",\"country\":\"\",\"fixed_fee\":\"5.00\",\"percentage_bps\":20,\"min_fee\":\"6.00\",\"max_fee\":\"50.00\",\"tiers\":[{\"min_volume\":\"100000.00\",\"fixed_fee\":\"3.00\",\"percentage_bps\":15}]}],\"volumes\":[{\"currency\":\"USD\",\"volume\":\"42500.00\"}]}}\x82\xd3\xe4\x93\x02\r\x12\v/v1/pricing\x90\x02\x01\x12\xd8\x04\n" +
+	"GetPricing\x12\x1b.anton.v1.GetPricingRequest\x1a\x1c.anton.v1.GetPricingResponse\"\xa9\x03\xa2\xbb\x18\x0e\n" +
+	"\fpayouts:read\xaa\xbb\x18\xfc\x02\n" +
+	"\x02{}\x12\xf5\x02{\"data\":{\"plan_id\":\"ppl_cng3q8s6ek9kc5qg1h90\",\"plan_version\":1,\"name\":\"Standard\",\"rules\":[{\"source_currency\":\"USD\",\"dest_currency\":\"EUR\",\"country\":\"\",\"fixed_fee\":\"5.00\",\"percentage_bps\":20,\"min_fee\":\"6.00\",\"max_fee\":\"50.00\",\"tiers\":[{\"min_volume\":\"100000.00\",\"fixed_fee\":\"3.00\",\"percentage_bps\":15}]}],\"volumes\":[{\"currency\":\"USD\",\"volume\":\"42500.00\"}],\"is_default\":false}}\x82\xd3\xe4\x93\x02\r\x12\v/v1/pricing\x90\x02\x01\x12\xd8\x04\n" +
 	"\x12CreatePricingQuote\x12#.anton.v1.CreatePricingQuoteRequest\x1a$.anton.v1.CreatePricingQuoteResponse\"\xf6\x03\xa2\xbb\x18%\n" +
 	"\rpayouts:write\x1a\x14pricing.quote.create\xaa\xbb\x18\xac\x03\n" +
 	"Q{\"amount\":\"1000.00\",\"source_currency\":\"USD\",\"dest_currency\":\"EUR\",\"country\":\"DE\"}\x12\xd6\x02{\"data\":{\"id\":\"pq_cng3q8s6ek9kc5qg1h9g\",\"status\":\"open\",\"amount\":\"1000.00\",\"fixed_side\":\"dest\",\"source_currency\":\"USD\",\"dest_currency\":\"EUR\",\"country\":\"DE\",\"method\":\"iban\",\"source_amount\":\"1090.16\",\"fee\":\"7.18\",\"fee_currency\":\"USD\",\"plan_id\":\"ppl_cng3q8s6ek9kc5qg1h90\",\"created_at\":\"2026-02-14T10:00:00Z\",\"expires_at\":\"2026-02-14T10:15:00Z\"}}\x82\xd3\xe4\x93\x02\x16:\x01*\"\x11/v1/pricing/quote\x12\xb4\x04\n" +

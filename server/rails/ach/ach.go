@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/antonpayments/anton/gen/db"
+	"github.com/antonpayments/anton/server/bankdays"
 	"github.com/antonpayments/anton/server/money"
 	"github.com/antonpayments/anton/server/rails"
 	"github.com/antonpayments/anton/server/rails/files"
@@ -33,7 +34,8 @@ type Settings struct {
 	OriginName string `json:"origin_name"`
 	// CompanyID is the ten characters that batches are sent under.
 	CompanyID string `json:"company_id"`
-	// Most is the most that one payment carries; what the format has room for when absent.
+	// Most is the most that one payment carries; when absent what the format has room for, or Same Day ACH's limit where files settle on
+	// their own day.
 	Most string `json:"most,omitempty"`
 	// ReturnDays is after how many banking days a payment without a return counts as delivered; 2 when absent, as the rules have it for
 	// most returns (Nacha Operating Rules, subsection 3.8.3: available to the ODFI by the opening of the second banking day).
@@ -49,8 +51,12 @@ type Format struct {
 	returnDays int
 }
 
-// most is what the amount of an entry has digits for.
-const most = "99999999.99"
+const (
+	// most is what the amount of an entry has digits for.
+	most = "99999999.99"
+	// sameDayMost is what an entry carries that settles on the day it is sent (Nacha, Same Day ACH, since 18 March 2022).
+	sameDayMost = "1000000.00"
+)
 
 var (
 	nineDigits = regexp.MustCompile(`^\d{9}$`)
@@ -85,23 +91,28 @@ func New(s Settings) (*Format, error) {
 			wrong = append(wrong, errors.New("return_days: must be from 1 to 60 banking days"))
 		}
 	}
-	amounts, err := amountsOf(s.Most)
+	scheme := most
+	if s.SettlesAfter != nil && *s.SettlesAfter == 0 {
+		scheme = sameDayMost
+	}
+	amounts, err := amountsOf(s.Most, scheme)
 	wrong = append(wrong, err)
 	f.amounts = amounts
 	zone, err := time.LoadLocation("America/New_York")
 	wrong = append(wrong, err)
 	f.windows = &files.Windows{
-		Zone: zone, Calendar: files.FederalReserve(), CutOffs: []time.Duration{16*time.Hour + 45*time.Minute}, Settles: 1, Final: 17 * time.Hour,
+		Zone: zone, Calendar: bankdays.FederalReserve(), CutOffs: []time.Duration{16*time.Hour + 45*time.Minute}, Settles: 1, Final: 17 * time.Hour,
 	}
 	return f, errors.Join(append(wrong, s.WindowSettings.Apply(f.windows))...)
 }
 
-func amountsOf(text string) (rails.Range, error) {
+// amountsOf are the amounts up to what the settings say, which is not more than the scheme allows.
+func amountsOf(text, scheme string) (rails.Range, error) {
 	least, err := money.Parse("USD", "0.01")
 	if err != nil {
 		return rails.Range{}, err
 	}
-	room, err := money.Parse("USD", most)
+	room, err := money.Parse("USD", scheme)
 	if err != nil || text == "" {
 		return rails.Range{Least: least, Most: room}, err
 	}
@@ -110,7 +121,7 @@ func amountsOf(text string) (rails.Range, error) {
 		return rails.Range{}, fmt.Errorf("most: %w", err)
 	}
 	if chosen.Less(least) || room.Less(chosen) {
-		return rails.Range{}, errors.New("most: must be from 0.01 to " + most)
+		return rails.Range{}, errors.New("most: must be from 0.01 to " + scheme)
 	}
 	return rails.Range{Least: least, Most: chosen}, nil
 }

@@ -149,6 +149,23 @@ func TestWhatACHServes(t *testing.T) {
 	}
 }
 
+func TestSameDayHasItsOwnLimit(t *testing.T) {
+	t.Parallel()
+	s, sameDay := settings(), 0
+	s.SettlesAfter = &sameDay
+	f, err := ach.New(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if takes, ok := f.Serves(rails.Corridor{Method: db.PaymentMethodUsBank, Country: "US", Currency: "USD"}); !ok || takes.String() != "from 0.01 to 1000000.00" {
+		t.Errorf("it carries %s, %t", takes, ok)
+	}
+	s.Most = "1000000.01"
+	if _, err := ach.New(s); err == nil || !strings.Contains(err.Error(), "most:") {
+		t.Errorf("more than the limit: %v", err)
+	}
+}
+
 func TestWhatACHCannotWriteIsRefusedAtOnce(t *testing.T) {
 	t.Parallel()
 	f := format(t)

@@ -47,7 +47,7 @@ func (r *Rail) Serves(c rails.Corridor) (rails.Range, bool) {
 }
 
 // Arrival is the end of the day on which the next file settles.
-func (r *Rail) Arrival(at time.Time) time.Time { return r.Windows().Arrival(at) }
+func (r *Rail) Arrival(at time.Time) (time.Time, bool) { return r.Windows().Arrival(at), true }
 
 // Submit takes payouts: an order each, which waits for the next cut-off. One whose details do not open stays unknown and is handed over
 // again; it keeps no other from being taken.

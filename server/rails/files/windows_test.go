@@ -4,6 +4,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/antonpayments/anton/server/bankdays"
 	"github.com/antonpayments/anton/server/rails/files"
 )
 
@@ -21,7 +22,7 @@ func windows(t *testing.T, zone string, cutOffs ...string) *files.Windows {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := &files.Windows{Zone: place, Calendar: files.FederalReserve(), Settles: 1, Final: 17 * time.Hour}
+	w := &files.Windows{Zone: place, Calendar: bankdays.FederalReserve(), Settles: 1, Final: 17 * time.Hour}
 	if err := (files.WindowSettings{CutOffs: cutOffs}).Apply(w); err != nil {
 		t.Fatal(err)
 	}
@@ -53,7 +54,7 @@ func TestCutOffsFollowTheClockOnTheWall(t *testing.T) {
 
 func TestTARGETIsClosedOnItsSixDays(t *testing.T) {
 	t.Parallel()
-	open := files.TARGET()
+	open := bankdays.TARGET()
 	for day, want := range map[string]bool{
 		"2026-01-01": false, "2026-04-03": false, "2026-04-06": false, "2026-05-01": false, "2026-12-25": false, "2026-12-26": false,
 		"2026-04-02": true, "2026-04-07": true, "2026-12-24": true, "2026-12-28": true, "2027-12-27": true, "2026-05-14": true,

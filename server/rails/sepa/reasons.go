@@ -19,14 +19,14 @@ var reasons = map[string]string{
 	"AC05": "rail_rejected", // our own account is closed
 	"AC06": "account_frozen",
 	"AC07": "account_closed",
-	"AC13": "account_not_eligible",
+	"AC13": "rail_rejected", // our own account's type
 	"AC14": "account_not_eligible",
 	"AC15": "account_moved",
 	"AG01": "account_not_eligible", // credit transfers are forbidden on the account
 	"AG02": "rail_rejected",        // wrong operation code
 	"AG10": "bank_does_not_participate",
 	"AG11": "bank_does_not_participate",
-	"AGNT": "bank_does_not_participate",
+	"AGNT": "invalid_bic", // an agent of the payment is not the right one
 	"AM01": "rail_rejected",
 	"AM02": "rail_rejected",
 	"AM03": "rail_rejected",
@@ -35,7 +35,7 @@ var reasons = map[string]string{
 	"AM09": "rail_rejected",
 	"AM10": "rail_rejected",
 	"AM14": "rail_rejected",
-	"ARDT": "duplicate",
+	"ARDT": unspecified, // it was returned already
 	"BE01": "details_rejected",
 	"BE04": "details_rejected", // the creditor's address
 	"BE05": "rail_rejected",    // the initiating party is not known
@@ -59,7 +59,7 @@ var reasons = map[string]string{
 	"MS02": "refused_by_beneficiary",
 	"MS03": unspecified,
 	"NARR": unspecified,
-	"NOAS": "refused_by_beneficiary",
+	"NOAS": unspecified, // the beneficiary did not answer, which is no refusal
 	"NOCM": "rail_rejected",
 	"RC01": "invalid_bic",
 	"RC04": "invalid_bic",
@@ -69,10 +69,10 @@ var reasons = map[string]string{
 	"RR03": "details_rejected", // regulatory: the beneficiary's name or address
 	"RR04": "rail_rejected",    // regulatory, which is not the merchant's to know
 	"RUTA": "details_rejected",
-	"SVNR": "bank_does_not_participate",
+	"SVNR": "returned_on_request", // what was paid for was not rendered
 	"TECH": "rail_rejected",
 	"TM01": "rail_rejected",
-	"UPAY": "duplicate",
+	"UPAY": "returned_on_request", // the payment was not due
 }
 
 // reasonOf is the neutral reason of a code.

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/antonpayments/anton/gen/db"
+	"github.com/antonpayments/anton/server/bankdays"
 	"github.com/antonpayments/anton/server/money"
 	"github.com/antonpayments/anton/server/rails"
 	"github.com/antonpayments/anton/server/rails/files"
@@ -101,7 +102,7 @@ func New(s Settings) (*Format, error) {
 	zone, err := time.LoadLocation("Europe/Berlin")
 	wrong = append(wrong, err)
 	f.windows = &files.Windows{
-		Zone: zone, Calendar: files.TARGET(), CutOffs: []time.Duration{14 * time.Hour}, Settles: 1, Final: 18 * time.Hour,
+		Zone: zone, Calendar: bankdays.TARGET(), CutOffs: []time.Duration{14 * time.Hour}, Settles: 1, Final: 18 * time.Hour,
 	}
 	return f, errors.Join(append(wrong, s.WindowSettings.Apply(f.windows))...)
 }

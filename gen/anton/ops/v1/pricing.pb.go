@@ -728,6 +728,259 @@ func (x *SetMerchantPricingResponse) GetData() *v1.Pricing {
 	return nil
 }
 
+// The default plan.
+type DefaultPricing struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The plan's id, `ppl_…`; absent where there is no default plan.
+	PlanId *string `protobuf:"bytes,1,opt,name=plan_id,json=planId,proto3,oneof" json:"plan_id,omitempty"`
+	// Which version of it is in force; absent where there is no default plan.
+	PlanVersion *int32 `protobuf:"varint,2,opt,name=plan_version,json=planVersion,proto3,oneof" json:"plan_version,omitempty"`
+	// The plan's name, `Free` where there is none.
+	Name string `protobuf:"bytes,3,opt,name=name,proto3" json:"name,omitempty"`
+	// Who made it the default: an operator's key. Absent where there is no default plan.
+	SetBy *string `protobuf:"bytes,4,opt,name=set_by,json=setBy,proto3,oneof" json:"set_by,omitempty"`
+	// When it became the default; absent where there is no default plan.
+	SetAt         *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=set_at,json=setAt,proto3,oneof" json:"set_at,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DefaultPricing) Reset() {
+	*x = DefaultPricing{}
+	mi := &file_anton_ops_v1_pricing_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DefaultPricing) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DefaultPricing) ProtoMessage() {}
+
+func (x *DefaultPricing) ProtoReflect() protoreflect.Message {
+	mi := &file_anton_ops_v1_pricing_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DefaultPricing.ProtoReflect.Descriptor instead.
+func (*DefaultPricing) Descriptor() ([]byte, []int) {
+	return file_anton_ops_v1_pricing_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *DefaultPricing) GetPlanId() string {
+	if x != nil && x.PlanId != nil {
+		return *x.PlanId
+	}
+	return ""
+}
+
+func (x *DefaultPricing) GetPlanVersion() int32 {
+	if x != nil && x.PlanVersion != nil {
+		return *x.PlanVersion
+	}
+	return 0
+}
+
+func (x *DefaultPricing) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *DefaultPricing) GetSetBy() string {
+	if x != nil && x.SetBy != nil {
+		return *x.SetBy
+	}
+	return ""
+}
+
+func (x *DefaultPricing) GetSetAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.SetAt
+	}
+	return nil
+}
+
+type GetDefaultPricingRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetDefaultPricingRequest) Reset() {
+	*x = GetDefaultPricingRequest{}
+	mi := &file_anton_ops_v1_pricing_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetDefaultPricingRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetDefaultPricingRequest) ProtoMessage() {}
+
+func (x *GetDefaultPricingRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_anton_ops_v1_pricing_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetDefaultPricingRequest.ProtoReflect.Descriptor instead.
+func (*GetDefaultPricingRequest) Descriptor() ([]byte, []int) {
+	return file_anton_ops_v1_pricing_proto_rawDescGZIP(), []int{14}
+}
+
+type GetDefaultPricingResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The default plan.
+	Data          *DefaultPricing `protobuf:"bytes,1,opt,name=data,proto3" json:"data,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetDefaultPricingResponse) Reset() {
+	*x = GetDefaultPricingResponse{}
+	mi := &file_anton_ops_v1_pricing_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetDefaultPricingResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetDefaultPricingResponse) ProtoMessage() {}
+
+func (x *GetDefaultPricingResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_anton_ops_v1_pricing_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetDefaultPricingResponse.ProtoReflect.Descriptor instead.
+func (*GetDefaultPricingResponse) Descriptor() ([]byte, []int) {
+	return file_anton_ops_v1_pricing_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *GetDefaultPricingResponse) GetData() *DefaultPricing {
+	if x != nil {
+		return x.Data
+	}
+	return nil
+}
+
+type SetDefaultPricingRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The plan that is the default from now on; empty: none.
+	PlanId        string `protobuf:"bytes,1,opt,name=plan_id,json=planId,proto3" json:"plan_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SetDefaultPricingRequest) Reset() {
+	*x = SetDefaultPricingRequest{}
+	mi := &file_anton_ops_v1_pricing_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SetDefaultPricingRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SetDefaultPricingRequest) ProtoMessage() {}
+
+func (x *SetDefaultPricingRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_anton_ops_v1_pricing_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SetDefaultPricingRequest.ProtoReflect.Descriptor instead.
+func (*SetDefaultPricingRequest) Descriptor() ([]byte, []int) {
+	return file_anton_ops_v1_pricing_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *SetDefaultPricingRequest) GetPlanId() string {
+	if x != nil {
+		return x.PlanId
+	}
+	return ""
+}
+
+type SetDefaultPricingResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The default plan now.
+	Data          *DefaultPricing `protobuf:"bytes,1,opt,name=data,proto3" json:"data,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SetDefaultPricingResponse) Reset() {
+	*x = SetDefaultPricingResponse{}
+	mi := &file_anton_ops_v1_pricing_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SetDefaultPricingResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SetDefaultPricingResponse) ProtoMessage() {}
+
+func (x *SetDefaultPricingResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_anton_ops_v1_pricing_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SetDefaultPricingResponse.ProtoReflect.Descriptor instead.
+func (*SetDefaultPricingResponse) Descriptor() ([]byte, []int) {
+	return file_anton_ops_v1_pricing_proto_rawDescGZIP(), []int{17}
+}
+
+func (x *SetDefaultPricingResponse) GetData() *DefaultPricing {
+	if x != nil {
+		return x.Data
+	}
+	return nil
+}
+
 var File_anton_ops_v1_pricing_proto protoreflect.FileDescriptor
 
 const file_anton_ops_v1_pricing_proto_rawDesc = "" +
@@ -780,7 +1033,25 @@ const file_anton_ops_v1_pricing_proto_rawDesc = "" +
 	"merchantId\x12 \n" +
 	"\aplan_id\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x18@R\x06planId\"C\n" +
 	"\x1aSetMerchantPricingResponse\x12%\n" +
-	"\x04data\x18\x01 \x01(\v2\x11.anton.v1.PricingR\x04data2\xa4\x19\n" +
+	"\x04data\x18\x01 \x01(\v2\x11.anton.v1.PricingR\x04data\"\x8c\x02\n" +
+	"\x0eDefaultPricing\x12%\n" +
+	"\aplan_id\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x18@H\x00R\x06planId\x88\x01\x01\x12&\n" +
+	"\fplan_version\x18\x02 \x01(\x05H\x01R\vplanVersion\x88\x01\x01\x12\x1b\n" +
+	"\x04name\x18\x03 \x01(\tB\a\xbaH\x04r\x02\x18dR\x04name\x12#\n" +
+	"\x06set_by\x18\x04 \x01(\tB\a\xbaH\x04r\x02\x18dH\x02R\x05setBy\x88\x01\x01\x126\n" +
+	"\x06set_at\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampH\x03R\x05setAt\x88\x01\x01B\n" +
+	"\n" +
+	"\b_plan_idB\x0f\n" +
+	"\r_plan_versionB\t\n" +
+	"\a_set_byB\t\n" +
+	"\a_set_at\"\x1a\n" +
+	"\x18GetDefaultPricingRequest\"M\n" +
+	"\x19GetDefaultPricingResponse\x120\n" +
+	"\x04data\x18\x01 \x01(\v2\x1c.anton.ops.v1.DefaultPricingR\x04data\"<\n" +
+	"\x18SetDefaultPricingRequest\x12 \n" +
+	"\aplan_id\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x18@R\x06planId\"M\n" +
+	"\x19SetDefaultPricingResponse\x120\n" +
+	"\x04data\x18\x01 \x01(\v2\x1c.anton.ops.v1.DefaultPricingR\x04data2\xe7\x1e\n" +
 	"\x0ePricingService\x12\xfc\x06\n" +
 	"\x11CreatePricingPlan\x12&.anton.ops.v1.CreatePricingPlanRequest\x1a'.anton.ops.v1.CreatePricingPlanResponse\"\x95\x06\xa2\xbb\x18\x17\x10\x02\x1a\x13pricing.plan.create\xaa\xbb\x18\xd5\x05\n" +
 	"\xf9\x01{\"name\":\"Standard\",\"rules\":[{\"source_currency\":\"USD\",\"dest_currency\":\"EUR\",\"fixed_fee\":\"5.00\",\"percentage_bps\":20,\"min_fee\":\"6.00\",\"max_fee\":\"50.00\",\"tiers\":[{\"min_volume\":\"100000.00\",\"fixed_fee\":\"3.00\",\"percentage_bps\":15}]},{\"percentage_bps\":50}]}\x12\xd6\x03{\"data\":{\"id\":\"ppl_cng3q8s6ek9kc5qg1h90\",\"version\":1,\"name\":\"Standard\",\"rules\":[{\"source_currency\":\"USD\",\"dest_currency\":\"EUR\",\"country\":\"\",\"fixed_fee\":\"5.00\",\"percentage_bps\":20,\"min_fee\":\"6.00\",\"max_fee\":\"50.00\",\"tiers\":[{\"min_volume\":\"100000.00\",\"fixed_fee\":\"3.00\",\"percentage_bps\":15}]},{\"source_currency\":\"\",\"dest_currency\":\"\",\"country\":\"\",\"fixed_fee\":\"\",\"percentage_bps\":50,\"tiers\":[]}],\"created_by\":\"key_cng3q8s6ek9kc5qg1h80\",\"created_at\":\"2026-02-14T10:00:00Z\"}}\x82\xd3\xe4\x93\x02\x1a:\x01*\"\x15/ops/v1/pricing/plans\x12\x90\x04\n" +
@@ -789,11 +1060,15 @@ const file_anton_ops_v1_pricing_proto_rawDesc = "" +
 	"\x0eGetPricingPlan\x12#.anton.ops.v1.GetPricingPlanRequest\x1a$.anton.ops.v1.GetPricingPlanResponse\"\xe5\x02\xa2\xbb\x18\x02\x10\x01\xaa\xbb\x18\xb5\x02\n" +
 	"-{\"id\":\"ppl_cng3q8s6ek9kc5qg1h90\",\"version\":1}\x12\x83\x02{\"data\":{\"id\":\"ppl_cng3q8s6ek9kc5qg1h90\",\"version\":1,\"name\":\"Standard\",\"rules\":[{\"source_currency\":\"\",\"dest_currency\":\"\",\"country\":\"\",\"fixed_fee\":\"\",\"percentage_bps\":50,\"tiers\":[]}],\"created_by\":\"key_cng3q8s6ek9kc5qg1h80\",\"created_at\":\"2026-02-14T10:00:00Z\"}}\x82\xd3\xe4\x93\x02\x1c\x12\x1a/ops/v1/pricing/plans/{id}\x90\x02\x01\x12\xb6\x03\n" +
 	"\x10ListPricingPlans\x12%.anton.ops.v1.ListPricingPlansRequest\x1a&.anton.ops.v1.ListPricingPlansResponse\"\xd2\x02\xa2\xbb\x18\x02\x10\x01\xaa\xbb\x18\xa7\x02\n" +
-	"\f{\"limit\":20}\x12\x96\x02{\"data\":[{\"id\":\"ppl_cng3q8s6ek9kc5qg1h90\",\"version\":1,\"name\":\"Standard\",\"rules\":[{\"source_currency\":\"\",\"dest_currency\":\"\",\"country\":\"\",\"fixed_fee\":\"\",\"percentage_bps\":50,\"tiers\":[]}],\"created_by\":\"key_cng3q8s6ek9kc5qg1h80\",\"created_at\":\"2026-02-14T10:00:00Z\"}],\"has_more\":false}\x82\xd3\xe4\x93\x02\x17\x12\x15/ops/v1/pricing/plans\x90\x02\x01\x12\xa4\x03\n" +
-	"\x12GetMerchantPricing\x12'.anton.ops.v1.GetMerchantPricingRequest\x1a(.anton.ops.v1.GetMerchantPricingResponse\"\xba\x02\xa2\xbb\x18\x02\x10\x01\xaa\xbb\x18\xfd\x01\n" +
-	"*{\"merchant_id\":\"mer_cng3q8s6ek9kc5qg1h0g\"}\x12\xce\x01{\"data\":{\"plan_id\":\"ppl_cng3q8s6ek9kc5qg1h90\",\"plan_version\":1,\"name\":\"Standard\",\"rules\":[{\"source_currency\":\"\",\"dest_currency\":\"\",\"country\":\"\",\"fixed_fee\":\"\",\"percentage_bps\":50,\"tiers\":[]}],\"volumes\":[]}}\x82\xd3\xe4\x93\x02)\x12'/ops/v1/merchants/{merchant_id}/pricing\x90\x02\x01\x12\xd9\x03\n" +
-	"\x12SetMerchantPricing\x12'.anton.ops.v1.SetMerchantPricingRequest\x1a(.anton.ops.v1.SetMerchantPricingResponse\"\xef\x02\xa2\xbb\x18\x12\x10\x02\x1a\x0epricing.assign\xaa\xbb\x18\xa2\x02\n" +
-	"O{\"merchant_id\":\"mer_cng3q8s6ek9kc5qg1h0g\",\"plan_id\":\"ppl_cng3q8s6ek9kc5qg1h90\"}\x12\xce\x01{\"data\":{\"plan_id\":\"ppl_cng3q8s6ek9kc5qg1h90\",\"plan_version\":1,\"name\":\"Standard\",\"rules\":[{\"source_currency\":\"\",\"dest_currency\":\"\",\"country\":\"\",\"fixed_fee\":\"\",\"percentage_bps\":50,\"tiers\":[]}],\"volumes\":[]}}\x82\xd3\xe4\x93\x02,:\x01*\"'/ops/v1/merchants/{merchant_id}/pricingB7Z5github.com/antonpayments/anton/gen/anton/ops/v1;opsv1b\x06proto3"
+	"\f{\"limit\":20}\x12\x96\x02{\"data\":[{\"id\":\"ppl_cng3q8s6ek9kc5qg1h90\",\"version\":1,\"name\":\"Standard\",\"rules\":[{\"source_currency\":\"\",\"dest_currency\":\"\",\"country\":\"\",\"fixed_fee\":\"\",\"percentage_bps\":50,\"tiers\":[]}],\"created_by\":\"key_cng3q8s6ek9kc5qg1h80\",\"created_at\":\"2026-02-14T10:00:00Z\"}],\"has_more\":false}\x82\xd3\xe4\x93\x02\x17\x12\x15/ops/v1/pricing/plans\x90\x02\x01\x12\xb7\x03\n" +
+	"\x12GetMerchantPricing\x12'.anton.ops.v1.GetMerchantPricingRequest\x1a(.anton.ops.v1.GetMerchantPricingResponse\"\xcd\x02\xa2\xbb\x18\x02\x10\x01\xaa\xbb\x18\x90\x02\n" +
+	"*{\"merchant_id\":\"mer_cng3q8s6ek9kc5qg1h0g\"}\x12\xe1\x01{\"data\":{\"plan_id\":\"ppl_cng3q8s6ek9kc5qg1h90\",\"plan_version\":1,\"name\":\"Standard\",\"rules\":[{\"source_currency\":\"\",\"dest_currency\":\"\",\"country\":\"\",\"fixed_fee\":\"\",\"percentage_bps\":50,\"tiers\":[]}],\"volumes\":[],\"is_default\":false}}\x82\xd3\xe4\x93\x02)\x12'/ops/v1/merchants/{merchant_id}/pricing\x90\x02\x01\x12\xb1\x02\n" +
+	"\x11GetDefaultPricing\x12&.anton.ops.v1.GetDefaultPricingRequest\x1a'.anton.ops.v1.GetDefaultPricingResponse\"\xca\x01\xa2\xbb\x18\x02\x10\x01\xaa\xbb\x18\x9d\x01\n" +
+	"\x02{}\x12\x96\x01{\"data\":{\"plan_id\":\"ppl_cng3q8s6ek9kc5qg1h90\",\"plan_version\":1,\"name\":\"Standard\",\"set_by\":\"key_cng3q8s6ek9kc5qg1h80\",\"set_at\":\"2026-02-14T10:00:00Z\"}}\x82\xd3\xe4\x93\x02\x19\x12\x17/ops/v1/pricing/default\x90\x02\x01\x12\xe6\x02\n" +
+	"\x11SetDefaultPricing\x12&.anton.ops.v1.SetDefaultPricingRequest\x1a'.anton.ops.v1.SetDefaultPricingResponse\"\xff\x01\xa2\xbb\x18\x13\x10\x04\x1a\x0fpricing.default\xaa\xbb\x18\xc1\x01\n" +
+	"&{\"plan_id\":\"ppl_cng3q8s6ek9kc5qg1h90\"}\x12\x96\x01{\"data\":{\"plan_id\":\"ppl_cng3q8s6ek9kc5qg1h90\",\"plan_version\":1,\"name\":\"Standard\",\"set_by\":\"key_cng3q8s6ek9kc5qg1h80\",\"set_at\":\"2026-02-14T10:00:00Z\"}}\x82\xd3\xe4\x93\x02\x1c:\x01*\"\x17/ops/v1/pricing/default\x12\xec\x03\n" +
+	"\x12SetMerchantPricing\x12'.anton.ops.v1.SetMerchantPricingRequest\x1a(.anton.ops.v1.SetMerchantPricingResponse\"\x82\x03\xa2\xbb\x18\x12\x10\x02\x1a\x0epricing.assign\xaa\xbb\x18\xb5\x02\n" +
+	"O{\"merchant_id\":\"mer_cng3q8s6ek9kc5qg1h0g\",\"plan_id\":\"ppl_cng3q8s6ek9kc5qg1h90\"}\x12\xe1\x01{\"data\":{\"plan_id\":\"ppl_cng3q8s6ek9kc5qg1h90\",\"plan_version\":1,\"name\":\"Standard\",\"rules\":[{\"source_currency\":\"\",\"dest_currency\":\"\",\"country\":\"\",\"fixed_fee\":\"\",\"percentage_bps\":50,\"tiers\":[]}],\"volumes\":[],\"is_default\":false}}\x82\xd3\xe4\x93\x02,:\x01*\"'/ops/v1/merchants/{merchant_id}/pricingB7Z5github.com/antonpayments/anton/gen/anton/ops/v1;opsv1b\x06proto3"
 
 var (
 	file_anton_ops_v1_pricing_proto_rawDescOnce sync.Once
@@ -807,7 +1082,7 @@ func file_anton_ops_v1_pricing_proto_rawDescGZIP() []byte {
 	return file_anton_ops_v1_pricing_proto_rawDescData
 }
 
-var file_anton_ops_v1_pricing_proto_msgTypes = make([]protoimpl.MessageInfo, 13)
+var file_anton_ops_v1_pricing_proto_msgTypes = make([]protoimpl.MessageInfo, 18)
 var file_anton_ops_v1_pricing_proto_goTypes = []any{
 	(*PricingPlan)(nil),                // 0: anton.ops.v1.PricingPlan
 	(*CreatePricingPlanRequest)(nil),   // 1: anton.ops.v1.CreatePricingPlanRequest
@@ -822,38 +1097,50 @@ var file_anton_ops_v1_pricing_proto_goTypes = []any{
 	(*GetMerchantPricingResponse)(nil), // 10: anton.ops.v1.GetMerchantPricingResponse
 	(*SetMerchantPricingRequest)(nil),  // 11: anton.ops.v1.SetMerchantPricingRequest
 	(*SetMerchantPricingResponse)(nil), // 12: anton.ops.v1.SetMerchantPricingResponse
-	(*v1.PricingRule)(nil),             // 13: anton.v1.PricingRule
-	(*timestamppb.Timestamp)(nil),      // 14: google.protobuf.Timestamp
-	(*v1.Pricing)(nil),                 // 15: anton.v1.Pricing
+	(*DefaultPricing)(nil),             // 13: anton.ops.v1.DefaultPricing
+	(*GetDefaultPricingRequest)(nil),   // 14: anton.ops.v1.GetDefaultPricingRequest
+	(*GetDefaultPricingResponse)(nil),  // 15: anton.ops.v1.GetDefaultPricingResponse
+	(*SetDefaultPricingRequest)(nil),   // 16: anton.ops.v1.SetDefaultPricingRequest
+	(*SetDefaultPricingResponse)(nil),  // 17: anton.ops.v1.SetDefaultPricingResponse
+	(*v1.PricingRule)(nil),             // 18: anton.v1.PricingRule
+	(*timestamppb.Timestamp)(nil),      // 19: google.protobuf.Timestamp
+	(*v1.Pricing)(nil),                 // 20: anton.v1.Pricing
 }
 var file_anton_ops_v1_pricing_proto_depIdxs = []int32{
-	13, // 0: anton.ops.v1.PricingPlan.rules:type_name -> anton.v1.PricingRule
-	14, // 1: anton.ops.v1.PricingPlan.created_at:type_name -> google.protobuf.Timestamp
-	13, // 2: anton.ops.v1.CreatePricingPlanRequest.rules:type_name -> anton.v1.PricingRule
+	18, // 0: anton.ops.v1.PricingPlan.rules:type_name -> anton.v1.PricingRule
+	19, // 1: anton.ops.v1.PricingPlan.created_at:type_name -> google.protobuf.Timestamp
+	18, // 2: anton.ops.v1.CreatePricingPlanRequest.rules:type_name -> anton.v1.PricingRule
 	0,  // 3: anton.ops.v1.CreatePricingPlanResponse.data:type_name -> anton.ops.v1.PricingPlan
-	13, // 4: anton.ops.v1.ChangePricingPlanRequest.rules:type_name -> anton.v1.PricingRule
+	18, // 4: anton.ops.v1.ChangePricingPlanRequest.rules:type_name -> anton.v1.PricingRule
 	0,  // 5: anton.ops.v1.ChangePricingPlanResponse.data:type_name -> anton.ops.v1.PricingPlan
 	0,  // 6: anton.ops.v1.GetPricingPlanResponse.data:type_name -> anton.ops.v1.PricingPlan
 	0,  // 7: anton.ops.v1.ListPricingPlansResponse.data:type_name -> anton.ops.v1.PricingPlan
-	15, // 8: anton.ops.v1.GetMerchantPricingResponse.data:type_name -> anton.v1.Pricing
-	15, // 9: anton.ops.v1.SetMerchantPricingResponse.data:type_name -> anton.v1.Pricing
-	1,  // 10: anton.ops.v1.PricingService.CreatePricingPlan:input_type -> anton.ops.v1.CreatePricingPlanRequest
-	3,  // 11: anton.ops.v1.PricingService.ChangePricingPlan:input_type -> anton.ops.v1.ChangePricingPlanRequest
-	5,  // 12: anton.ops.v1.PricingService.GetPricingPlan:input_type -> anton.ops.v1.GetPricingPlanRequest
-	7,  // 13: anton.ops.v1.PricingService.ListPricingPlans:input_type -> anton.ops.v1.ListPricingPlansRequest
-	9,  // 14: anton.ops.v1.PricingService.GetMerchantPricing:input_type -> anton.ops.v1.GetMerchantPricingRequest
-	11, // 15: anton.ops.v1.PricingService.SetMerchantPricing:input_type -> anton.ops.v1.SetMerchantPricingRequest
-	2,  // 16: anton.ops.v1.PricingService.CreatePricingPlan:output_type -> anton.ops.v1.CreatePricingPlanResponse
-	4,  // 17: anton.ops.v1.PricingService.ChangePricingPlan:output_type -> anton.ops.v1.ChangePricingPlanResponse
-	6,  // 18: anton.ops.v1.PricingService.GetPricingPlan:output_type -> anton.ops.v1.GetPricingPlanResponse
-	8,  // 19: anton.ops.v1.PricingService.ListPricingPlans:output_type -> anton.ops.v1.ListPricingPlansResponse
-	10, // 20: anton.ops.v1.PricingService.GetMerchantPricing:output_type -> anton.ops.v1.GetMerchantPricingResponse
-	12, // 21: anton.ops.v1.PricingService.SetMerchantPricing:output_type -> anton.ops.v1.SetMerchantPricingResponse
-	16, // [16:22] is the sub-list for method output_type
-	10, // [10:16] is the sub-list for method input_type
-	10, // [10:10] is the sub-list for extension type_name
-	10, // [10:10] is the sub-list for extension extendee
-	0,  // [0:10] is the sub-list for field type_name
+	20, // 8: anton.ops.v1.GetMerchantPricingResponse.data:type_name -> anton.v1.Pricing
+	20, // 9: anton.ops.v1.SetMerchantPricingResponse.data:type_name -> anton.v1.Pricing
+	19, // 10: anton.ops.v1.DefaultPricing.set_at:type_name -> google.protobuf.Timestamp
+	13, // 11: anton.ops.v1.GetDefaultPricingResponse.data:type_name -> anton.ops.v1.DefaultPricing
+	13, // 12: anton.ops.v1.SetDefaultPricingResponse.data:type_name -> anton.ops.v1.DefaultPricing
+	1,  // 13: anton.ops.v1.PricingService.CreatePricingPlan:input_type -> anton.ops.v1.CreatePricingPlanRequest
+	3,  // 14: anton.ops.v1.PricingService.ChangePricingPlan:input_type -> anton.ops.v1.ChangePricingPlanRequest
+	5,  // 15: anton.ops.v1.PricingService.GetPricingPlan:input_type -> anton.ops.v1.GetPricingPlanRequest
+	7,  // 16: anton.ops.v1.PricingService.ListPricingPlans:input_type -> anton.ops.v1.ListPricingPlansRequest
+	9,  // 17: anton.ops.v1.PricingService.GetMerchantPricing:input_type -> anton.ops.v1.GetMerchantPricingRequest
+	14, // 18: anton.ops.v1.PricingService.GetDefaultPricing:input_type -> anton.ops.v1.GetDefaultPricingRequest
+	16, // 19: anton.ops.v1.PricingService.SetDefaultPricing:input_type -> anton.ops.v1.SetDefaultPricingRequest
+	11, // 20: anton.ops.v1.PricingService.SetMerchantPricing:input_type -> anton.ops.v1.SetMerchantPricingRequest
+	2,  // 21: anton.ops.v1.PricingService.CreatePricingPlan:output_type -> anton.ops.v1.CreatePricingPlanResponse
+	4,  // 22: anton.ops.v1.PricingService.ChangePricingPlan:output_type -> anton.ops.v1.ChangePricingPlanResponse
+	6,  // 23: anton.ops.v1.PricingService.GetPricingPlan:output_type -> anton.ops.v1.GetPricingPlanResponse
+	8,  // 24: anton.ops.v1.PricingService.ListPricingPlans:output_type -> anton.ops.v1.ListPricingPlansResponse
+	10, // 25: anton.ops.v1.PricingService.GetMerchantPricing:output_type -> anton.ops.v1.GetMerchantPricingResponse
+	15, // 26: anton.ops.v1.PricingService.GetDefaultPricing:output_type -> anton.ops.v1.GetDefaultPricingResponse
+	17, // 27: anton.ops.v1.PricingService.SetDefaultPricing:output_type -> anton.ops.v1.SetDefaultPricingResponse
+	12, // 28: anton.ops.v1.PricingService.SetMerchantPricing:output_type -> anton.ops.v1.SetMerchantPricingResponse
+	21, // [21:29] is the sub-list for method output_type
+	13, // [13:21] is the sub-list for method input_type
+	13, // [13:13] is the sub-list for extension type_name
+	13, // [13:13] is the sub-list for extension extendee
+	0,  // [0:13] is the sub-list for field type_name
 }
 
 func init() { file_anton_ops_v1_pricing_proto_init() }
@@ -864,13 +1151,14 @@ func file_anton_ops_v1_pricing_proto_init() {
 	file_anton_ops_v1_pricing_proto_msgTypes[5].OneofWrappers = []any{}
 	file_anton_ops_v1_pricing_proto_msgTypes[7].OneofWrappers = []any{}
 	file_anton_ops_v1_pricing_proto_msgTypes[8].OneofWrappers = []any{}
+	file_anton_ops_v1_pricing_proto_msgTypes[13].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_anton_ops_v1_pricing_proto_rawDesc), len(file_anton_ops_v1_pricing_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   13,
+			NumMessages:   18,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

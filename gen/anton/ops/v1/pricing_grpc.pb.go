@@ -24,6 +24,8 @@ const (
 	PricingService_GetPricingPlan_FullMethodName     = "/anton.ops.v1.PricingService/GetPricingPlan"
 	PricingService_ListPricingPlans_FullMethodName   = "/anton.ops.v1.PricingService/ListPricingPlans"
 	PricingService_GetMerchantPricing_FullMethodName = "/anton.ops.v1.PricingService/GetMerchantPricing"
+	PricingService_GetDefaultPricing_FullMethodName  = "/anton.ops.v1.PricingService/GetDefaultPricing"
+	PricingService_SetDefaultPricing_FullMethodName  = "/anton.ops.v1.PricingService/SetDefaultPricing"
 	PricingService_SetMerchantPricing_FullMethodName = "/anton.ops.v1.PricingService/SetMerchantPricing"
 )
 
@@ -31,7 +33,8 @@ const (
 //
 // For semantics around ctx use and closing/ending streaming RPCs, please refer to https://pkg.go.dev/google.golang.org/grpc/?tab=doc#ClientConn.NewStream.
 //
-// Pricing, as the operator writes it: plans of fees, and which merchant is on which. A merchant without a plan pays nothing.
+// Pricing, as the operator writes it: plans of fees, and which merchant is on which. A merchant that was put on none is on the default plan;
+// where there is none, it pays nothing. A plan without rules is free on purpose, for one merchant or as the default.
 type PricingServiceClient interface {
 	// Writes a new plan, in its first version. It charges nobody until a merchant is put on it.
 	CreatePricingPlan(ctx context.Context, in *CreatePricingPlanRequest, opts ...grpc.CallOption) (*CreatePricingPlanResponse, error)
@@ -44,7 +47,13 @@ type PricingServiceClient interface {
 	ListPricingPlans(ctx context.Context, in *ListPricingPlansRequest, opts ...grpc.CallOption) (*ListPricingPlansResponse, error)
 	// Shows what a merchant's payouts cost, as the merchant sees it.
 	GetMerchantPricing(ctx context.Context, in *GetMerchantPricingRequest, opts ...grpc.CallOption) (*GetMerchantPricingResponse, error)
-	// Puts a merchant on a plan, or, without one, on none: its payouts are free then. It holds for payouts that are created from now on.
+	// Shows the default plan, which prices the payouts of merchants that were put on none.
+	GetDefaultPricing(ctx context.Context, in *GetDefaultPricingRequest, opts ...grpc.CallOption) (*GetDefaultPricingResponse, error)
+	// Makes a plan the default, or, without one, has none: merchants that were put on none pay nothing then. It holds for payouts that are created
+	// from now on; fees that were promised stay as they are.
+	SetDefaultPricing(ctx context.Context, in *SetDefaultPricingRequest, opts ...grpc.CallOption) (*SetDefaultPricingResponse, error)
+	// Puts a merchant on a plan, or, without one, on none: the default plan prices its payouts then, where there is one. It holds for payouts
+	// that are created from now on.
 	SetMerchantPricing(ctx context.Context, in *SetMerchantPricingRequest, opts ...grpc.CallOption) (*SetMerchantPricingResponse, error)
 }
 
@@ -106,6 +115,26 @@ func (c *pricingServiceClient) GetMerchantPricing(ctx context.Context, in *GetMe
 	return out, nil
 }
 
+func (c *pricingServiceClient) GetDefaultPricing(ctx context.Context, in *GetDefaultPricingRequest, opts ...grpc.CallOption) (*GetDefaultPricingResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(GetDefaultPricingResponse)
+	err := c.cc.Invoke(ctx, PricingService_GetDefaultPricing_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *pricingServiceClient) SetDefaultPricing(ctx context.Context, in *SetDefaultPricingRequest, opts ...grpc.CallOption) (*SetDefaultPricingResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(SetDefaultPricingResponse)
+	err := c.cc.Invoke(ctx, PricingService_SetDefaultPricing_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *pricingServiceClient) SetMerchantPricing(ctx context.Context, in *SetMerchantPricingRequest, opts ...grpc.CallOption) (*SetMerchantPricingResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(SetMerchantPricingResponse)
@@ -120,7 +149,8 @@ func (c *pricingServiceClient) SetMerchantPricing(ctx context.Context, in *SetMe
 // All implementations should embed UnimplementedPricingServiceServer
 // for forward compatibility.
 //
-// Pricing, as the operator writes it: plans of fees, and which merchant is on which. A merchant without a plan pays nothing.
+// Pricing, as the operator writes it: plans of fees, and which merchant is on which. A merchant that was put on none is on the default plan;
+// where there is none, it pays nothing. A plan without rules is free on purpose, for one merchant or as the default.
 type PricingServiceServer interface {
 	// Writes a new plan, in its first version. It charges nobody until a merchant is put on it.
 	CreatePricingPlan(context.Context, *CreatePricingPlanRequest) (*CreatePricingPlanResponse, error)
@@ -133,7 +163,13 @@ type PricingServiceServer interface {
 	ListPricingPlans(context.Context, *ListPricingPlansRequest) (*ListPricingPlansResponse, error)
 	// Shows what a merchant's payouts cost, as the merchant sees it.
 	GetMerchantPricing(context.Context, *GetMerchantPricingRequest) (*GetMerchantPricingResponse, error)
-	// Puts a merchant on a plan, or, without one, on none: its payouts are free then. It holds for payouts that are created from now on.
+	// Shows the default plan, which prices the payouts of merchants that were put on none.
+	GetDefaultPricing(context.Context, *GetDefaultPricingRequest) (*GetDefaultPricingResponse, error)
+	// Makes a plan the default, or, without one, has none: merchants that were put on none pay nothing then. It holds for payouts that are created
+	// from now on; fees that were promised stay as they are.
+	SetDefaultPricing(context.Context, *SetDefaultPricingRequest) (*SetDefaultPricingResponse, error)
+	// Puts a merchant on a plan, or, without one, on none: the default plan prices its payouts then, where there is one. It holds for payouts
+	// that are created from now on.
 	SetMerchantPricing(context.Context, *SetMerchantPricingRequest) (*SetMerchantPricingResponse, error)
 }
 
@@ -158,6 +194,12 @@ func (UnimplementedPricingServiceServer) ListPricingPlans(context.Context, *List
 }
 func (UnimplementedPricingServiceServer) GetMerchantPricing(context.Context, *GetMerchantPricingRequest) (*GetMerchantPricingResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method GetMerchantPricing not implemented")
+}
+func (UnimplementedPricingServiceServer) GetDefaultPricing(context.Context, *GetDefaultPricingRequest) (*GetDefaultPricingResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method GetDefaultPricing not implemented")
+}
+func (UnimplementedPricingServiceServer) SetDefaultPricing(context.Context, *SetDefaultPricingRequest) (*SetDefaultPricingResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method SetDefaultPricing not implemented")
 }
 func (UnimplementedPricingServiceServer) SetMerchantPricing(context.Context, *SetMerchantPricingRequest) (*SetMerchantPricingResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method SetMerchantPricing not implemented")
@@ -272,6 +314,42 @@ func _PricingService_GetMerchantPricing_Handler(srv interface{}, ctx context.Con
 	return interceptor(ctx, in, info, handler)
 }
 
+func _PricingService_GetDefaultPricing_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(GetDefaultPricingRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(PricingServiceServer).GetDefaultPricing(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: PricingService_GetDefaultPricing_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(PricingServiceServer).GetDefaultPricing(ctx, req.(*GetDefaultPricingRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _PricingService_SetDefaultPricing_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(SetDefaultPricingRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(PricingServiceServer).SetDefaultPricing(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: PricingService_SetDefaultPricing_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(PricingServiceServer).SetDefaultPricing(ctx, req.(*SetDefaultPricingRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _PricingService_SetMerchantPricing_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(SetMerchantPricingRequest)
 	if err := dec(in); err != nil {
@@ -316,6 +394,14 @@ var PricingService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "GetMerchantPricing",
 			Handler:    _PricingService_GetMerchantPricing_Handler,
+		},
+		{
+			MethodName: "GetDefaultPricing",
+			Handler:    _PricingService_GetDefaultPricing_Handler,
+		},
+		{
+			MethodName: "SetDefaultPricing",
+			Handler:    _PricingService_SetDefaultPricing_Handler,
 		},
 		{
 			MethodName: "SetMerchantPricing",
