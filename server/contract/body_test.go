@@ -97,7 +97,7 @@ func TestBodiesThatCannotBeReadAreRefused(t *testing.T) {
 	s := testserver.New(t)
 	tn := newTenants(t, s, 1)[0]
 	clients := callers(t, s, tn)
-	bomb := zipped(t, "{"+strings.Repeat(" ", 64<<20)+"}")
+	bomb := zipped(t, "{"+strings.Repeat(" ", 8<<20)+"}")
 	storesNothing(t, s)
 	eachMethod(t, func(t *testing.T, m *contract.Method) {
 		if placeOf(m, "") != inBody {
