@@ -82,7 +82,10 @@ func utf16Text(text string) string {
 func zipped(t *testing.T, text string) string {
 	t.Helper()
 	var out bytes.Buffer
-	w := gzip.NewWriter(&out)
+	w, err := gzip.NewWriterLevel(&out, gzip.BestSpeed)
+	if err != nil {
+		t.Fatal(err)
+	}
 	if _, err := io.WriteString(w, text); err != nil {
 		t.Fatal(err)
 	}
