@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -119,8 +120,47 @@ func readConfigFile(args []string) error {
 	if path == "" {
 		return nil
 	}
-	if err := godotenv.Load(path); err != nil {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return fmt.Errorf("read the settings: %w", err)
+	}
+	values, err := parseConfig(text)
+	if err != nil {
 		return fmt.Errorf("read the settings in %s: %w", path, err)
 	}
+	for name, value := range values {
+		if _, set := os.LookupEnv(name); set {
+			continue
+		}
+		if err := os.Setenv(name, value); err != nil {
+			return fmt.Errorf("set %s: %w", name, err)
+		}
+	}
 	return nil
+}
+
+// parseConfig reads lines of NAME=VALUE. Its errors say where and quote nothing, because passwords stand in such files.
+func parseConfig(text []byte) (map[string]string, error) {
+	values, err := godotenv.UnmarshalBytes(text)
+	if err != nil {
+		return nil, fmt.Errorf("line %d is not of the form NAME=VALUE", unreadable(text))
+	}
+	for name, value := range values {
+		if name == "" || strings.ContainsRune(name+value, 0) {
+			return nil, errors.New("a setting has no name, or NUL in its name or value")
+		}
+	}
+	return values, nil
+}
+
+// unreadable is the number of the line that begins what cannot be read: the one after the most lines that can.
+func unreadable(text []byte) int {
+	number, read := 1, 0
+	for line := range bytes.Lines(text) {
+		read += len(line)
+		if _, err := godotenv.UnmarshalBytes(text[:read]); err == nil {
+			number = 1 + bytes.Count(text[:read], []byte("\n"))
+		}
+	}
+	return number
 }

@@ -10,8 +10,6 @@ import (
 	"os"
 	"path/filepath"
 
-	"github.com/joho/godotenv"
-
 	"github.com/antonpayments/anton/server/assembly"
 )
 
@@ -23,9 +21,13 @@ type sandboxFile struct {
 
 func readSandboxFile(data string) (*sandboxFile, error) {
 	path := filepath.Join(data, "sandbox.env")
-	values, err := godotenv.Read(path)
+	text, err := os.ReadFile(path)
 	if err != nil {
 		return nil, err
+	}
+	values, err := parseConfig(text)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	return &sandboxFile{URL: values["ANTON_URL"], APIKey: values["ANTON_API_KEY"], OpsKey: values["ANTON_OPS_KEY"], path: path}, nil
 }

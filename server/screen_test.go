@@ -143,3 +143,68 @@ func TestListsAreNamedByTheirAuthority(t *testing.T) {
 		t.Errorf("which of two formats was read is not said: %s", said.String())
 	}
 }
+
+// FuzzScreenLines: whatever the lines are, each that is not blank has one answer, in the order of the lines: a screening with the id that it
+// had, or an error with its number. The exit code says whether there was one.
+func FuzzScreenLines(f *testing.F) {
+	for _, seed := range []string{
+		`{"id": "a", "name": "Viktor Blackmarsh", "type": "individual", "dob": "1961-05-04", "country": "GB"}`, "nonsense\n\n{}", `{"id": {"a": [1e400]}, "name": "x"}`,
+		`{"id": "\ud800", "name": "\u0000"}` + "\r\n" + `{"name": "Jane", "type": "cat"}`, "[]\n\"a\"\nnull\n{\"name\":1}", "\xff", " \t\n", `{"name":"a"}{"name":"b"}`,
+	} {
+		f.Add([]byte(seed))
+	}
+	s := smallScreener()
+	s.explain = true
+	f.Fuzz(func(t *testing.T, in []byte) {
+		s.bad.Store(0)
+		var out bytes.Buffer
+		err := s.run(t.Context(), bytes.NewReader(in), &out)
+		answers, bad := bytes.Split(bytes.TrimSuffix(out.Bytes(), []byte("\n")), []byte("\n")), 0
+		for i, line := range bytes.Split(in, []byte("\n")) {
+			if len(bytes.TrimSpace(line)) == 0 {
+				continue
+			}
+			if len(answers) == 0 {
+				t.Fatalf("line %d of %q has no answer", i+1, in)
+			}
+			if !answersLine(t, i+1, line, answers[0]) {
+				bad++
+			}
+			answers = answers[1:]
+		}
+		if len(bytes.Join(answers, nil)) > 0 || (err != nil) != (bad > 0) {
+			t.Errorf("%q: answers too many %q, %d errors, %v", in, answers, bad, err)
+		}
+	})
+}
+
+// answersLine holds the answer to the line that it is of, and says whether the line was screened.
+func answersLine(t *testing.T, number int, line, answer []byte) bool {
+	t.Helper()
+	var a struct {
+		screenAnswer
+		badLine
+	}
+	if err := json.Unmarshal(answer, &a); err != nil {
+		t.Fatalf("line %d, %q, is answered %q: %v", number, line, answer, err)
+	}
+	if a.Error != "" {
+		if a.Line != number || a.Decision != "" {
+			t.Errorf("line %d, %q, is answered %s", number, line, answer)
+		}
+		return false
+	}
+	var asked struct {
+		ID json.RawMessage `json:"id"`
+	}
+	if err := json.Unmarshal(line, &asked); err != nil {
+		t.Fatalf("line %d, %q, is no JSON object and is answered %s", number, line, answer)
+	}
+	if id, err := json.Marshal(asked); err == nil && asked.ID != nil && string(id) != `{"id":`+string(a.ID)+"}" {
+		t.Errorf("line %d, %q, has another id in %s", number, line, answer)
+	}
+	if a.Line != 0 || a.Score < 0 || a.Score >= 1 || (a.BestID == nil) != (a.Score == 0) || len(a.HitIDs) != len(a.HitScores) || len(a.Hits) != len(a.HitIDs) {
+		t.Errorf("line %d, %q, is answered %s", number, line, answer)
+	}
+	return true
+}

@@ -3,7 +3,10 @@ package batches_test
 import (
 	"archive/zip"
 	"bytes"
+	"compress/flate"
+	"encoding/binary"
 	"fmt"
+	"io"
 	"net/http"
 	"strings"
 	"testing"
@@ -75,6 +78,7 @@ func TestWhatIsNoTableIsRefused(t *testing.T) {
 		"an archive of something":     {archive(t, map[string]string{"readme.txt": "hello"}), "that we can read"},
 		"a workbook that is cut":      {archive(t, map[string]string{"_rels/.rels": "<Relationships>"}), "read"},
 		"a workbook that is too much": {bomb(t), "unpacks to more than"},
+		"a workbook that says less":   {lyingBomb(t), "that we can read"},
 		"a workbook far to the right": {workbook(t, [][]any{{"beneficiary_id", "amount", "currency"}}, func(f *excelize.File) error { return f.SetCellValue("Sheet1", "ZZ2", "x") }), "the cell ZZ2"},
 	} {
 		got := send(t, m, "batch", tt.content)
@@ -126,6 +130,7 @@ func archive(t testing.TB, files map[string]string) []byte {
 	t.Helper()
 	var content bytes.Buffer
 	w := zip.NewWriter(&content)
+	w.RegisterCompressor(zip.Deflate, func(out io.Writer) (io.WriteCloser, error) { return flate.NewWriter(out, flate.BestSpeed) })
 	for name, text := range files {
 		part, err := w.Create(name)
 		if err != nil {
@@ -152,6 +157,17 @@ func bomb(t testing.TB) []byte {
 		"xl/_rels/workbook.xml.rels": fmt.Sprintf(relations, "worksheet", "sheet.xml"),
 		"xl/sheet.xml":               `<worksheet>` + strings.Repeat(" ", 40<<20) + `</worksheet>`,
 	})
+}
+
+// lyingBomb is a bomb whose directory says that its sheet has a hundred bytes.
+func lyingBomb(t testing.TB) []byte {
+	t.Helper()
+	honest := bomb(t)
+	size := binary.LittleEndian.AppendUint32(nil, uint32(len("<worksheet></worksheet>")+40<<20))
+	if n := bytes.Count(honest, size); n != 2 { // in the data descriptor and in the directory
+		t.Fatalf("the size of the sheet is there %d times", n)
+	}
+	return bytes.ReplaceAll(honest, size, []byte{100, 0, 0, 0})
 }
 
 // A file may be written by anybody's program: what it says counts, and the row numbers are those that a spreadsheet shows.

@@ -93,3 +93,13 @@ func FuzzParseLog(f *testing.F) {
 		}
 	})
 }
+
+// On a busy machine the time of a measure is over before a client had its turn.
+func TestAMeasureMeasuresHoweverShort(t *testing.T) {
+	t.Parallel()
+	create := func(Merchant, string, string) error { return nil }
+	got := run(t.Context(), order{Clients: 4, Merchants: []Merchant{{}}}, 0, create, nil)
+	if got.Done < 4 || got.Failed != 0 {
+		t.Errorf("4 clients had no time: %+v", got)
+	}
+}

@@ -138,7 +138,8 @@ func Drive(ctx context.Context, in io.Reader, out io.Writer) error {
 // creator creates one payout.
 type creator func(m Merchant, key, amount string) error
 
-// run keeps all clients busy for the time given. What is under way when it is over is waited for.
+// run keeps all clients busy for the time given. What is under way when it is over is waited for; each client creates one payout at
+// least, so that a measure of a short time on a machine that is busy with others is a measure.
 func run(ctx context.Context, o order, duration time.Duration, create creator, progress func(int64)) *Load {
 	ctx, cancel := context.WithTimeout(ctx, duration)
 	defer cancel()
@@ -148,7 +149,7 @@ func run(ctx context.Context, o order, duration time.Duration, create creator, p
 	var clients sync.WaitGroup
 	for i := range o.Clients {
 		clients.Go(func() {
-			for ctx.Err() == nil {
+			for more := true; more; more = ctx.Err() == nil {
 				m := o.Merchants[rand.IntN(len(o.Merchants))]
 				start := time.Now()
 				if err := create(m, "bench-"+xid.New().String(), fmt.Sprintf("%d.%02d", 1+rand.IntN(99), rand.IntN(100))); err != nil {

@@ -3,6 +3,10 @@ package documents
 import (
 	"bytes"
 	"encoding/binary"
+	"errors"
+	"image"
+	"image/jpeg"
+	"image/png"
 	"io"
 	"net"
 	"path/filepath"
@@ -107,15 +111,38 @@ func TestNamesLoseWhatMisleads(t *testing.T) {
 	}
 }
 
+// FuzzTypeOf: what is taken begins and ends as its type does. Nothing is taken behind what is no part of it, nor with more behind its end
+// than readers overlook.
 func FuzzTypeOf(f *testing.F) {
-	for _, seed := range []string{"%PDF-1.4\nstartxref\n0\n%%EOF\n", "\x89PNG\r\n\x1a\n", "\xff\xd8\xff", "", "GIF89a"} {
+	picture := image.NewGray(image.Rect(0, 0, 3, 2))
+	var asPNG, asJPEG bytes.Buffer
+	if err := errors.Join(png.Encode(&asPNG, picture), jpeg.Encode(&asJPEG, picture, nil)); err != nil {
+		f.Fatal(err)
+	}
+	for _, seed := range []string{"%PDF-1.4\nstartxref\n0\n%%EOF\n", asPNG.String(), asJPEG.String(), "\x89PNG\r\n\x1a\n", "\xff\xd8\xff", "", "GIF89a"} {
 		f.Add([]byte(seed))
 	}
+	forms := map[string]struct{ begins, ends string }{
+		"application/pdf": {"%PDF-", "%%EOF"}, "image/png": {"\x89PNG\r\n\x1a\n", "IEND"}, "image/jpeg": {"\xff\xd8", "\xff\xd9"},
+	}
 	f.Fuzz(func(t *testing.T, content []byte) {
-		switch kind := typeOf(content); kind {
-		case "", "application/pdf", "image/png", "image/jpeg":
-		default:
-			t.Errorf("it is %q", kind)
+		kind := typeOf(content)
+		if kind == "" {
+			return
+		}
+		form, known := forms[kind]
+		head, tail := string(content[:min(len(content), 1024)]), string(content[max(0, len(content)-4096):])
+		if kind == "application/pdf" {
+			head = strings.TrimLeft(head, "\x00\t\n\f\r \xef\xbb\xbf")
+		}
+		if !known || !strings.HasPrefix(head, form.begins) || !strings.Contains(tail, form.ends) {
+			t.Errorf("%q is taken for %s", content, kind)
+		}
+		if got := typeOf(append([]byte("MZ"), content...)); got != "" {
+			t.Errorf("behind a program's beginning %q is taken for %s", content, got)
+		}
+		if got := typeOf(append(bytes.Clone(content), make([]byte, 4096)...)); got != "" {
+			t.Errorf("with 4 KiB behind it %q is taken for %s", content, got)
 		}
 	})
 }

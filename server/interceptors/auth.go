@@ -9,7 +9,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/hashicorp/golang-lru/v2/expirable"
+	lru "github.com/hashicorp/golang-lru/v2"
 	"github.com/jackc/pgx/v5"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/metadata"
@@ -83,7 +83,7 @@ func kindOf(merchant bool) string {
 
 // callers remembers keys for as long as a revoked key may still work: a second, on every server.
 type callers struct {
-	byHash *expirable.LRU[keyHash, known]
+	byHash *lru.Cache[keyHash, known]
 }
 
 // A keyHash is the SHA-256 of a key.
@@ -98,8 +98,14 @@ type known struct {
 
 const keyMemory = time.Second
 
+// newCallers remembers 10,000 keys. What is too old is asked for anew when its key calls again, and goes when it is the one not used for
+// longest: nothing needs to run in between and look for it.
 func newCallers() *callers {
-	return &callers{expirable.NewLRU[keyHash, known](10_000, nil, keyMemory)}
+	byHash, err := lru.New[keyHash, known](10_000)
+	if err != nil {
+		panic(err) // only for a size of zero
+	}
+	return &callers{byHash}
 }
 
 func unauthenticated() error {

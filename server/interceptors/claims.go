@@ -3,6 +3,7 @@ package interceptors
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -16,11 +17,14 @@ type claims struct {
 type claim struct {
 	token chan struct{}
 	users int
+	turns atomic.Int64 // how many calls have held the token
 }
 
 func newClaims() *claims { return &claims{keys: map[string]*claim{}} }
 
-// turn waits for the key, five seconds at most, and returns what gives it back.
+// turn waits for the key and returns what gives it back. It gives up when one call has held the key for five seconds or longer: many
+// calls of one key wait together while the first is under way, and then each takes its turn to read the first's answer, which on a busy
+// machine takes all of them longer than that.
 func (c *claims) turn(ctx context.Context, key string) (release func(), err error) {
 	c.mu.Lock()
 	k := c.keys[key]
@@ -38,16 +42,23 @@ func (c *claims) turn(ctx context.Context, key string) (release func(), err erro
 			delete(c.keys, key)
 		}
 	}
-	timeout := time.NewTimer(keyWait)
-	defer timeout.Stop()
-	select {
-	case k.token <- struct{}{}:
-		return func() { <-k.token; leave() }, nil
-	case <-timeout.C:
-		leave()
-		return nil, inProgress()
-	case <-ctx.Done():
-		leave()
-		return nil, ctx.Err()
+	for {
+		seen := k.turns.Load()
+		timeout := time.NewTimer(keyWait)
+		select {
+		case k.token <- struct{}{}:
+			timeout.Stop()
+			k.turns.Add(1)
+			return func() { <-k.token; leave() }, nil
+		case <-timeout.C:
+			if k.turns.Load() == seen {
+				leave()
+				return nil, inProgress()
+			}
+		case <-ctx.Done():
+			timeout.Stop()
+			leave()
+			return nil, ctx.Err()
+		}
 	}
 }

@@ -168,23 +168,29 @@ func ByName(breaches []Breach) map[string][]string {
 const Shown = 20
 
 // Check runs every invariant on one snapshot of the database and returns what breaks them, up to Shown rows each.
-func Check(ctx context.Context, pool *pgxpool.Pool) ([]Breach, error) {
-	var breaches []Breach
-	err := pgx.BeginTxFunc(ctx, pool, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}, func(tx pgx.Tx) error {
-		for _, invariant := range All {
-			rows, err := tx.Query(ctx, fmt.Sprintf("%s limit %d", invariant.query, Shown))
-			if err != nil {
-				return fmt.Errorf("%s: %w", invariant.Name, err)
-			}
-			broken, err := pgx.CollectRows(rows, pgx.RowTo[string])
-			if err != nil {
-				return fmt.Errorf("%s: %w", invariant.Name, err)
-			}
-			for _, row := range broken {
-				breaches = append(breaches, Breach{invariant, row})
-			}
-		}
-		return nil
+func Check(ctx context.Context, pool *pgxpool.Pool) (breaches []Breach, err error) {
+	err = pgx.BeginTxFunc(ctx, pool, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}, func(tx pgx.Tx) error {
+		breaches, err = CheckIn(ctx, tx)
+		return err
 	})
 	return breaches, err
+}
+
+// CheckIn is Check of what a transaction sees.
+func CheckIn(ctx context.Context, tx pgx.Tx) ([]Breach, error) {
+	var breaches []Breach
+	for _, invariant := range All {
+		rows, err := tx.Query(ctx, fmt.Sprintf("%s limit %d", invariant.query, Shown))
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", invariant.Name, err)
+		}
+		broken, err := pgx.CollectRows(rows, pgx.RowTo[string])
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", invariant.Name, err)
+		}
+		for _, row := range broken {
+			breaches = append(breaches, Breach{invariant, row})
+		}
+	}
+	return breaches, nil
 }

@@ -71,6 +71,7 @@ func TestSignals(t *testing.T) {
 		{"a new country", func(f *Facts) { f.Own.ToCountry = 0 }, "first_payout_to_country", 80, "first payout to this country"},
 		{"a new country of a new merchant", func(f *Facts) { f.Own.ToCountry, f.Own.Judged = 0, enough-1 }, "", 0, ""},
 		{"twenty times as much", func(f *Facts) { f.Amount = 4800.01 }, "amount_far_above_usual", 300, "20 times the median"},
+		{"infinitely as much", func(f *Facts) { f.Amount, f.Own.Amounts.Median = 4800.01, 2.8e-306 }, "amount_far_above_usual", 300, "more than a million times the median"},
 		{"as much as its high ones", func(f *Facts) { f.Amount = 899.99 }, "", 0, ""},
 		{"much, of a merchant that begins", func(f *Facts) { f.Amount, f.Own.Amounts.Count = 4800.01, enough-1 }, "", 0, ""},
 		{"a burst", func(f *Facts) { f.Own.LastHour = 120 }, "burst", 200, "120 payouts were created in the last hour"},

@@ -153,8 +153,12 @@ func amountFarAboveUsual(f Facts) (float64, string) {
 	if s.Count < enough || s.Median <= 0 || f.Amount <= s.High {
 		return 0, ""
 	}
-	times := f.Amount / s.Median
-	return min(ramp(times, 5, 20), ramp(f.Amount, s.High, 3*s.High)), fmt.Sprintf("The amount is %.0f times the median of your payouts in %s.", times, f.Currency)
+	times := f.Amount / s.Median // infinite where the median is next to nothing
+	share := min(ramp(times, 5, 20), ramp(f.Amount, s.High, 3*s.High))
+	if times > 1e6 {
+		return share, fmt.Sprintf("The amount is more than a million times the median of your payouts in %s.", f.Currency)
+	}
+	return share, fmt.Sprintf("The amount is %.0f times the median of your payouts in %s.", times, f.Currency)
 }
 
 func burst(f Facts) (float64, string) {

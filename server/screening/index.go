@@ -267,11 +267,13 @@ func makePostings(terms, names int, each func(n int, put func(uint32))) postings
 // neighbours finds terms that may be alike: by what is left of their spoken form when one or two letters are left out (Garbe's symmetric
 // deletion), and by their consonants.
 type neighbours struct {
+	shift  uint     // what the first bits of a hash are shifted by to be an index of start
 	start  []uint32 // by the first bits of the hash
 	hashes []uint32 // sorted, each with its term
 	terms  []uint32
 }
 
+// neighbourBits bounds how many bits of a hash choose its bucket, and so the starts to 4 MiB.
 const neighbourBits = 20
 
 func makeNeighbours(terms []term) neighbours {
@@ -307,20 +309,23 @@ func makeNeighbours(terms []term) neighbours {
 	return sortNeighbours(pairs)
 }
 
-// sortNeighbours sorts by counting into buckets of a few pairs each, which takes a third of the time of a comparison sort.
+// sortNeighbours sorts by counting into buckets of a few pairs each, which takes a third of the time of a comparison sort. A short list
+// has few buckets, since going through a million that are empty is most of the work then.
 func sortNeighbours(pairs []uint64) neighbours {
-	out := neighbours{start: make([]uint32, 1<<neighbourBits+2), hashes: make([]uint32, len(pairs)), terms: make([]uint32, len(pairs))}
+	chosen := uint(min(bits.Len(uint(len(pairs))), neighbourBits)) //nolint:gosec // not negative
+	out := neighbours{shift: 32 - chosen, start: make([]uint32, 1<<chosen+2), hashes: make([]uint32, len(pairs)), terms: make([]uint32, len(pairs))}
 	for _, p := range pairs {
-		out.start[p>>(64-neighbourBits)+2]++
+		out.start[out.bucket(uint32(p>>32))+2]++ //nolint:gosec // the hash's half
 	}
 	for i := 2; i < len(out.start); i++ {
 		out.start[i] += out.start[i-1]
 	}
 	for _, p := range pairs {
-		at := &out.start[p>>(64-neighbourBits)+1]
 		h, t := uint32(p>>32), uint32(p) //nolint:gosec // the halves
+		bucket := out.bucket(h)
+		at := &out.start[bucket+1]
 		i := *at
-		for from := out.start[p>>(64-neighbourBits)]; i > from && (out.hashes[i-1] > h || out.hashes[i-1] == h && out.terms[i-1] > t); i-- {
+		for from := out.start[bucket]; i > from && (out.hashes[i-1] > h || out.hashes[i-1] == h && out.terms[i-1] > t); i-- {
 			out.hashes[i], out.terms[i] = out.hashes[i-1], out.terms[i-1]
 		}
 		out.hashes[i], out.terms[i] = h, t
@@ -373,9 +378,11 @@ func hash(key []byte, without, and int) uint32 {
 	return uint32((hi ^ lo) >> 16) //nolint:gosec // a hash
 }
 
+func (n *neighbours) bucket(hash uint32) uint32 { return hash >> n.shift }
+
 // of gives the terms whose key has the hash; a few have it by chance.
 func (n *neighbours) of(h uint32) []uint32 {
-	bucket := h >> (32 - neighbourBits)
+	bucket := n.bucket(h)
 	from, to := n.start[bucket], n.start[bucket+1]
 	for from < to && n.hashes[from] < h {
 		from++

@@ -266,17 +266,31 @@ func TestAnEmptyIndexFindsNothing(t *testing.T) {
 	}
 }
 
+// FuzzMatch: whatever the name, its matches are the best first, each entry once, with scores below 1; the same are found again, however
+// much space is around the words, and from a floor on those that reach it.
 func FuzzMatch(f *testing.F) {
 	ix := invented()
 	for _, seed := range []string{"", "Karimullah Vostrikov", "X", "Ghost", "ООО Мирзофарстрой", "\xff", "a b c d e f g h", "S.A. de C.V.", "王小明", "abdul", "al al al"} {
 		f.Add(seed, uint8(1))
 	}
+	same := func(a, b Match) bool { return a.EntryID == b.EntryID && a.Score == b.Score && a.Name == b.Name }
 	f.Fuzz(func(t *testing.T, name string, kind uint8) {
-		for _, m := range ix.Match(Query{Name: name, Kind: lists.Kind(kind % 5)}, 0, 5) {
-			if !(m.Score >= 0 && m.Score < 1) {
-				t.Errorf("%q scores %v", name, m.Score)
+		q := Query{Name: name, Kind: lists.Kind(kind % 5)}
+		matches := ix.Match(q, 0, 5)
+		seen := map[string]bool{}
+		for i, m := range matches {
+			if !(m.Score >= 0 && m.Score < 1) || seen[m.EntryID] || i >= 5 || i > 0 && m.Score > matches[i-1].Score {
+				t.Errorf("%q: match %d is %s", name, i, m.String())
 			}
-			_ = m.String()
+			seen[m.EntryID] = true
+		}
+		if floored := ix.Match(q, PossibleScore, 5); !slices.EqualFunc(floored, matches[:len(floored)], same) || len(matches) > len(floored) && matches[len(floored)].Score >= PossibleScore {
+			t.Errorf("%q: from %v on there are %v, of all %v", name, PossibleScore, floored, matches)
+		}
+		if q.Name = "  " + strings.ReplaceAll(name, " ", "  ") + "\t"; len(q.Name) <= MaxName {
+			if spaced := ix.Match(q, 0, 5); !slices.EqualFunc(spaced, matches, same) {
+				t.Errorf("%q finds %v, and %q %v", name, matches, q.Name, spaced)
+			}
 		}
 	})
 }

@@ -5,6 +5,7 @@ package testserver
 import (
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"log/slog"
 	"os"
@@ -17,6 +18,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/antonpayments/anton/server/postgres"
+	"github.com/antonpayments/anton/server/testserver/raced"
 )
 
 // A cluster is the PostgreSQL of one test binary, with a migrated template that databases are cloned from.
@@ -36,8 +38,14 @@ var (
 	sharedOnce sync.Once
 )
 
-// Main is a package's TestMain: it runs the tests, then stops the PostgreSQL that the first of them started.
+// Main is a package's TestMain: it runs the tests, then stops the PostgreSQL that the first of them started. Tests that draw their cases
+// draw a fifth of the usual hundred while the race detector watches, unless -rapid.checks says how many.
 func Main(m *testing.M) {
+	if draws := flag.Lookup("rapid.checks"); draws != nil && raced.On {
+		if err := draws.Value.Set("20"); err != nil {
+			panic(err)
+		}
+	}
 	code := m.Run()
 	if err := stopCluster(); err != nil {
 		fmt.Fprintln(os.Stderr, "stop the tests' PostgreSQL:", err)
@@ -71,19 +79,57 @@ func startCluster() (*cluster, error) {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Minute) // the first test of a bare machine installs PostgreSQL
 	defer cancel()
+	m, err := openMold()
+	if err != nil {
+		return runCluster(ctx, dir) // there is no place to keep one
+	}
+	defer m.close()
+	poured, err := m.pour(dir)
+	if err != nil {
+		return nil, fmt.Errorf("copy the mold of the tests' clusters: %w", err)
+	}
+	if !poured {
+		c, err := runCluster(ctx, dir)
+		if err != nil {
+			return nil, err
+		}
+		if err := c.private.Stop(ctx); err != nil {
+			return nil, err
+		}
+		if err := m.keep(dir); err != nil {
+			return nil, fmt.Errorf("keep a mold of the tests' clusters: %w", err)
+		}
+	}
+	return runCluster(ctx, dir)
+}
+
+// runCluster starts the cluster of the directory, and makes what it does not have.
+func runCluster(ctx context.Context, dir string) (*cluster, error) {
 	log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
 	private, err := postgres.StartPrivate(ctx, postgres.Options{Dir: dir, Throwaway: true, Log: log})
 	if err != nil {
 		return nil, err
 	}
 	c := &cluster{private: private, dir: dir}
+	has, err := c.hasTemplate(ctx)
+	if has || err != nil {
+		return c, err
+	}
 	if err := c.superuser(ctx, "create database "+template+" owner anton_owner"); err != nil {
 		return nil, err
 	}
-	if _, err := postgres.Migrate(ctx, private.DSN("anton_owner", template), log); err != nil {
-		return nil, err
+	_, err = postgres.Migrate(ctx, private.DSN("anton_owner", template), log)
+	return c, err
+}
+
+func (c *cluster) hasTemplate(ctx context.Context) (has bool, err error) {
+	conn, err := pgx.Connect(ctx, c.private.DSN("postgres", "postgres"))
+	if err != nil {
+		return false, err
 	}
-	return c, nil
+	defer conn.Close(ctx)
+	err = conn.QueryRow(ctx, "select exists (select from pg_database where datname = $1)", template).Scan(&has)
+	return has, err
 }
 
 func (c *cluster) superuser(ctx context.Context, sql string) error {

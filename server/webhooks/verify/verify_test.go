@@ -1,6 +1,7 @@
 package verify_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/base64"
 	"errors"
@@ -129,22 +130,51 @@ func TestWhatWasTamperedWithIsRefused(t *testing.T) {
 	}
 }
 
-// FuzzVerify: whatever strangers send, Verify neither panics nor lets in what it did not sign.
+// FuzzVerify: whatever strangers send, Verify neither panics nor lets in what was not signed: the one request that was, by the one or the
+// other header, to the letter. What is signed is let in, and nothing that differs from it in one bit.
 func FuzzVerify(f *testing.F) {
 	now := time.Unix(1_771_063_200, 0)
 	good := signed(f, now, secret)
-	f.Add(good.Get(verify.HeaderID), good.Get(verify.HeaderTimestamp), good.Get(verify.HeaderSignature), good.Get(verify.HeaderAnton), body)
+	id, timestamp, standard, anton := good.Get(verify.HeaderID), good.Get(verify.HeaderTimestamp), good.Get(verify.HeaderSignature), good.Get(verify.HeaderAnton)
+	f.Add(id, timestamp, standard, anton, body)
+	f.Add("", "", "", anton, body)
 	f.Add("", "", "", "t=1,v1=,t", []byte{})
 	f.Add("evt_1", "-1", "v1,", "t=9223372036854775808,v1=00", body)
-	f.Fuzz(func(t *testing.T, id, timestamp, signature, anton string, text []byte) {
+	f.Add(id, "0"+timestamp, standard+" v1,", " "+anton+",v1=00", body)
+	f.Fuzz(func(t *testing.T, sentID, sentTimestamp, sentStandard, sentAnton string, text []byte) {
 		header := http.Header{}
-		header.Set(verify.HeaderID, id)
-		header.Set(verify.HeaderTimestamp, timestamp)
-		header.Set(verify.HeaderSignature, signature)
-		header.Set(verify.HeaderAnton, anton)
-		err := verify.At(now, header, text, 0, secret)
-		if err == nil && string(text) != string(body) {
-			t.Errorf("%q was let in", text)
+		header.Set(verify.HeaderID, sentID)
+		header.Set(verify.HeaderTimestamp, sentTimestamp)
+		header.Set(verify.HeaderSignature, sentStandard)
+		header.Set(verify.HeaderAnton, sentAnton)
+		if err := verify.At(now, header, text, 0, secret); err == nil {
+			byStandard := sentID == id && sentTimestamp == timestamp && strings.Contains(sentStandard, strings.TrimRight(standard, "="))
+			_, hex, _ := strings.Cut(anton, "v1=")
+			byAnton := sentStandard == "" && strings.Contains(sentAnton, "t="+timestamp) && strings.Contains(strings.ToLower(sentAnton), hex)
+			if !bytes.Equal(text, body) || !byStandard && !byAnton {
+				t.Errorf("%q %q was let in", header, text)
+			}
+		}
+		if sentID == "" || len(sentID) > 4096 {
+			return
+		}
+		if err := verify.Sign(header, sentID, now, text, secret); err != nil {
+			t.Fatal(err)
+		}
+		if err := verify.At(now, header, text, 0, secret); err != nil {
+			t.Errorf("%q as it was signed: %v", text, err)
+		}
+		if len(text) == 0 {
+			return
+		}
+		changed := bytes.Clone(text)
+		changed[len(sentTimestamp)%len(text)] ^= 1 << (len(sentAnton) % 8)
+		for _, without := range []string{verify.HeaderAnton, verify.HeaderSignature} {
+			one := header.Clone()
+			one.Del(without)
+			if err := verify.At(now, one, changed, 0, secret); !errors.Is(err, verify.ErrSignature) {
+				t.Errorf("%q was signed as %q: %v", changed, text, err)
+			}
 		}
 	})
 }
