@@ -3144,6 +3144,23 @@ type VelocityBook struct {
 	Series     map[string]time.Time
 	Settled    time.Time
 	Past       int64
+	Counted    time.Time
+	Recent     int64
+}
+
+type VelocityBucket struct {
+	MerchantID       string
+	Scope            VelocityScope
+	Key              string
+	Step             int32
+	StartsAt         time.Time
+	Currency         string
+	Country          string
+	Method           PaymentMethod
+	BeneficiaryType  PartyType
+	Payouts          int64
+	Amount           apd.Decimal
+	NewBeneficiaries int64
 }
 
 type VelocityCheck struct {
@@ -3203,21 +3220,6 @@ type VelocityRuleVersion struct {
 	Enabled          bool
 	Actor            string
 	CreatedAt        time.Time
-}
-
-type VelocityUsage struct {
-	MerchantID       string
-	Scope            VelocityScope
-	Key              string
-	Step             int32
-	StartsAt         time.Time
-	Currency         string
-	Country          string
-	Method           PaymentMethod
-	BeneficiaryType  PartyType
-	Payouts          int64
-	Amount           apd.Decimal
-	NewBeneficiaries int64
 }
 
 type Verdict struct {

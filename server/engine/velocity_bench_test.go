@@ -281,7 +281,8 @@ func TestTheCheckScansNoPayouts(t *testing.T) {
 			[]time.Time{now, now},
 			m.Merchant,
 		},
-		"velocityPayouts": {m.Merchant, []string{"pay_1"}},
+		"velocityLook":    {[]string{"pay_1"}, 33, m.Merchant},
+		"velocityCount":   {m.Merchant, now.AddDate(0, 0, -1), now, nil},
 		"velocityRelease": {m.Merchant, now, []string{"pay_past7"}},
 	} {
 		query := regexp.MustCompile("(?s)const " + name + " = `(.*?)`").FindStringSubmatch(string(source))
@@ -303,7 +304,7 @@ func TestTheCheckScansNoPayouts(t *testing.T) {
 		if rows.Err() != nil {
 			t.Fatalf("%s: %v", name, rows.Err())
 		}
-		for _, table := range []string{"velocity_checks", "velocity_usage"} {
+		for _, table := range []string{"velocity_checks", "velocity_buckets"} {
 			if strings.Contains(plan.String(), "Seq Scan on "+table) {
 				t.Errorf("%s scans %s:\n%s", name, table, plan.String())
 			}

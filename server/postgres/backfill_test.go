@@ -64,7 +64,7 @@ func TestABackfillIsWhatTheCodeWouldHaveCounted(t *testing.T) {
 		t.Errorf("a payout after the migration is %s", got)
 	}
 	var used int64
-	err := migrated.Owner.QueryRow(t.Context(), `select sum(payouts) from velocity_usage where merchant_id = $1 and scope = 'merchant' and step = 86400`, m.Merchant).Scan(&used)
+	err := migrated.Owner.QueryRow(t.Context(), `select sum(payouts) from velocity_buckets where merchant_id = $1 and scope = 'merchant' and step = 86400`, m.Merchant).Scan(&used)
 	if err != nil || used != int64(len(rowsOf(t, migrated, "select from velocity_checks where passed and released_at is null"))) {
 		t.Errorf("the day has %d payouts, %v", used, err)
 	}

@@ -118,14 +118,57 @@ func (u *Used) firstDays() map[Scope]int64 {
 // Put says what a part has used.
 func (u *Used) Put(part Part, totals Totals) error {
 	for _, share := range u.parts[part] {
-		for i := range totals {
-			more := totals[i].since(share.from)
-			if more == nil {
-				continue
+		if err := share.put(totals); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s share) put(totals Totals) error {
+	for i := range totals {
+		more := totals[i].since(s.from)
+		if more == nil {
+			continue
+		}
+		if err := s.of.of(totals[i].kind).add(more); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// A Recent payout counts, and is in no bucket.
+type Recent struct {
+	Payout Payout
+	At     time.Time
+}
+
+// Add says what else the windows have used.
+func (u *Used) Add(recent []Recent) error {
+	type subject struct {
+		scope Scope
+		key   string
+	}
+	totals := map[subject]Totals{}
+	for span, t := range u.spans {
+		of := subject{span.Scope, span.Key}
+		all, known := totals[of]
+		if !known {
+			var seconds []Bucket
+			for i := range recent {
+				if p := &recent[i].Payout; p.key(span.Scope) == span.Key {
+					seconds = append(seconds, Bucket{recent[i].At.Unix(), KindSum{p.Kind, *p.counts()}})
+				}
 			}
-			if err := share.of.of(totals[i].kind).add(more); err != nil {
+			var err error
+			if all, err = AddUp(seconds); err != nil {
 				return err
 			}
+			totals[of] = all
+		}
+		if err := (share{t, span.Since}).put(all); err != nil {
+			return err
 		}
 	}
 	return nil
@@ -249,38 +292,6 @@ func (p *Payout) counts() *Sum {
 		s.NewBeneficiaries = 1
 	}
 	return s
-}
-
-// A Count is what payouts add to one bucket.
-type Count struct {
-	Scope Scope
-	Key   string
-	Step  int32
-	Bucket
-}
-
-// Counts are what payouts that passed at a moment add to the buckets of some series, each bucket once.
-func Counts(payouts []*Payout, all []Series, now time.Time) ([]Count, error) {
-	type name struct {
-		series Series
-		key    string
-		kind   Kind
-	}
-	places := places[name]{}
-	var counts []Count
-	for _, p := range payouts {
-		for _, s := range all {
-			key := p.key(s.Scope)
-			place, isNew := places.of(name{s, key, p.Kind})
-			if isNew {
-				counts = append(counts, Count{s.Scope, key, s.Step, Bucket{floor(now.Unix(), s.Step), KindSum{Kind: p.Kind}}})
-			}
-			if err := counts[place].Sum.add(p.counts()); err != nil {
-				return nil, err
-			}
-		}
-	}
-	return counts, nil
 }
 
 // of is the sum of a kind.
