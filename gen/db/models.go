@@ -2971,9 +2971,11 @@ type RiskCountry struct {
 }
 
 type RiskFold struct {
-	MerchantID string
-	FoldedAt   time.Time
-	EventID    string
+	MerchantID    string
+	TimedAt       time.Time
+	TimedEvent    string
+	Position      int64
+	TimedPosition int64
 }
 
 type RiskHour struct {
