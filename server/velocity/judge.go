@@ -10,9 +10,6 @@ import (
 	"github.com/cockroachdb/apd/v3"
 )
 
-// exact adds up and converts with more digits than any sum of money has.
-var exact = apd.BaseContext.WithPrecision(60)
-
 // A weight is what a payout adds to what a rule counts, what its window has used without it, and both together. It is the same for all
 // rules of one type, window, filter and currency.
 type weight struct {
@@ -34,7 +31,7 @@ func (r *Rule) weigh(p *Payout, tallies []*tally, rates Rates) weight {
 	if w.err != nil {
 		return w
 	}
-	if _, err := exact.Add(&w.sum, &w.before, &w.adds); err != nil {
+	if err := add(&w.sum, &w.before, &w.adds); err != nil {
 		w.err = fmt.Errorf("add up %s: %w", r.ID, err)
 	}
 	return w
@@ -60,7 +57,7 @@ func (r *Rule) judge(p *Payout, w *weight, now time.Time) (*Hit, error) {
 		h.Effect, h.NoRate = Review, missing.Currency
 		return h, nil
 	}
-	if w.sum.Cmp(r.Threshold) <= 0 {
+	if !exceeds(&w.sum, r.Threshold) {
 		return nil, nil
 	}
 	h := r.hit()

@@ -177,7 +177,7 @@ func (u *Used) Add(recent []Recent) error {
 func (s *Sum) add(more *Sum) error {
 	s.Payouts += more.Payouts
 	s.NewBeneficiaries += more.NewBeneficiaries
-	if _, err := exact.Add(&s.Amount, &s.Amount, &more.Amount); err != nil {
+	if err := add(&s.Amount, &s.Amount, &more.Amount); err != nil {
 		return fmt.Errorf("add up a window: %w", err)
 	}
 	return nil
@@ -261,7 +261,7 @@ func (r *Rule) used(t *tally, rates Rates) (apd.Decimal, error) {
 			if err != nil {
 				return total, err
 			}
-			if _, err := exact.Add(&total, &total, &amount); err != nil {
+			if err := add(&total, &total, &amount); err != nil {
 				return total, fmt.Errorf("add up %s: %w", r.ID, err)
 			}
 		}
