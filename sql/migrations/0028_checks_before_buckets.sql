@@ -20,6 +20,19 @@ set counted = greatest(now(), b.settled, (select max(c.at) + interval '1 microse
 -- A settled bucket gets nothing more.
 alter table velocity_books add constraint what_is_settled_is_counted check (settled <= counted);
 
+-- Checks are the one row that velocity writes with a payout: their conditions are compiled once a connection too, as those of 0026.
+-- +goose StatementBegin
+create function velocity_check_is_sound(amount numeric, passed boolean, released_at timestamptz, first_to_beneficiary boolean)
+returns boolean language plpgsql immutable parallel safe as $$
+begin
+    return amount > 0 and (passed or (released_at is null and not first_to_beneficiary));
+end $$;
+-- +goose StatementEnd
+alter table velocity_checks
+    drop constraint checked_amount_is_positive,
+    drop constraint only_what_passed_is_given_back,
+    add constraint velocity_check_is_sound check (velocity_check_is_sound(amount, passed, released_at, first_to_beneficiary));
+
 -- What payouts say of accounts to other merchants is folded by the places of the feed, which have no gaps. By the time of events, as it was
 -- done, one that commits ten minutes after it was dated was passed by. Servers of before do not know the columns and fold nothing.
 alter table risk_folds rename folded_at to timed_at;
