@@ -520,17 +520,11 @@ cross join lateral (
                c.first_to_beneficiary
         from velocity_checks c
         where c.merchant_id = b.merchant_id and c.at >= b.counted and c.passed and c.released_at is null
-        order by c.at, c.place, c.payout_id limit $2
+        order by c.at, c.place, c.payout_id limit 33
     )
 ) l
-where b.merchant_id = $3
+where b.merchant_id = $2
 `
-
-type VelocityLookParams struct {
-	PayoutIds  []string
-	RowLimit   int32
-	MerchantID string
-}
 
 type VelocityLookRow struct {
 	Revision         int64
@@ -553,9 +547,10 @@ type VelocityLookRow struct {
 }
 
 // The book, once for each of two sorts of rows: the payouts that are asked about (`fresh`: no payout to the beneficiary counts yet), and what
-// counts but is in no bucket yet, so much of it as is asked for (`fresh`: it is the first to its beneficiary). The book is locked already.
-func (q *Queries) VelocityLook(ctx context.Context, arg VelocityLookParams) ([]VelocityLookRow, error) {
-	rows, err := q.db.Query(ctx, velocityLook, arg.PayoutIds, arg.RowLimit, arg.MerchantID)
+// counts but is in no bucket yet, the oldest 33 of it (`fresh`: it is the first to its beneficiary). The book is locked already. The number is
+// written out, because a plan for an unknown number might read the whole table.
+func (q *Queries) VelocityLook(ctx context.Context, payoutIds []string, merchantID string) ([]VelocityLookRow, error) {
+	rows, err := q.db.Query(ctx, velocityLook, payoutIds, merchantID)
 	if err != nil {
 		return nil, err
 	}
@@ -937,6 +932,74 @@ update velocity_books set series = $1, past = (random() * 9e18)::bigint where me
 func (q *Queries) VelocitySeriesSet(ctx context.Context, series map[string]time.Time, merchantID string) error {
 	_, err := q.db.Exec(ctx, velocitySeriesSet, series, merchantID)
 	return err
+}
+
+const velocityUncounted = `-- name: VelocityUncounted :many
+select c.at, c.place, c.payout_id, c.amount, c.currency, c.beneficiary_id, c.beneficiary_type, c.account, c.country, c.method,
+       c.first_to_beneficiary
+from velocity_checks c
+where c.merchant_id = $1 and (c.at, c.place, c.payout_id) > ($2::timestamptz, $3::smallint, $4::text)
+  and c.passed and c.released_at is null
+order by c.at, c.place, c.payout_id limit 1000
+`
+
+type VelocityUncountedParams struct {
+	MerchantID string
+	At         time.Time
+	Place      int16
+	PayoutID   string
+}
+
+type VelocityUncountedRow struct {
+	At                 time.Time
+	Place              int16
+	PayoutID           string
+	Amount             apd.Decimal
+	Currency           string
+	BeneficiaryID      string
+	BeneficiaryType    PartyType
+	Account            string
+	Country            string
+	Method             PaymentMethod
+	FirstToBeneficiary bool
+}
+
+// What counts but is in no bucket, from a place on.
+func (q *Queries) VelocityUncounted(ctx context.Context, arg VelocityUncountedParams) ([]VelocityUncountedRow, error) {
+	rows, err := q.db.Query(ctx, velocityUncounted,
+		arg.MerchantID,
+		arg.At,
+		arg.Place,
+		arg.PayoutID,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []VelocityUncountedRow{}
+	for rows.Next() {
+		var i VelocityUncountedRow
+		if err := rows.Scan(
+			&i.At,
+			&i.Place,
+			&i.PayoutID,
+			&i.Amount,
+			&i.Currency,
+			&i.BeneficiaryID,
+			&i.BeneficiaryType,
+			&i.Account,
+			&i.Country,
+			&i.Method,
+			&i.FirstToBeneficiary,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const velocityUsed = `-- name: VelocityUsed :many

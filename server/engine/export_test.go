@@ -23,4 +23,4 @@ func (e *Engine) CheckVelocity(ctx context.Context, u *unit.Unit, merchant strin
 var TallySlice = tallySlice
 
 // CountAfter sets how many payouts may count without being in a bucket.
-func CountAfter(payouts int32) { countAfter = payouts }
+func CountAfter(payouts int) { countAfter = payouts }

@@ -24,7 +24,13 @@ type standing struct {
 
 // countAfter is how many payouts may count without being in a bucket: an evaluation reads them all. They are put into buckets together,
 // because most of them share their buckets, and because a statement costs more than a row of it.
-var countAfter int32 = 32
+var countAfter = 32
+
+// atOnce is how many of them are read with the book, and pageOf how many at a time where there are more. The queries say so too.
+const (
+	atOnce = 33
+	pageOf = 1000
+)
 
 // lockBook locks the book, and opens one where there is none.
 func lockBook(ctx context.Context, u *unit.Unit, merchant string) (db.VelocityBook, error) {
@@ -43,9 +49,9 @@ func lockBook(ctx context.Context, u *unit.Unit, merchant string) (db.VelocityBo
 // lookInto locks the book and reads it, with what the rules may ask about the payouts, and what counts but is in no bucket. Where that is much,
 // it is put into buckets first.
 func lookInto(ctx context.Context, u *unit.Unit, merchant string, payouts []db.Payout) (*look, error) {
-	params := db.VelocityLookParams{MerchantID: merchant, RowLimit: countAfter + 1}
-	for _, p := range payouts {
-		params.PayoutIds = append(params.PayoutIds, p.ID)
+	ids := make([]string, len(payouts))
+	for i, p := range payouts {
+		ids[i] = p.ID
 	}
 	locked := false
 	note := func(rows int64) error {
@@ -55,25 +61,51 @@ func lookInto(ctx context.Context, u *unit.Unit, merchant string, payouts []db.P
 	if err := u.Ahead(note).VelocityWait(ctx, merchant); err != nil {
 		return nil, err
 	}
-	rows, err := u.Read().VelocityLook(ctx, params)
+	rows, err := u.Read().VelocityLook(ctx, ids, merchant)
 	if err == nil && !locked {
 		if _, err = lockBook(ctx, u, merchant); err == nil {
-			rows, err = u.Read().VelocityLook(ctx, params)
+			rows, err = u.Read().VelocityLook(ctx, ids, merchant)
 		}
 	}
-	if err == nil && len(rows) > len(payouts)+int(countAfter) {
+	if err == nil && len(rows) > len(payouts)+countAfter {
 		if err = fillBuckets(ctx, u, merchant, rows[0].Counted); err == nil {
-			params.RowLimit = noLimit // what other clocks date later than ours is left, or what is of this very moment
-			rows, err = u.Read().VelocityLook(ctx, params)
+			rows, err = u.Read().VelocityLook(ctx, ids, merchant)
 		}
 	}
 	if err != nil {
 		return nil, fmt.Errorf("look into the velocity book: %w", err)
 	}
-	return lookOf(rows, payouts), nil
+	l := lookOf(rows, payouts)
+	if len(l.unfilled) < atOnce {
+		return l, nil
+	}
+	// What other clocks date later than ours is still in no bucket, or what is of this very moment.
+	l.unfilled, err = uncounted(ctx, u, merchant, l.book.counted)
+	return l, err
 }
 
-const noLimit = 1<<31 - 1
+// uncounted are all payouts that count since a moment.
+func uncounted(ctx context.Context, u *unit.Unit, merchant string, since time.Time) ([]velocity.Recent, error) {
+	from := db.VelocityUncountedParams{MerchantID: merchant, At: since, Place: -1}
+	for all := []velocity.Recent{}; ; {
+		rows, err := u.Read().VelocityUncounted(ctx, from)
+		if err != nil {
+			return nil, fmt.Errorf("read what is in no bucket: %w", err)
+		}
+		for _, row := range rows {
+			from.At, from.Place, from.PayoutID = row.At, row.Place, row.PayoutID
+			all = append(all, velocity.Recent{At: row.At, Payout: velocity.Payout{
+				ID: row.PayoutID, Amount: row.Amount, Beneficiary: row.BeneficiaryID, Account: row.Account, New: row.FirstToBeneficiary,
+				Kind: velocity.Kind{
+					Currency: row.Currency, Country: row.Country, Method: string(row.Method), BeneficiaryType: string(row.BeneficiaryType),
+				},
+			}})
+		}
+		if len(rows) < pageOf {
+			return all, nil
+		}
+	}
+}
 
 // lookOf puts the payouts in their order.
 func lookOf(rows []db.VelocityLookRow, payouts []db.Payout) *look {

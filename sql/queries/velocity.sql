@@ -79,7 +79,8 @@ on conflict (merchant_id, rule_id, version, effect) do update set payouts = h.pa
 
 -- name: VelocityLook :many
 -- The book, once for each of two sorts of rows: the payouts that are asked about (`fresh`: no payout to the beneficiary counts yet), and what
--- counts but is in no bucket yet, so much of it as is asked for (`fresh`: it is the first to its beneficiary). The book is locked already.
+-- counts but is in no bucket yet, the oldest 33 of it (`fresh`: it is the first to its beneficiary). The book is locked already. The number is
+-- written out, because a plan for an unknown number might read the whole table.
 select b.revision, o.revision as operator_revision, b.counted, b.settled, b.past, b.recent, l.*
 from velocity_books b
 join velocity_books o on o.merchant_id = ''
@@ -101,10 +102,19 @@ cross join lateral (
                c.first_to_beneficiary
         from velocity_checks c
         where c.merchant_id = b.merchant_id and c.at >= b.counted and c.passed and c.released_at is null
-        order by c.at, c.place, c.payout_id limit @row_limit
+        order by c.at, c.place, c.payout_id limit 33
     )
 ) l
 where b.merchant_id = @merchant_id;
+
+-- name: VelocityUncounted :many
+-- What counts but is in no bucket, from a place on.
+select c.at, c.place, c.payout_id, c.amount, c.currency, c.beneficiary_id, c.beneficiary_type, c.account, c.country, c.method,
+       c.first_to_beneficiary
+from velocity_checks c
+where c.merchant_id = @merchant_id and (c.at, c.place, c.payout_id) > (@at::timestamptz, @place::smallint, @payout_id::text)
+  and c.passed and c.released_at is null
+order by c.at, c.place, c.payout_id limit 1000;
 
 -- name: VelocityUsed :many
 -- The buckets of some parts. A part is the buckets of one length of one subject that begin in a time; it is given by its number. They are
