@@ -41,7 +41,7 @@ func TestAnUpgradeKeepsWhatIsThere(t *testing.T) {
 	}
 	const reviews = `select r.payout_id, r.entered_at, r.ended_at, d.decision, d.decided_at from payout_reviews r
 		left join review_decisions d on d.merchant_id = r.merchant_id and d.payout_id = r.payout_id order by 1, 5`
-	for _, tt := range []struct {
+	for _, tt := range []struct { //nolint:paralleltest // they share a clock
 		name    string
 		version int64 // the last that the old server knew
 		was     string
