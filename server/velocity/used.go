@@ -239,39 +239,6 @@ func (u *Used) tallies(p *Payout) []*tally {
 	return all
 }
 
-// used is what the rule's window has used, in what the rule counts.
-func (r *Rule) used(t *tally, rates Rates) (apd.Decimal, error) {
-	var total apd.Decimal
-	var count int64
-	for i := range *t {
-		kind, sum := &(*t)[i].Kind, &(*t)[i].Sum
-		if !r.looksAt(kind) {
-			continue
-		}
-		switch r.Type {
-		case CountPerWindow:
-			count += sum.Payouts
-		case NewBeneficiaries:
-			count += sum.NewBeneficiaries
-		case AmountPerWindow:
-			if sum.Payouts == 0 {
-				continue
-			}
-			amount, err := rates.Convert(sum.Amount, kind.Currency, r.Currency)
-			if err != nil {
-				return total, err
-			}
-			if err := add(&total, &total, &amount); err != nil {
-				return total, fmt.Errorf("add up %s: %w", r.ID, err)
-			}
-		}
-	}
-	if r.Type != AmountPerWindow {
-		total.SetInt64(count)
-	}
-	return total, nil
-}
-
 // add counts a payout that passed in every span that it belongs to.
 func (u *Used) add(p *Payout) error {
 	for span, t := range u.spans {
