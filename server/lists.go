@@ -14,6 +14,7 @@ import (
 
 	"github.com/antonpayments/anton/gen/db"
 	"github.com/antonpayments/anton/server/sanctions"
+	"github.com/antonpayments/anton/server/screening"
 	"github.com/antonpayments/anton/server/screening/lists"
 	"github.com/antonpayments/anton/server/unit"
 )
@@ -24,7 +25,7 @@ type listsCommand struct {
 	Refresh listsRefreshCommand `cmd:"" help:"Get the lists from their authorities, or from where --source says, and put them in force."`
 	Status  listsStatusCommand  `cmd:"" help:"Say which versions are in force, how old they are and what the last refreshes brought. Ends with 1 when payouts must wait."`
 	Diff    listsDiffCommand    `cmd:"" help:"Say what changed between two versions: two files, or two versions in the database with --between."`
-	Check   listsCheckCommand   `cmd:"" help:"Read a file or a folder and say what it holds. Needs no database."`
+	Check   listsCheckCommand   `cmd:"" help:"Read a file or a folder, say what it holds, and look every name up in it: each must find itself. Needs no database."`
 }
 
 type listsRefreshCommand struct {
@@ -228,7 +229,7 @@ type listsCheckCommand struct {
 	JSON      bool   `name:"json" help:"Print the result as JSON."`
 }
 
-// Run reads the list and says what it holds, and whether it could be put in force.
+// Run reads the list and says what it holds, and whether it could be put in force and searched.
 func (c *listsCheckCommand) Run(ctx context.Context) error {
 	list, err := readList(ctx, c.Authority, c.Path)
 	if err != nil {
@@ -247,11 +248,15 @@ func (c *listsCheckCommand) Run(ctx context.Context) error {
 		}
 	}
 	problem := lists.Check(list, time.Now())
+	lost, err := testList(ctx, list)
+	if err != nil {
+		return err
+	}
 	if c.JSON {
 		err = printJSON(os.Stdout, map[string]any{
 			"authority": list.Authority, "published": list.Published, "hash": list.Hash, "entries": len(list.Entries), "names": names,
 			"aliases_in_file": list.Read.Aliases, "addresses_in_file": list.Read.Addresses, "entries_without_name": list.Read.Nameless,
-			"kinds": kinds, "qualities": qualities, "with_birth_date": births, "plausible": problem == nil,
+			"kinds": kinds, "qualities": qualities, "with_birth_date": births, "plausible": problem == nil, "lost": append([]screening.Lost{}, lost...),
 		})
 	} else {
 		fmt.Printf("Authority   %s\nPublished   %s\nSHA-256     %s\n", list.Authority, cmp.Or(list.Published, "the file does not say"), list.Hash)
@@ -259,11 +264,27 @@ func (c *listsCheckCommand) Run(ctx context.Context) error {
 			kinds["person"], kinds["organisation"], kinds["vessel"], kinds["aircraft"], kinds["unknown"], births)
 		fmt.Printf("Names       %d (%d primary, %d strong, %d weak)\n", names, qualities["primary"], qualities["strong"], qualities["weak"])
 		fmt.Printf("In the file %d aliases and spellings, %d addresses, %d entries without a name\n", list.Read.Aliases, list.Read.Addresses, list.Read.Nameless)
+		fmt.Printf("Looked up   %d names, %d of which do not find themselves\n", names, len(lost))
+		for _, l := range lost[:min(len(lost), 20)] {
+			fmt.Printf("            %s %q\n", l.EntryID, l.Name)
+		}
 	}
-	if err == nil && problem != nil {
+	switch {
+	case err == nil && problem != nil:
 		err = fmt.Errorf("it reads well, but could not be put in force: %w", problem)
+	case err == nil && len(lost) > 0:
+		err = fmt.Errorf("it reads well, but %d of its names do not find themselves", len(lost))
 	}
 	return err
+}
+
+// testList gives the names that do not find themselves in a search of the list.
+func testList(ctx context.Context, list *lists.List) ([]screening.Lost, error) {
+	bar := newProgress(os.Stderr)
+	bar.begin(string(list.Authority))
+	defer bar.end()
+	index := screening.NewIndex(list)
+	return index.Lost(ctx, 1, func(tested int) { bar.testing(tested, index.Names()) })
 }
 
 func readList(ctx context.Context, word, path string) (*lists.List, error) {

@@ -238,25 +238,22 @@ func (q *Queries) RiskCounterpartyAdd(ctx context.Context, arg RiskCounterpartyA
 
 const riskFoldEvents = `-- name: RiskFoldEvents :many
 select e.id, e.created_at, e.type, i.fingerprint, i.bank_fingerprint, i.country, b.first_name, b.middle_name, b.last_name, b.company_name
-from (
-    select n.id, n.created_at, n.type, n.object_id from events n
-    where n.merchant_id = $1 and n.type in ('payout.completed', 'payout.returned', 'payout.late_return', 'beneficiary.blocked')
-      and n.created_at <= $2 and (n.created_at, n.id) > ($3::timestamptz, $4::text)
-    order by n.created_at, n.id
-    limit $5
-) e
-left join payouts p on p.merchant_id = $1 and p.id = e.object_id
-left join beneficiaries b on b.merchant_id = $1 and b.id = coalesce(p.beneficiary_id, e.object_id)
-left join instruments i on i.merchant_id = $1 and i.beneficiary_id = b.id and i.id = coalesce(p.instrument_id, i.id)
-order by e.created_at, e.id
+from (select generate_series($1::bigint, $2::bigint) as position) g
+join risk_folds f on f.merchant_id = $3
+join event_positions n on n.merchant_id = f.merchant_id and n.position = g.position
+join events e on e.merchant_id = n.merchant_id and e.id = n.event_id
+     and e.type in ('payout.completed', 'payout.returned', 'payout.late_return', 'beneficiary.blocked')
+     and (n.position > f.timed_position or (e.created_at, e.id) > (f.timed_at, f.timed_event))
+left join payouts p on p.merchant_id = f.merchant_id and p.id = e.object_id
+left join beneficiaries b on b.merchant_id = f.merchant_id and b.id = coalesce(p.beneficiary_id, e.object_id)
+left join instruments i on i.merchant_id = f.merchant_id and i.beneficiary_id = b.id and i.id = coalesce(p.instrument_id, i.id)
+order by n.position
 `
 
 type RiskFoldEventsParams struct {
-	MerchantID string
-	Until      time.Time
-	FoldedAt   time.Time
-	EventID    string
-	RowLimit   int32
+	FirstPosition int64
+	LastPosition  int64
+	MerchantID    string
 }
 
 type RiskFoldEventsRow struct {
@@ -272,15 +269,10 @@ type RiskFoldEventsRow struct {
 	CompanyName     *string
 }
 
-// The next events, each with the account it is about; a beneficiary's with all its accounts.
+// The events in some places of the feed, each with the account it is about; a beneficiary's with all its accounts. Those that were folded by
+// their time, as it was done before, are left out.
 func (q *Queries) RiskFoldEvents(ctx context.Context, arg RiskFoldEventsParams) ([]RiskFoldEventsRow, error) {
-	rows, err := q.db.Query(ctx, riskFoldEvents,
-		arg.MerchantID,
-		arg.Until,
-		arg.FoldedAt,
-		arg.EventID,
-		arg.RowLimit,
-	)
+	rows, err := q.db.Query(ctx, riskFoldEvents, arg.FirstPosition, arg.LastPosition, arg.MerchantID)
 	if err != nil {
 		return nil, err
 	}
@@ -311,53 +303,44 @@ func (q *Queries) RiskFoldEvents(ctx context.Context, arg RiskFoldEventsParams) 
 }
 
 const riskFoldLock = `-- name: RiskFoldLock :one
-select folded_at, event_id from risk_folds where merchant_id = $1 for update skip locked
+select f.position, d.last_position from risk_folds f join event_feeds d on d.merchant_id = f.merchant_id
+where f.merchant_id = $1 for update of f skip locked
 `
 
 type RiskFoldLockRow struct {
-	FoldedAt time.Time
-	EventID  string
+	Position     int64
+	LastPosition int64
 }
 
 // Nothing when another server folds the merchant.
 func (q *Queries) RiskFoldLock(ctx context.Context, merchantID string) (RiskFoldLockRow, error) {
 	row := q.db.QueryRow(ctx, riskFoldLock, merchantID)
 	var i RiskFoldLockRow
-	err := row.Scan(&i.FoldedAt, &i.EventID)
+	err := row.Scan(&i.Position, &i.LastPosition)
 	return i, err
 }
 
 const riskFoldMerchants = `-- name: RiskFoldMerchants :many
-select m.id from merchants m left join risk_folds f on f.merchant_id = m.id
-where m.id > $1 and exists (
-    select from events e
-    where e.merchant_id = m.id and e.type in ('payout.completed', 'payout.returned', 'payout.late_return', 'beneficiary.blocked')
-      and e.created_at <= $2 and (e.created_at, e.id) > (coalesce(f.folded_at, 'epoch'), coalesce(f.event_id, ''))
-)
-order by m.id
-limit $3
+select d.merchant_id from event_feeds d left join risk_folds f on f.merchant_id = d.merchant_id
+where d.merchant_id > $1 and d.last_position > coalesce(f.position, 0)
+order by d.merchant_id
+limit $2
 `
 
-type RiskFoldMerchantsParams struct {
-	After    string
-	Until    time.Time
-	RowLimit int32
-}
-
-// Merchants that have events to fold.
-func (q *Queries) RiskFoldMerchants(ctx context.Context, arg RiskFoldMerchantsParams) ([]string, error) {
-	rows, err := q.db.Query(ctx, riskFoldMerchants, arg.After, arg.Until, arg.RowLimit)
+// Merchants whose feeds go further than they are folded.
+func (q *Queries) RiskFoldMerchants(ctx context.Context, after string, rowLimit int32) ([]string, error) {
+	rows, err := q.db.Query(ctx, riskFoldMerchants, after, rowLimit)
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
 	items := []string{}
 	for rows.Next() {
-		var id string
-		if err := rows.Scan(&id); err != nil {
+		var merchant_id string
+		if err := rows.Scan(&merchant_id); err != nil {
 			return nil, err
 		}
-		items = append(items, id)
+		items = append(items, merchant_id)
 	}
 	if err := rows.Err(); err != nil {
 		return nil, err
@@ -375,17 +358,11 @@ func (q *Queries) RiskFoldOpen(ctx context.Context, merchantID string) error {
 }
 
 const riskFolded = `-- name: RiskFolded :exec
-update risk_folds set folded_at = $1, event_id = $2 where merchant_id = $3
+update risk_folds set position = $1 where merchant_id = $2
 `
 
-type RiskFoldedParams struct {
-	FoldedAt   time.Time
-	EventID    string
-	MerchantID string
-}
-
-func (q *Queries) RiskFolded(ctx context.Context, arg RiskFoldedParams) error {
-	_, err := q.db.Exec(ctx, riskFolded, arg.FoldedAt, arg.EventID, arg.MerchantID)
+func (q *Queries) RiskFolded(ctx context.Context, position int64, merchantID string) error {
+	_, err := q.db.Exec(ctx, riskFolded, position, merchantID)
 	return err
 }
 

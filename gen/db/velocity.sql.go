@@ -83,6 +83,22 @@ func (q *Queries) ReferenceRates(ctx context.Context, arg ReferenceRatesParams) 
 	return items, nil
 }
 
+const velocityBookCounted = `-- name: VelocityBookCounted :exec
+update velocity_books set counted = $1, settled = greatest(settled, $2) where merchant_id = $3 and counted < $1
+`
+
+type VelocityBookCountedParams struct {
+	Counted    time.Time
+	Settled    time.Time
+	MerchantID string
+}
+
+// Checks of before the moment are in buckets from now on, and buckets that ended by another are settled.
+func (q *Queries) VelocityBookCounted(ctx context.Context, arg VelocityBookCountedParams) error {
+	_, err := q.db.Exec(ctx, velocityBookCounted, arg.Counted, arg.Settled, arg.MerchantID)
+	return err
+}
+
 const velocityBookList = `-- name: VelocityBookList :many
 select merchant_id from velocity_books where merchant_id > $1::text order by merchant_id limit $2
 `
@@ -108,72 +124,45 @@ func (q *Queries) VelocityBookList(ctx context.Context, after string, rowLimit i
 }
 
 const velocityBookLock = `-- name: VelocityBookLock :one
-select b.revision, b.rules, b.series, b.settled, b.past, o.revision as operator_revision
-from velocity_books b, velocity_books o
-where b.merchant_id = $1 and o.merchant_id = ''
-for update of b
+select merchant_id, revision, rules, series, settled, past, counted, recent from velocity_books where merchant_id = $1 for update
 `
 
-type VelocityBookLockRow struct {
-	Revision         int64
-	Rules            int32
-	Series           map[string]time.Time
-	Settled          time.Time
-	Past             int64
-	OperatorRevision int64
-}
-
-// The merchant's book, locked: whoever evaluates, gives back or changes rules waits here. With it the revision of the operator's rules.
-func (q *Queries) VelocityBookLock(ctx context.Context, merchantID string) (VelocityBookLockRow, error) {
+// The merchant's book, locked: whoever evaluates, gives back or changes rules waits here.
+func (q *Queries) VelocityBookLock(ctx context.Context, merchantID string) (VelocityBook, error) {
 	row := q.db.QueryRow(ctx, velocityBookLock, merchantID)
-	var i VelocityBookLockRow
+	var i VelocityBook
 	err := row.Scan(
+		&i.MerchantID,
 		&i.Revision,
 		&i.Rules,
 		&i.Series,
 		&i.Settled,
 		&i.Past,
-		&i.OperatorRevision,
+		&i.Counted,
+		&i.Recent,
 	)
 	return i, err
 }
 
 const velocityBookOpen = `-- name: VelocityBookOpen :exec
-insert into velocity_books (merchant_id) values ($1) on conflict do nothing
+insert into velocity_books (merchant_id, counted) values ($1, $2) on conflict do nothing
 `
 
-// The book must exist before it can be locked.
-func (q *Queries) VelocityBookOpen(ctx context.Context, merchantID string) error {
-	_, err := q.db.Exec(ctx, velocityBookOpen, merchantID)
+// The book must exist before it can be locked. What was checked before it is no part of any bucket, which are filled from the checks.
+func (q *Queries) VelocityBookOpen(ctx context.Context, merchantID string, counted time.Time) error {
+	_, err := q.db.Exec(ctx, velocityBookOpen, merchantID, counted)
 	return err
 }
 
-const velocityBookPast = `-- name: VelocityBookPast :exec
-update velocity_books set past = (random() * 9e18)::bigint where merchant_id = $1
+const velocityBookTouched = `-- name: VelocityBookTouched :exec
+update velocity_books
+set recent = (random() * 9e18)::bigint, past = case when $1::timestamptz < settled then (random() * 9e18)::bigint else past end
+where merchant_id = $2
 `
 
-// Something settled changes: what is remembered of it anywhere is old.
-func (q *Queries) VelocityBookPast(ctx context.Context, merchantID string) error {
-	_, err := q.db.Exec(ctx, velocityBookPast, merchantID)
-	return err
-}
-
-const velocityBookSeries = `-- name: VelocityBookSeries :exec
-update velocity_books set series = $1 where merchant_id = $2
-`
-
-func (q *Queries) VelocityBookSeries(ctx context.Context, series map[string]time.Time, merchantID string) error {
-	_, err := q.db.Exec(ctx, velocityBookSeries, series, merchantID)
-	return err
-}
-
-const velocityBookSettle = `-- name: VelocityBookSettle :exec
-update velocity_books set settled = $1 where merchant_id = $2 and settled < $1
-`
-
-// Buckets that ended by the moment are settled from now on.
-func (q *Queries) VelocityBookSettle(ctx context.Context, settled time.Time, merchantID string) error {
-	_, err := q.db.Exec(ctx, velocityBookSettle, settled, merchantID)
+// Buckets of a moment change, though they were filled: what is remembered of them anywhere is old.
+func (q *Queries) VelocityBookTouched(ctx context.Context, at time.Time, merchantID string) error {
+	_, err := q.db.Exec(ctx, velocityBookTouched, at, merchantID)
 	return err
 }
 
@@ -185,6 +174,90 @@ update velocity_books set revision = revision + 1, rules = rules + $1 where merc
 func (q *Queries) VelocityBookTurn(ctx context.Context, added int32, merchantID string) error {
 	_, err := q.db.Exec(ctx, velocityBookTurn, added, merchantID)
 	return err
+}
+
+const velocityBucketsClear = `-- name: VelocityBucketsClear :exec
+delete from velocity_buckets
+where merchant_id = $1 and scope = $2 and step = $3 and starts_at < $4::timestamptz
+`
+
+type VelocityBucketsClearParams struct {
+	MerchantID string
+	Scope      VelocityScope
+	Step       int32
+	Until      time.Time
+}
+
+// Makes room for a series that is to be added up anew: what is there of it is of a time when it was kept before.
+func (q *Queries) VelocityBucketsClear(ctx context.Context, arg VelocityBucketsClearParams) error {
+	_, err := q.db.Exec(ctx, velocityBucketsClear,
+		arg.MerchantID,
+		arg.Scope,
+		arg.Step,
+		arg.Until,
+	)
+	return err
+}
+
+const velocityBucketsFill = `-- name: VelocityBucketsFill :exec
+insert into velocity_buckets (merchant_id, scope, key, step, starts_at, currency, country, method, beneficiary_type, payouts, amount, new_beneficiaries)
+select c.merchant_id, $1::velocity_scope, velocity_key($1::velocity_scope, c.beneficiary_id, c.account, c.country, c.method),
+       $2::integer, velocity_bucket($2::integer, c.at), c.currency, c.country, c.method, c.beneficiary_type,
+       count(*), sum(c.amount), count(*) filter (where c.first_to_beneficiary)
+from velocity_checks c
+where c.merchant_id = $3 and c.at >= $4::timestamptz and c.passed and c.released_at is null
+  and c.at < least($5::timestamptz, (select b.counted from velocity_books b where b.merchant_id = $3))
+group by 1, 2, 3, 4, 5, 6, 7, 8, 9
+`
+
+type VelocityBucketsFillParams struct {
+	Scope      VelocityScope
+	Step       int32
+	MerchantID string
+	Since      time.Time
+	Until      time.Time
+}
+
+// Adds up a series from what was checked between two moments, both of which begin buckets, as far as it is in buckets at all.
+func (q *Queries) VelocityBucketsFill(ctx context.Context, arg VelocityBucketsFillParams) error {
+	_, err := q.db.Exec(ctx, velocityBucketsFill,
+		arg.Scope,
+		arg.Step,
+		arg.MerchantID,
+		arg.Since,
+		arg.Until,
+	)
+	return err
+}
+
+const velocityBucketsPrune = `-- name: VelocityBucketsPrune :execrows
+delete from velocity_buckets u
+where u.merchant_id = $1 and (u.scope, u.key, u.step, u.starts_at, u.currency, u.country, u.method, u.beneficiary_type) in (
+    select o.scope, o.key, o.step, o.starts_at, o.currency, o.country, o.method, o.beneficiary_type from velocity_buckets o
+    where o.merchant_id = $1 and o.step = $2 and o.starts_at < $3::timestamptz
+    order by o.starts_at limit $4
+)
+`
+
+type VelocityBucketsPruneParams struct {
+	MerchantID string
+	Step       int32
+	Before     time.Time
+	RowLimit   int32
+}
+
+// Drops buckets that no window reaches any more, as many as are asked for.
+func (q *Queries) VelocityBucketsPrune(ctx context.Context, arg VelocityBucketsPruneParams) (int64, error) {
+	result, err := q.db.Exec(ctx, velocityBucketsPrune,
+		arg.MerchantID,
+		arg.Step,
+		arg.Before,
+		arg.RowLimit,
+	)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
 }
 
 const velocityCheckInsert = `-- name: VelocityCheckInsert :exec
@@ -322,6 +395,42 @@ func (q *Queries) VelocityChecksCount(ctx context.Context, arg VelocityChecksCou
 	return column_1, err
 }
 
+const velocityCount = `-- name: VelocityCount :exec
+insert into velocity_buckets as u (merchant_id, scope, key, step, starts_at, currency, country, method, beneficiary_type, payouts, amount, new_beneficiaries)
+select c.merchant_id, s.scope, velocity_key(s.scope, c.beneficiary_id, c.account, c.country, c.method), s.step, velocity_bucket(s.step, c.at),
+       c.currency, c.country, c.method, c.beneficiary_type, count(*), sum(c.amount), count(*) filter (where c.first_to_beneficiary)
+from (
+    select split_part(name, '/', 1)::velocity_scope as scope, split_part(name, '/', 2)::integer as step, since::timestamptz as since
+    from velocity_books b cross join lateral jsonb_each_text(b.series) kept(name, since)
+    where b.merchant_id = $1
+) s
+join velocity_checks c on c.merchant_id = $1 and c.at >= $2::timestamptz and c.at < $3::timestamptz
+     and c.passed and c.released_at is null and velocity_bucket(s.step, c.at) >= s.since
+where $4::text[] is null or c.payout_id = any($4::text[])
+group by 1, 2, 3, 4, 5, 6, 7, 8, 9
+on conflict (merchant_id, scope, key, step, starts_at, currency, country, method, beneficiary_type) do update
+set payouts = u.payouts + excluded.payouts, amount = u.amount + excluded.amount,
+    new_beneficiaries = u.new_beneficiaries + excluded.new_beneficiaries
+`
+
+type VelocityCountParams struct {
+	MerchantID string
+	Since      time.Time
+	Until      time.Time
+	PayoutIds  []string
+}
+
+// Adds what was checked in a time, by all payouts or by some, to every bucket that is kept and complete.
+func (q *Queries) VelocityCount(ctx context.Context, arg VelocityCountParams) error {
+	_, err := q.db.Exec(ctx, velocityCount,
+		arg.MerchantID,
+		arg.Since,
+		arg.Until,
+		arg.PayoutIds,
+	)
+	return err
+}
+
 const velocityHitsAdd = `-- name: VelocityHitsAdd :exec
 insert into velocity_hits as h (merchant_id, rule_id, version, effect, payouts, last_at)
 select $1, unnest($2::text[]), unnest($3::integer[]), unnest($4::text[]), unnest($5::bigint[]), $6
@@ -389,44 +498,84 @@ func (q *Queries) VelocityHitsOfRules(ctx context.Context, ruleIds []string, mer
 	return items, nil
 }
 
-const velocityPayouts = `-- name: VelocityPayouts :many
-select p.id, b.type as beneficiary_type, encode(i.fingerprint, 'hex')::text as account,
-       coalesce(nullif(i.country, ''), b.country)::text as country,
-       exists (
-           select from velocity_checks c
-           where c.merchant_id = p.merchant_id and c.beneficiary_id = p.beneficiary_id
-             and c.first_to_beneficiary and c.passed and c.released_at is null
-       ) as known
-from payouts p
-join beneficiaries b on b.merchant_id = p.merchant_id and b.id = p.beneficiary_id
-join instruments i on i.merchant_id = p.merchant_id and i.id = p.instrument_id
-where p.merchant_id = $1 and p.id = any($2::text[])
+const velocityLook = `-- name: VelocityLook :many
+select b.revision, o.revision as operator_revision, b.counted, b.settled, b.past, b.recent, l.asked, l.id, l.at, l.amount, l.currency, l.beneficiary_id, l.beneficiary_type, l.account, l.country, l.method, l.fresh
+from velocity_books b
+join velocity_books o on o.merchant_id = ''
+cross join lateral (
+    select true as asked, p.id, p.created_at as at, p.source_amount as amount, p.source_currency as currency, p.beneficiary_id,
+           y.type as beneficiary_type, encode(i.fingerprint, 'hex')::text as account, coalesce(nullif(i.country, ''), y.country)::text as country,
+           p.method,
+           not exists (
+               select from velocity_checks c
+               where c.merchant_id = p.merchant_id and c.beneficiary_id = p.beneficiary_id
+                 and c.first_to_beneficiary and c.passed and c.released_at is null
+           ) as fresh
+    from payouts p
+    join beneficiaries y on y.merchant_id = p.merchant_id and y.id = p.beneficiary_id
+    join instruments i on i.merchant_id = p.merchant_id and i.id = p.instrument_id
+    where p.merchant_id = b.merchant_id and p.id = any($1::text[])
+    union all (
+        select false, c.payout_id, c.at, c.amount, c.currency, c.beneficiary_id, c.beneficiary_type, c.account, c.country, c.method,
+               c.first_to_beneficiary
+        from velocity_checks c
+        where c.merchant_id = b.merchant_id and c.at >= b.counted and c.passed and c.released_at is null
+        order by c.at, c.place, c.payout_id limit 33
+    )
+) l
+where b.merchant_id = $2
 `
 
-type VelocityPayoutsRow struct {
-	ID              string
-	BeneficiaryType PartyType
-	Account         string
-	Country         string
-	Known           bool
+type VelocityLookRow struct {
+	Revision         int64
+	OperatorRevision int64
+	Counted          time.Time
+	Settled          time.Time
+	Past             int64
+	Recent           int64
+	Asked            bool
+	ID               string
+	At               time.Time
+	Amount           apd.Decimal
+	Currency         string
+	BeneficiaryID    string
+	BeneficiaryType  PartyType
+	Account          string
+	Country          string
+	Method           PaymentMethod
+	Fresh            bool
 }
 
-// What the rules may ask about payouts. `known` says that a payout to the beneficiary counts already.
-func (q *Queries) VelocityPayouts(ctx context.Context, merchantID string, payoutIds []string) ([]VelocityPayoutsRow, error) {
-	rows, err := q.db.Query(ctx, velocityPayouts, merchantID, payoutIds)
+// The book, once for each of two sorts of rows: the payouts that are asked about (`fresh`: no payout to the beneficiary counts yet), and what
+// counts but is in no bucket yet, the oldest 33 of it (`fresh`: it is the first to its beneficiary). The book is locked already. The number is
+// written out, because a plan for an unknown number might read the whole table.
+func (q *Queries) VelocityLook(ctx context.Context, payoutIds []string, merchantID string) ([]VelocityLookRow, error) {
+	rows, err := q.db.Query(ctx, velocityLook, payoutIds, merchantID)
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
-	items := []VelocityPayoutsRow{}
+	items := []VelocityLookRow{}
 	for rows.Next() {
-		var i VelocityPayoutsRow
+		var i VelocityLookRow
 		if err := rows.Scan(
+			&i.Revision,
+			&i.OperatorRevision,
+			&i.Counted,
+			&i.Settled,
+			&i.Past,
+			&i.Recent,
+			&i.Asked,
 			&i.ID,
+			&i.At,
+			&i.Amount,
+			&i.Currency,
+			&i.BeneficiaryID,
 			&i.BeneficiaryType,
 			&i.Account,
 			&i.Country,
-			&i.Known,
+			&i.Method,
+			&i.Fresh,
 		); err != nil {
 			return nil, err
 		}
@@ -461,19 +610,21 @@ with released as (
     union all
     select at, beneficiary_id, beneficiary_type, account, country, method, currency, 0, 0, 1 from heirs
 ), turned as (
-    update velocity_books b set past = (random() * 9e18)::bigint
-    where b.merchant_id = $1 and exists (select from changed c where c.at < b.settled)
+    update velocity_books b
+    set recent = (random() * 9e18)::bigint, past = case when c.oldest < b.settled then (random() * 9e18)::bigint else b.past end
+    from (select min(at) as oldest from changed) c
+    where b.merchant_id = $1 and c.oldest < b.counted
 ), shares as (
     select s.scope, velocity_key(s.scope, c.beneficiary_id, c.account, c.country, c.method) as key, t.step, velocity_bucket(t.step, c.at) as starts_at,
            c.currency, c.country, c.method, c.beneficiary_type, sum(c.payouts) as payouts, sum(c.amount) as amount, sum(c.news) as news
     from changed c
     cross join (select unnest(enum_range(null::velocity_scope)) as scope) s
     cross join (select unnest(array[1, 60, 900, 86400]) as step) t
-    join velocity_books b on b.merchant_id = $1
+    join velocity_books b on b.merchant_id = $1 and c.at < b.counted
          and (b.series ->> (s.scope || '/' || t.step))::timestamptz <= velocity_bucket(t.step, c.at)
     group by 1, 2, 3, 4, 5, 6, 7, 8
 )
-update velocity_usage u
+update velocity_buckets u
 set payouts = u.payouts + s.payouts, amount = u.amount + s.amount, new_beneficiaries = u.new_beneficiaries + s.news
 from shares s
 where u.merchant_id = $1 and u.scope = s.scope and u.key = s.key and u.step = s.step and u.starts_at = s.starts_at
@@ -487,8 +638,8 @@ type VelocityReleaseParams struct {
 }
 
 // What the payouts counted is taken out of the buckets it was counted in. Where one of them was the first to its beneficiary, the oldest
-// of those that still count is the first from now on. Buckets that are not kept, or not complete, are left alone. Where settled ones
-// change, the book says so.
+// of those that still count is the first from now on. What is in no bucket yet, and buckets that are not kept or not complete, are left
+// alone. Where others change, the book says so.
 func (q *Queries) VelocityRelease(ctx context.Context, arg VelocityReleaseParams) error {
 	_, err := q.db.Exec(ctx, velocityRelease, arg.MerchantID, arg.ReleasedAt, arg.PayoutIds)
 	return err
@@ -762,131 +913,93 @@ func (q *Queries) VelocityRulesInForce(ctx context.Context, merchantID string) (
 	return items, nil
 }
 
-const velocityUsageAdd = `-- name: VelocityUsageAdd :exec
-insert into velocity_usage as u (merchant_id, scope, key, step, starts_at, currency, country, method, beneficiary_type, payouts, amount, new_beneficiaries)
-select $1, unnest($2::text[])::velocity_scope, unnest($3::text[]), unnest($4::integer[]), unnest($5::timestamptz[]),
-       unnest($6::text[]), unnest($7::text[]), unnest($8::text[])::payment_method,
-       unnest($9::text[])::party_type, unnest($10::bigint[]), unnest($11::numeric[]), unnest($12::bigint[])
-on conflict (merchant_id, scope, key, step, starts_at, currency, country, method, beneficiary_type) do update
-set payouts = u.payouts + excluded.payouts, amount = u.amount + excluded.amount,
-    new_beneficiaries = u.new_beneficiaries + excluded.new_beneficiaries
+const velocitySeries = `-- name: VelocitySeries :one
+select series from velocity_books where merchant_id = $1
 `
 
-type VelocityUsageAddParams struct {
-	MerchantID       string
-	Scopes           []string
-	Keys             []string
-	Steps            []int32
-	Starts           []time.Time
-	Currencies       []string
-	Countries        []string
-	Methods          []string
-	BeneficiaryTypes []string
-	Payouts          []int64
-	Amounts          []apd.Decimal
-	NewBeneficiaries []int64
+func (q *Queries) VelocitySeries(ctx context.Context, merchantID string) (map[string]time.Time, error) {
+	row := q.db.QueryRow(ctx, velocitySeries, merchantID)
+	var series map[string]time.Time
+	err := row.Scan(&series)
+	return series, err
 }
 
-// Adds to buckets what the checks of this moment count. No bucket comes twice.
-func (q *Queries) VelocityUsageAdd(ctx context.Context, arg VelocityUsageAddParams) error {
-	_, err := q.db.Exec(ctx, velocityUsageAdd,
-		arg.MerchantID,
-		arg.Scopes,
-		arg.Keys,
-		arg.Steps,
-		arg.Starts,
-		arg.Currencies,
-		arg.Countries,
-		arg.Methods,
-		arg.BeneficiaryTypes,
-		arg.Payouts,
-		arg.Amounts,
-		arg.NewBeneficiaries,
-	)
+const velocitySeriesSet = `-- name: VelocitySeriesSet :exec
+update velocity_books set series = $1, past = (random() * 9e18)::bigint where merchant_id = $2
+`
+
+// Which buckets are kept. What is remembered of them anywhere is old.
+func (q *Queries) VelocitySeriesSet(ctx context.Context, series map[string]time.Time, merchantID string) error {
+	_, err := q.db.Exec(ctx, velocitySeriesSet, series, merchantID)
 	return err
 }
 
-const velocityUsageClear = `-- name: VelocityUsageClear :exec
-delete from velocity_usage
-where merchant_id = $1 and scope = $2 and step = $3 and starts_at < $4::timestamptz
-`
-
-type VelocityUsageClearParams struct {
-	MerchantID string
-	Scope      VelocityScope
-	Step       int32
-	Until      time.Time
-}
-
-// Makes room for a series that is to be added up anew: what is there of it is of a time when it was kept before.
-func (q *Queries) VelocityUsageClear(ctx context.Context, arg VelocityUsageClearParams) error {
-	_, err := q.db.Exec(ctx, velocityUsageClear,
-		arg.MerchantID,
-		arg.Scope,
-		arg.Step,
-		arg.Until,
-	)
-	return err
-}
-
-const velocityUsageFill = `-- name: VelocityUsageFill :exec
-insert into velocity_usage (merchant_id, scope, key, step, starts_at, currency, country, method, beneficiary_type, payouts, amount, new_beneficiaries)
-select c.merchant_id, $1::velocity_scope, velocity_key($1::velocity_scope, c.beneficiary_id, c.account, c.country, c.method),
-       $2::integer, velocity_bucket($2::integer, c.at), c.currency, c.country, c.method, c.beneficiary_type,
-       count(*), sum(c.amount), count(*) filter (where c.first_to_beneficiary)
+const velocityUncounted = `-- name: VelocityUncounted :many
+select c.at, c.place, c.payout_id, c.amount, c.currency, c.beneficiary_id, c.beneficiary_type, c.account, c.country, c.method,
+       c.first_to_beneficiary
 from velocity_checks c
-where c.merchant_id = $3 and c.at >= $4::timestamptz and c.at < $5::timestamptz and c.passed and c.released_at is null
-group by 1, 2, 3, 4, 5, 6, 7, 8, 9
+where c.merchant_id = $1 and (c.at, c.place, c.payout_id) > ($2::timestamptz, $3::smallint, $4::text)
+  and c.passed and c.released_at is null
+order by c.at, c.place, c.payout_id limit 1000
 `
 
-type VelocityUsageFillParams struct {
-	Scope      VelocityScope
-	Step       int32
+type VelocityUncountedParams struct {
 	MerchantID string
-	Since      time.Time
-	Until      time.Time
+	At         time.Time
+	Place      int16
+	PayoutID   string
 }
 
-// Adds up a series from what was counted between two moments, both of which begin buckets.
-func (q *Queries) VelocityUsageFill(ctx context.Context, arg VelocityUsageFillParams) error {
-	_, err := q.db.Exec(ctx, velocityUsageFill,
-		arg.Scope,
-		arg.Step,
+type VelocityUncountedRow struct {
+	At                 time.Time
+	Place              int16
+	PayoutID           string
+	Amount             apd.Decimal
+	Currency           string
+	BeneficiaryID      string
+	BeneficiaryType    PartyType
+	Account            string
+	Country            string
+	Method             PaymentMethod
+	FirstToBeneficiary bool
+}
+
+// What counts but is in no bucket, from a place on.
+func (q *Queries) VelocityUncounted(ctx context.Context, arg VelocityUncountedParams) ([]VelocityUncountedRow, error) {
+	rows, err := q.db.Query(ctx, velocityUncounted,
 		arg.MerchantID,
-		arg.Since,
-		arg.Until,
-	)
-	return err
-}
-
-const velocityUsagePrune = `-- name: VelocityUsagePrune :execrows
-delete from velocity_usage u
-where u.merchant_id = $1 and (u.scope, u.key, u.step, u.starts_at, u.currency, u.country, u.method, u.beneficiary_type) in (
-    select o.scope, o.key, o.step, o.starts_at, o.currency, o.country, o.method, o.beneficiary_type from velocity_usage o
-    where o.merchant_id = $1 and o.step = $2 and o.starts_at < $3::timestamptz
-    order by o.starts_at limit $4
-)
-`
-
-type VelocityUsagePruneParams struct {
-	MerchantID string
-	Step       int32
-	Before     time.Time
-	RowLimit   int32
-}
-
-// Drops buckets that no window reaches any more, as many as are asked for.
-func (q *Queries) VelocityUsagePrune(ctx context.Context, arg VelocityUsagePruneParams) (int64, error) {
-	result, err := q.db.Exec(ctx, velocityUsagePrune,
-		arg.MerchantID,
-		arg.Step,
-		arg.Before,
-		arg.RowLimit,
+		arg.At,
+		arg.Place,
+		arg.PayoutID,
 	)
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
-	return result.RowsAffected(), nil
+	defer rows.Close()
+	items := []VelocityUncountedRow{}
+	for rows.Next() {
+		var i VelocityUncountedRow
+		if err := rows.Scan(
+			&i.At,
+			&i.Place,
+			&i.PayoutID,
+			&i.Amount,
+			&i.Currency,
+			&i.BeneficiaryID,
+			&i.BeneficiaryType,
+			&i.Account,
+			&i.Country,
+			&i.Method,
+			&i.FirstToBeneficiary,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const velocityUsed = `-- name: VelocityUsed :many
@@ -895,7 +1008,7 @@ from (
     select unnest($1::integer[]) as number, unnest($2::text[])::velocity_scope as scope, unnest($3::text[]) as key,
            unnest($4::integer[]) as step, unnest($5::timestamptz[]) as starts, unnest($6::timestamptz[]) as ends
 ) w
-join velocity_usage u on u.merchant_id = $7 and u.scope = w.scope and u.key = w.key and u.step = w.step
+join velocity_buckets u on u.merchant_id = $7 and u.scope = w.scope and u.key = w.key and u.step = w.step
      and u.starts_at >= w.starts and u.starts_at < w.ends
 where u.payouts > 0
 `
@@ -966,7 +1079,7 @@ const velocityWait = `-- name: VelocityWait :exec
 select from velocity_books where merchant_id = $1 for update
 `
 
-// Whoever gives back waits for those who evaluate.
+// Whoever gives back waits for those who evaluate, and they for each other.
 func (q *Queries) VelocityWait(ctx context.Context, merchantID string) error {
 	_, err := q.db.Exec(ctx, velocityWait, merchantID)
 	return err

@@ -56,6 +56,7 @@ type Engine struct {
 	Tracer  *observe.Tracer
 
 	rules   rulebook
+	series  keptSeries
 	settled settledSums
 	book    atomic.Pointer[book]
 }

@@ -21,3 +21,6 @@ func (e *Engine) CheckVelocity(ctx context.Context, u *unit.Unit, merchant strin
 
 // TallySlice is a slice of a Tallier's work.
 var TallySlice = tallySlice
+
+// CountAfter sets how many payouts may count without being in a bucket.
+func CountAfter(payouts int) { countAfter = payouts }

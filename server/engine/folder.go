@@ -19,8 +19,9 @@ import (
 )
 
 // A Folder adds up what payouts of all merchants say of an account, a bank and a country. The evaluation reads its sums and never
-// another merchant's payouts. How far it came is kept with what it added, in one transaction, so that each event counts once, wherever
-// it stops; any number of servers may fold, each another merchant.
+// another merchant's payouts. It follows the places of each merchant's feed, which have no gaps and in which what commits late comes late,
+// and how far it came is kept with what it added, in one transaction: each event counts once, wherever it stops. Any number of servers
+// may fold, each another merchant.
 type Folder struct {
 	Runner *unit.Runner
 	Keys   *crypto.Keys
@@ -28,10 +29,8 @@ type Folder struct {
 }
 
 const (
-	foldEvery = time.Minute
-	// foldLag is how old an event must be: one that commits later than its neighbours must not be passed by.
-	foldLag         = 10 * time.Minute
-	foldAtOnce      = 500 // events in one transaction
+	foldEvery       = time.Minute
+	foldAtOnce      = 1000 // places of a feed in one transaction
 	merchantsToFold = 1000
 	habitsAtOnce    = 1000 // rows that are dropped in one statement
 )
@@ -53,21 +52,21 @@ func (f *Folder) Run(ctx context.Context) {
 	}
 }
 
-// RunOnce folds everything that is old enough now, and returns how many events it folded. With a merchant's events go the habits of it
+// RunOnce folds everything that has a place now, and returns how many events it folded. With a merchant's events go the habits of it
 // that are too old to be looked at.
 func (f *Folder) RunOnce(ctx context.Context) (int, error) {
 	q, now := db.New(f.Runner.Pool), f.Runner.Now()
 	if _, err := q.RiskCounterpartiesPrune(ctx, now.AddDate(0, -7, 0), habitsAtOnce); err != nil {
 		return 0, fmt.Errorf("drop what is old of banks and countries: %w", err)
 	}
-	total, until := 0, now.Add(-foldLag)
+	total := 0
 	for after := ""; ; {
-		merchants, err := q.RiskFoldMerchants(ctx, db.RiskFoldMerchantsParams{After: after, Until: until, RowLimit: merchantsToFold})
+		merchants, err := q.RiskFoldMerchants(ctx, after, merchantsToFold)
 		if err != nil {
 			return total, fmt.Errorf("look for events to fold: %w", err)
 		}
 		for _, merchant := range merchants {
-			n, err := f.fold(ctx, merchant, until)
+			n, err := f.fold(ctx, merchant)
 			if total += n; err != nil {
 				return total, fmt.Errorf("fold the events of %s: %w", merchant, err)
 			}
@@ -83,48 +82,47 @@ func (f *Folder) RunOnce(ctx context.Context) (int, error) {
 }
 
 // fold folds a merchant's events in slices. When ctx ends, the slice under way is the last.
-func (f *Folder) fold(ctx context.Context, merchant string, until time.Time) (int, error) {
+func (f *Folder) fold(ctx context.Context, merchant string) (int, error) {
 	for total := 0; ; {
 		if err := ctx.Err(); err != nil {
 			return total, err
 		}
-		n := 0
+		events, more := 0, false
 		err := f.Runner.Do(context.WithoutCancel(ctx), unit.Who{Merchant: merchant, Actor: "folder"}, false, func(ctx context.Context, u *unit.Unit) (err error) {
-			n, err = f.slice(ctx, u, merchant, until)
+			events, more, err = f.slice(ctx, u, merchant)
 			return err
 		})
-		if total += n; err != nil || n < foldAtOnce {
+		if total += events; err != nil || !more {
 			return total, err
 		}
 	}
 }
 
-func (f *Folder) slice(ctx context.Context, u *unit.Unit, merchant string, until time.Time) (int, error) {
+// slice folds the next places of a merchant's feed. It gives how many events it folded, and whether there are more places.
+func (f *Folder) slice(ctx context.Context, u *unit.Unit, merchant string) (events int, more bool, err error) {
 	if err := u.Read().RiskFoldOpen(ctx, merchant); err != nil {
-		return 0, err
+		return 0, false, err
 	}
 	at, err := u.Read().RiskFoldLock(ctx, merchant)
 	if errors.Is(err, pgx.ErrNoRows) {
-		return 0, nil // another server does it
+		return 0, false, nil // another server does it
 	}
 	if err != nil {
-		return 0, err
+		return 0, false, err
 	}
-	rows, err := u.Read().RiskFoldEvents(ctx, db.RiskFoldEventsParams{
-		MerchantID: merchant, Until: until, FoldedAt: at.FoldedAt, EventID: at.EventID, RowLimit: foldAtOnce,
-	})
-	if err != nil || len(rows) == 0 {
-		return 0, err
+	last := min(at.LastPosition, at.Position+foldAtOnce)
+	rows, err := u.Read().RiskFoldEvents(ctx, db.RiskFoldEventsParams{MerchantID: merchant, FirstPosition: at.Position + 1, LastPosition: last})
+	if err != nil {
+		return 0, false, err
 	}
 	sums, err := f.addUp(rows)
 	if err != nil {
-		return 0, err
+		return 0, false, err
 	}
 	if err := sums.queue(ctx, u, merchant); err != nil {
-		return 0, err
+		return 0, false, err
 	}
-	last := rows[len(rows)-1]
-	return sums.events, u.Queue(unit.Work).RiskFolded(ctx, db.RiskFoldedParams{MerchantID: merchant, FoldedAt: last.CreatedAt, EventID: last.ID})
+	return sums.events, last < at.LastPosition, u.Queue(unit.Work).RiskFolded(ctx, last, merchant)
 }
 
 // sums are what a slice of events adds to accounts and counterparties.
@@ -159,8 +157,8 @@ func (f *Folder) addUp(rows []db.RiskFoldEventsRow) (*sums, error) {
 		if !slices.ContainsFunc(account.Names, func(known []byte) bool { return bytes.Equal(known, name) }) {
 			account.Names = append(account.Names, name)
 		}
-		if account.EndedAt == nil {
-			account.EndedAt = &row.CreatedAt // they come in their order
+		if account.EndedAt == nil || row.CreatedAt.Before(*account.EndedAt) {
+			account.EndedAt = &row.CreatedAt
 		}
 		returned := int64(0)
 		switch row.Type {

@@ -98,9 +98,9 @@ func pruneSlice(ctx context.Context, u *unit.Unit, merchant string, step int32, 
 		}
 	}
 	if changed {
-		if err := u.Queue(unit.Rows).VelocityBookSeries(ctx, book.Series, merchant); err != nil {
+		if err := u.Queue(unit.Rows).VelocitySeriesSet(ctx, book.Series, merchant); err != nil {
 			return 0, err
 		}
 	}
-	return u.Read().VelocityUsagePrune(ctx, db.VelocityUsagePruneParams{MerchantID: merchant, Step: step, Before: before, RowLimit: pruneAtOnce})
+	return u.Read().VelocityBucketsPrune(ctx, db.VelocityBucketsPruneParams{MerchantID: merchant, Step: step, Before: before, RowLimit: pruneAtOnce})
 }

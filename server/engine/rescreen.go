@@ -111,7 +111,7 @@ func (e *Engine) SelfTest(ctx context.Context) (SelfTest, error) {
 	if b == nil {
 		return SelfTest{}, fmt.Errorf("test the screening: the sanctions lists are not prepared")
 	}
-	missed, err := b.index.Lost(ctx, 1)
+	missed, err := b.index.Lost(ctx, 1, nil)
 	return SelfTest{Lists: b.names, Names: b.index.Names(), Missed: missed}, err
 }
 

@@ -276,7 +276,7 @@ func TestTrustMustBeEarned(t *testing.T) {
 	}
 	settle(s)
 	if n, err := s.Folder.RunOnce(t.Context()); err != nil || n != 0 {
-		t.Fatalf("%d events were folded before they were sure to be all: %v", n, err)
+		t.Fatalf("%d events were folded before they had a place: %v", n, err)
 	}
 	s.Clock.Advance(80 * 24 * time.Hour)
 	for range 50 {
@@ -285,6 +285,7 @@ func TestTrustMustBeEarned(t *testing.T) {
 	}
 	settle(s)
 	s.Clock.Advance(16 * 24 * time.Hour)
+	place(t, s)
 	if n, err := s.Folder.RunOnce(t.Context()); err != nil || n != 4+3+40+50 {
 		t.Fatalf("%d events were folded: %v", n, err)
 	}
@@ -318,6 +319,49 @@ func TestTrustMustBeEarned(t *testing.T) {
 		t.Errorf("fifty young merchants say %+v", e)
 	}
 	silentAboutOthers(t, m, trusted, names)
+}
+
+// TestWhatCommitsLateIsFolded holds the transaction of a payout's end open for a day, while others end and are folded.
+func TestWhatCommitsLateIsFolded(t *testing.T) {
+	t.Parallel()
+	s := testserver.On(t, testserver.Database(t), testserver.NewClock()) // no payout has the late event
+	m := s.Merchant(t)
+	maria := m.Beneficiary(t, "Garcia", "9876543210")
+	ended := create(t, m, maria, "10.00", "")
+	settle(s)
+	late, err := s.Owner.Begin(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = late.Rollback(context.WithoutCancel(t.Context())) }() // nothing is left of it after the commit
+	if _, err := late.Exec(t.Context(), `insert into events (merchant_id, id, type, object_type, object_id, sequence, data, created_at)
+		select merchant_id, 'evt_late', 'payout.late_return', object_type, object_id, sequence + 1, data, created_at
+		from events where object_id = $1 and type = 'payout.completed'`, ended); err != nil {
+		t.Fatal(err)
+	}
+	s.Clock.Advance(24 * time.Hour)
+	create(t, m, maria, "11.00", "")
+	settle(s)
+	s.Clock.Advance(24 * time.Hour)
+	folded := func(when string, want int, says string) {
+		t.Helper()
+		place(t, s)
+		n, err := s.Folder.RunOnce(t.Context())
+		if err != nil || n != want {
+			t.Errorf("%s, %d events were folded: %v", when, n, err)
+		}
+		var sums string
+		err = s.Owner.QueryRow(t.Context(), "select completed || ' completed, ' || returned || ' returned' from risk_account_merchants").Scan(&sums)
+		if err != nil || sums != says {
+			t.Errorf("%s, the account has %s, %v", when, sums, err)
+		}
+	}
+	folded("before it is committed", 2, "2 completed, 0 returned")
+	if err := late.Commit(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	folded("when it is committed", 1, "1 completed, 1 returned")
+	folded("at last", 0, "1 completed, 1 returned")
 }
 
 // silentAboutOthers looks wherever a merchant can look for what other merchants know.

@@ -3,8 +3,6 @@ package engine
 import (
 	"context"
 	"fmt"
-	"strconv"
-	"strings"
 	"sync"
 
 	lru "github.com/hashicorp/golang-lru/v2"
@@ -87,11 +85,4 @@ func ruleOf(row db.VelocityRuleVersion) (*velocity.Rule, error) {
 	}
 	r.Window = window
 	return r, nil
-}
-
-// seriesNamed reads what seriesName wrote.
-func seriesNamed(name string) velocity.Series {
-	scope, step, _ := strings.Cut(name, "/")
-	n, _ := strconv.ParseInt(step, 10, 32) // seriesName wrote it
-	return velocity.Series{Scope: velocity.Scope(scope), Step: int32(n)}
 }

@@ -13,19 +13,28 @@ import (
 	"github.com/antonpayments/anton/server/velocity"
 )
 
-// settledSums remember what settled buckets add up to, because a window is mostly past and the past seldom changes. The merchant's book,
-// which is locked while we look, has a number that is another one since: what was remembered under the old one is not looked at, and falls out
-// in time.
+// settledSums remember what buckets add up to, because a window is mostly past and the past seldom changes. The merchant's book, which is
+// locked while we look, has numbers that are others since: what was remembered under the old ones is not looked at, and falls out in time.
 // Nothing is lost with the memory, and servers need not agree on it.
 type settledSums struct {
 	once   sync.Once
 	byPart *lru.Cache[settledPart, velocity.Totals]
 }
 
+// A settledPart is a part while its buckets are what they are: until a settled one changes, which is rare, or until others do or are filled.
 type settledPart struct {
 	merchant string
 	past     int64
+	recent   int64
+	counted  int64
 	part     velocity.Part
+}
+
+func partOf(merchant string, book standing, part velocity.Part) settledPart {
+	if part.Settled(book.settled) {
+		return settledPart{merchant: merchant, past: book.past, part: part}
+	}
+	return settledPart{merchant, book.past, book.recent, book.counted.UnixMicro(), part}
 }
 
 const (
@@ -33,25 +42,27 @@ const (
 	// buckets.
 	partsRemembered = 20_000
 	// settledAfter is how long a bucket waits until it is settled: servers' clocks may differ by that much without any of them changing
-	// the past. The moment moves on once in a while, not with every payout, because each move writes the book.
+	// the past. The moment moves on when buckets are filled.
 	settledAfter = 15 * time.Minute
 	settledEvery = 15 * time.Minute // the database holds it to quarters of an hour, which all shorter buckets end with
 )
 
-// read fills what the windows have used: settled parts from memory, everything else from the buckets.
-func (s *settledSums) read(ctx context.Context, u *unit.Unit, merchant string, book db.VelocityBookLockRow, used *velocity.Used) error {
+// read fills what the windows have used, from memory or else from the buckets.
+func (s *settledSums) read(ctx context.Context, u *unit.Unit, merchant string, book standing, used *velocity.Used) error {
 	s.once.Do(func() { s.byPart, _ = lru.New[settledPart, velocity.Totals](partsRemembered) }) // fails for a size below one
 	var missing []velocity.Part
-	for _, part := range used.Parts(book.Settled) {
-		if part.Settled(book.Settled) {
-			if totals, ok := s.byPart.Get(settledPart{merchant, book.Past, part}); ok {
-				if err := used.Put(part, totals); err != nil {
-					return err
-				}
-				continue
-			}
+	for _, part := range used.Parts(book.settled) {
+		if part.From > book.counted.Unix() {
+			continue // no bucket is so new
 		}
-		missing = append(missing, part)
+		totals, ok := s.byPart.Get(partOf(merchant, book, part))
+		if !ok {
+			missing = append(missing, part)
+			continue
+		}
+		if err := used.Put(part, totals); err != nil {
+			return err
+		}
 	}
 	if len(missing) == 0 {
 		return nil
@@ -68,9 +79,7 @@ func (s *settledSums) read(ctx context.Context, u *unit.Unit, merchant string, b
 	// Not before the commit: a unit that gives back, reads, and is then rolled back has read what never was.
 	u.AfterCommit(func() {
 		for i, part := range missing {
-			if part.Settled(book.Settled) {
-				s.byPart.Add(settledPart{merchant, book.Past, part}, found[i])
-			}
+			s.byPart.Add(partOf(merchant, book, part), found[i])
 		}
 	})
 	return nil
@@ -105,16 +114,4 @@ func readParts(ctx context.Context, u *unit.Unit, merchant string, parts []veloc
 		}
 	}
 	return found, nil
-}
-
-// settle queues what the unit's counting does to what is settled: one whose clock is behind changes it, and says so; one that finds it
-// long ago moves it on.
-func settle(ctx context.Context, u *unit.Unit, merchant string, settled time.Time) error {
-	if u.Now.Before(settled) {
-		return u.Queue(unit.Rows).VelocityBookPast(ctx, merchant)
-	}
-	if next := u.Now.Add(-settledAfter).Truncate(settledEvery); next.Sub(settled) >= settledEvery {
-		return u.Queue(unit.Rows).VelocityBookSettle(ctx, next, merchant)
-	}
-	return nil
 }

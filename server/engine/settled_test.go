@@ -118,7 +118,7 @@ func TestAnEvaluationThatDiesLeavesNothing(t *testing.T) {
 		t.Error("the evaluation did not notice its end")
 	}
 	var left int
-	err = first.Owner.QueryRow(t.Context(), `select (select count(*) from verdicts) + (select count(*) from velocity_checks) + (select count(*) from velocity_usage)
+	err = first.Owner.QueryRow(t.Context(), `select (select count(*) from verdicts) + (select count(*) from velocity_checks) + (select count(*) from velocity_buckets)
 		+ (select count(*) from payout_transitions where seq > 1)`).Scan(&left)
 	if err != nil || left != 0 {
 		t.Errorf("%d rows are left of the judgement, %v", left, err)

@@ -2,12 +2,8 @@ package engine
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"strconv"
 	"time"
-
-	"github.com/jackc/pgx/v5"
 
 	"github.com/antonpayments/anton/gen/db"
 	"github.com/antonpayments/anton/server/apierr"
@@ -18,13 +14,12 @@ import (
 // A look is everything that velocity decides on, read under the lock of the merchant's book: until the unit commits, nobody else counts
 // or gives back anything of this merchant.
 type look struct {
-	revision revision
-	settled  time.Time
+	book     standing
 	rules    *velocity.Rulebook
-	series   map[string]time.Time
 	rates    velocity.Rates
 	used     *velocity.Used
 	payouts  []velocity.Payout
+	unfilled []velocity.Recent // what counts and is in no bucket yet
 }
 
 // checkVelocity decides on the payouts in their order, and queues what was looked at, what counts, and which rules were broken.
@@ -56,7 +51,7 @@ func (e *Engine) checkVelocity(ctx context.Context, u *unit.Unit, merchant strin
 		return err
 	}
 	for i, d := range decisions {
-		open[i].velocity, open[i].rulebook = d, l.revision
+		open[i].velocity, open[i].rulebook = d, l.book.revision
 		if open[i].cap, err = l.rules.CapJustAbove(&l.payouts[i]); err != nil {
 			return err
 		}
@@ -108,45 +103,30 @@ func cannotRelease(id string, d velocity.Decision) error {
 	return apierr.Conflict("Payout %s cannot be released: %s does not allow it.", id, limit)
 }
 
-func lockBook(ctx context.Context, u *unit.Unit, merchant string) (db.VelocityBookLockRow, error) {
-	book, err := u.Read().VelocityBookLock(ctx, merchant)
-	if errors.Is(err, pgx.ErrNoRows) {
-		if err = u.Read().VelocityBookOpen(ctx, merchant); err == nil {
-			book, err = u.Read().VelocityBookLock(ctx, merchant)
-		}
-	}
-	if err != nil {
-		return book, fmt.Errorf("lock the velocity book: %w", err)
-	}
-	return book, nil
-}
-
 func (e *Engine) lookAt(ctx context.Context, u *unit.Unit, merchant string, payouts []db.Payout) (*look, error) {
-	book, err := lockBook(ctx, u, merchant)
+	l, err := lookInto(ctx, u, merchant, payouts)
 	if err != nil {
 		return nil, err
 	}
-	l := &look{revision: revision{book.Revision, book.OperatorRevision}, settled: book.Settled}
-	if l.rules, err = e.rules.inForce(ctx, u, merchant, l.revision); err != nil {
+	if l.rules, err = e.rules.inForce(ctx, u, merchant, l.book.revision); err != nil {
 		return nil, err
 	}
-	var filled bool
-	if l.series, filled, err = keepSeries(ctx, u, merchant, book.Series, velocity.Needed(l.rules, u.Now)); err != nil {
+	changed, err := e.series.keep(ctx, u, merchant, l.book.past, velocity.Needed(l.rules, u.Now))
+	if err != nil {
 		return nil, err
 	}
-	if filled {
-		if err := u.Read().VelocityBookPast(ctx, merchant); err != nil {
-			return nil, fmt.Errorf("say that the past changed: %w", err)
-		}
-		if book, err = lockBook(ctx, u, merchant); err != nil {
+	if changed {
+		rules := l.rules
+		if l, err = lookInto(ctx, u, merchant, payouts); err != nil {
 			return nil, err
 		}
-	}
-	if l.payouts, err = velocityPayouts(ctx, u, merchant, payouts); err != nil {
-		return nil, err
+		l.rules = rules
 	}
 	l.used = velocity.NewUsed(l.rules, l.payouts, u.Now)
-	if err := e.settled.read(ctx, u, merchant, book, l.used); err != nil {
+	if err := e.settled.read(ctx, u, merchant, l.book, l.used); err != nil {
+		return nil, err
+	}
+	if err := l.used.Add(l.unfilled); err != nil {
 		return nil, err
 	}
 	currencies := velocity.Foreign(l.rules, l.used, l.payouts)
@@ -155,32 +135,6 @@ func (e *Engine) lookAt(ctx context.Context, u *unit.Unit, merchant string, payo
 	}
 	l.rates, err = ratesOf(ctx, u.Read(), currencies, u.Now)
 	return l, err
-}
-
-func velocityPayouts(ctx context.Context, u *unit.Unit, merchant string, payouts []db.Payout) ([]velocity.Payout, error) {
-	var ids []string
-	for _, p := range payouts {
-		ids = append(ids, p.ID)
-	}
-	rows, err := u.Read().VelocityPayouts(ctx, merchant, ids)
-	if err != nil {
-		return nil, fmt.Errorf("read what velocity asks about: %w", err)
-	}
-	byID := map[string]db.VelocityPayoutsRow{}
-	for _, row := range rows {
-		byID[row.ID] = row
-	}
-	all := make([]velocity.Payout, len(payouts))
-	for i, p := range payouts {
-		row := byID[p.ID]
-		all[i] = velocity.Payout{
-			ID: p.ID, Amount: p.SourceAmount, Beneficiary: p.BeneficiaryID, Account: row.Account, New: !row.Known,
-			Kind: velocity.Kind{
-				Currency: p.SourceCurrency, Country: row.Country, Method: string(p.Method), BeneficiaryType: string(row.BeneficiaryType),
-			},
-		}
-	}
-	return all, nil
 }
 
 // ratesOf reads the newest mid rates between the currencies.
@@ -199,7 +153,7 @@ func ratesOf(ctx context.Context, q *db.Queries, currencies []string, at time.Ti
 // record queues the checks, what counts of them, and the rules that were broken. place is the first payout's place in the moment.
 func (l *look) record(ctx context.Context, u *unit.Unit, merchant string, decisions []velocity.Decision, place int) error {
 	checks := db.VelocityCheckInsertParams{MerchantID: merchant, At: u.Now}
-	var counted []*velocity.Payout
+	var counted []string
 	for i, d := range decisions {
 		p, passed := &l.payouts[i], !d.Blocked()
 		checks.Places = append(checks.Places, int16(place+i))
@@ -215,7 +169,7 @@ func (l *look) record(ctx context.Context, u *unit.Unit, merchant string, decisi
 		checks.Countries = append(checks.Countries, p.Kind.Country)
 		checks.Methods = append(checks.Methods, p.Kind.Method)
 		if passed {
-			counted = append(counted, p)
+			counted = append(counted, p.ID)
 		}
 	}
 	if err := u.Queue(unit.Rows).VelocityCheckInsert(ctx, checks); err != nil {
@@ -224,40 +178,7 @@ func (l *look) record(ctx context.Context, u *unit.Unit, merchant string, decisi
 	if err := recordHits(ctx, u, merchant, decisions); err != nil {
 		return err
 	}
-	if len(counted) == 0 || len(l.series) == 0 {
-		return nil
-	}
-	if err := l.count(ctx, u, merchant, counted); err != nil {
-		return err
-	}
-	return settle(ctx, u, merchant, l.settled)
-}
-
-// count queues what the payouts add to the buckets that are kept.
-func (l *look) count(ctx context.Context, u *unit.Unit, merchant string, payouts []*velocity.Payout) error {
-	var series []velocity.Series
-	for name := range l.series {
-		series = append(series, seriesNamed(name))
-	}
-	counts, err := velocity.Counts(payouts, series, u.Now)
-	if err != nil {
-		return err
-	}
-	add := db.VelocityUsageAddParams{MerchantID: merchant}
-	for _, c := range counts {
-		add.Scopes = append(add.Scopes, string(c.Scope))
-		add.Keys = append(add.Keys, c.Key)
-		add.Steps = append(add.Steps, c.Step)
-		add.Starts = append(add.Starts, time.Unix(c.From, 0))
-		add.Currencies = append(add.Currencies, c.Kind.Currency)
-		add.Countries = append(add.Countries, c.Kind.Country)
-		add.Methods = append(add.Methods, c.Kind.Method)
-		add.BeneficiaryTypes = append(add.BeneficiaryTypes, c.Kind.BeneficiaryType)
-		add.Payouts = append(add.Payouts, c.Sum.Payouts)
-		add.Amounts = append(add.Amounts, c.Sum.Amount)
-		add.NewBeneficiaries = append(add.NewBeneficiaries, c.Sum.NewBeneficiaries)
-	}
-	return u.Queue(unit.Rows).VelocityUsageAdd(ctx, add)
+	return l.book.countLate(ctx, u, merchant, counted)
 }
 
 // recordHits counts which rules were broken, and which would have been.
@@ -287,52 +208,3 @@ func recordHits(ctx context.Context, u *unit.Unit, merchant string, decisions []
 	}
 	return u.Queue(unit.Rows).VelocityHitsAdd(ctx, p)
 }
-
-// keepSeries sees to it that the buckets which the rules ask about are there: a series that is new, or that must reach further back, is
-// added up from the checks. What no rule asks about any more is left off. It gives what is kept from now on, and whether anything was
-// added up.
-func keepSeries(
-	ctx context.Context, u *unit.Unit, merchant string, kept map[string]time.Time, needed map[velocity.Series]time.Time,
-) (next map[string]time.Time, filled bool, err error) {
-	next = map[string]time.Time{}
-	for series, since := range needed {
-		name := seriesName(series)
-		was, ok := kept[name]
-		if ok && !since.Before(was) {
-			next[name] = was
-			continue
-		}
-		if !ok {
-			was = endOfTime
-		}
-		if err := fillSeries(ctx, u, merchant, series, since, was); err != nil {
-			return nil, false, err
-		}
-		next[name], filled = since, true
-	}
-	if filled || len(next) != len(kept) {
-		err = u.Queue(unit.Rows).VelocityBookSeries(ctx, next, merchant)
-	}
-	return next, filled, err
-}
-
-// endOfTime is after everything.
-var endOfTime = time.Date(9999, 12, 31, 0, 0, 0, 0, time.UTC)
-
-func fillSeries(ctx context.Context, u *unit.Unit, merchant string, s velocity.Series, since, until time.Time) error {
-	err := u.Read().VelocityUsageClear(ctx, db.VelocityUsageClearParams{
-		MerchantID: merchant, Scope: db.VelocityScope(s.Scope), Step: s.Step, Until: until,
-	})
-	if err != nil {
-		return fmt.Errorf("clear a series: %w", err)
-	}
-	err = u.Read().VelocityUsageFill(ctx, db.VelocityUsageFillParams{
-		MerchantID: merchant, Scope: db.VelocityScope(s.Scope), Step: s.Step, Since: since, Until: until,
-	})
-	if err != nil {
-		return fmt.Errorf("add up a series: %w", err)
-	}
-	return nil
-}
-
-func seriesName(s velocity.Series) string { return string(s.Scope) + "/" + strconv.Itoa(int(s.Step)) }

@@ -101,7 +101,7 @@ func copies(t testing.TB, s *testserver.Server, payouts []string, prefix string,
 // last year (a hundred thousand where it is not set; ten million take some minutes and some six gigabytes to make). Payouts come as fast as they
 // did, to forty beneficiaries in turns, so that buckets begin and settle as they would. Three things take turns:
 //
-//   - one:        "select 1", the least that a round trip costs here; a check has four of them
+//   - one:        "select 1", the least that a round trip costs here; a check has three of them
 //   - check:      velocity alone, from the lock of the book to the commit of what it counts
 //   - evaluation: all three stages
 //
@@ -281,8 +281,10 @@ func TestTheCheckScansNoPayouts(t *testing.T) {
 			[]time.Time{now, now},
 			m.Merchant,
 		},
-		"velocityPayouts": {m.Merchant, []string{"pay_1"}},
-		"velocityRelease": {m.Merchant, now, []string{"pay_past7"}},
+		"velocityLook":      {[]string{"pay_1"}, m.Merchant},
+		"velocityUncounted": {m.Merchant, now, 0, ""},
+		"velocityCount":     {m.Merchant, now.AddDate(0, 0, -1), now, nil},
+		"velocityRelease":   {m.Merchant, now, []string{"pay_past7"}},
 	} {
 		query := regexp.MustCompile("(?s)const " + name + " = `(.*?)`").FindStringSubmatch(string(source))
 		if query == nil {
@@ -303,7 +305,7 @@ func TestTheCheckScansNoPayouts(t *testing.T) {
 		if rows.Err() != nil {
 			t.Fatalf("%s: %v", name, rows.Err())
 		}
-		for _, table := range []string{"velocity_checks", "velocity_usage"} {
+		for _, table := range []string{"velocity_checks", "velocity_buckets"} {
 			if strings.Contains(plan.String(), "Seq Scan on "+table) {
 				t.Errorf("%s scans %s:\n%s", name, table, plan.String())
 			}

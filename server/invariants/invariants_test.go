@@ -61,7 +61,7 @@ var damages = map[string]string{
 	"transitions_are_audited":                "delete from audit_log where action = 'payout.transition' and detail ->> 'to' = 'sent'",
 	"sent_payouts_were_cleared":              "update verdicts set outcome = 'screening_hit'",
 
-	"velocity_usage_is_reserved":         "update velocity_usage set amount = amount + 1",
+	"velocity_usage_is_reserved":         "update velocity_books set counted = counted + interval '1 day'",
 	"approved_payouts_count":             "update velocity_checks set released_at = now()",
 	"counted_is_what_leaves":             "update velocity_checks set amount = amount + 1",
 	"new_beneficiaries_are_counted_once": "update velocity_checks set first_to_beneficiary = false",

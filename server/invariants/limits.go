@@ -3,7 +3,8 @@ package invariants
 // limits are the rules of what velocity counts.
 var limits = []Invariant{
 	{
-		// A payout that counts is in one bucket of every series that its merchant keeps, from where the series is complete.
+		// A payout that counts is in one bucket of every series that its merchant keeps, from where the series is complete to where buckets are
+		// filled.
 		"velocity_usage_is_reserved", "what a bucket has used is what the payouts that count in it add up to",
 		`select distinct merchant_id || ' ' || scope || '/' || step || ' ' || key from (
 		     select b.merchant_id, split_part(s.name, '/', 1) as scope, split_part(s.name, '/', 2)::integer as step,
@@ -11,12 +12,12 @@ var limits = []Invariant{
 		            velocity_bucket(split_part(s.name, '/', 2)::integer, c.at) as starts_at, c.currency, c.country, c.method, c.beneficiary_type,
 		            1 as payouts, c.amount, c.first_to_beneficiary::integer as news
 		     from velocity_books b cross join lateral jsonb_each_text(b.series) s(name, since)
-		     join velocity_checks c on c.merchant_id = b.merchant_id and c.at >= s.since::timestamptz and c.passed and c.released_at is null
+		     join velocity_checks c on c.merchant_id = b.merchant_id and c.at >= s.since::timestamptz and c.at < b.counted and c.passed and c.released_at is null
 		     union all
 		     select u.merchant_id, u.scope::text, u.step, u.key, u.starts_at, u.currency, u.country, u.method, u.beneficiary_type,
 		            -u.payouts, -u.amount, -u.new_beneficiaries
 		     from velocity_books b cross join lateral jsonb_each_text(b.series) s(name, since)
-		     join velocity_usage u on u.merchant_id = b.merchant_id and u.scope || '/' || u.step = s.name and u.starts_at >= s.since::timestamptz
+		     join velocity_buckets u on u.merchant_id = b.merchant_id and u.scope || '/' || u.step = s.name and u.starts_at >= s.since::timestamptz
 		 ) counted group by merchant_id, scope, step, key, starts_at, currency, country, method, beneficiary_type
 		 having sum(payouts) <> 0 or sum(amount) <> 0 or sum(news) <> 0`,
 	},

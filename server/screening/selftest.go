@@ -9,18 +9,21 @@ import (
 
 // A Lost name is listed and does not find its own entry.
 type Lost struct {
-	Authority lists.Authority
-	EntryID   string
-	Name      string
+	Authority lists.Authority `json:"authority"`
+	EntryID   string          `json:"entry_id"`
+	Name      string          `json:"name"`
 }
 
 // Lost looks every listed name up and gives those that do not find their own entry at the top score. It looks at every nth name; 1 is
-// all. A nightly run of it proves that the lists in use can be searched at all.
-func (ix *Index) Lost(ctx context.Context, nth int) ([]Lost, error) {
+// all. A nightly run of it proves that the lists in use can be searched at all. tested, which may be nil, is told how many names it came to.
+func (ix *Index) Lost(ctx context.Context, nth int, tested func(names int)) ([]Lost, error) {
 	var lost []Lost
 	for i := 0; i < len(ix.names); i += max(nth, 1) {
 		if err := ctx.Err(); err != nil {
 			return nil, fmt.Errorf("look up the listed names: %w", err)
+		}
+		if tested != nil {
+			tested(i + 1)
 		}
 		n := &ix.names[i]
 		e := ix.entries[n.entry]
@@ -35,7 +38,7 @@ func (ix *Index) Lost(ctx context.Context, nth int) ([]Lost, error) {
 // SelfTest fails when a listed name does not find itself; the first of such names is in the error. It looks at every nth name, as Lost
 // does.
 func (ix *Index) SelfTest(ctx context.Context, nth int) error {
-	lost, err := ix.Lost(ctx, nth)
+	lost, err := ix.Lost(ctx, nth, nil)
 	if err != nil || len(lost) == 0 {
 		return err
 	}

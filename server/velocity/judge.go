@@ -2,43 +2,12 @@ package velocity
 
 import (
 	"errors"
-	"fmt"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/cockroachdb/apd/v3"
 )
-
-// exact adds up and converts with more digits than any sum of money has.
-var exact = apd.BaseContext.WithPrecision(60)
-
-// A weight is what a payout adds to what a rule counts, what its window has used without it, and both together. It is the same for all
-// rules of one type, window, filter and currency.
-type weight struct {
-	adds, before, sum apd.Decimal
-	err               error
-	known             bool
-}
-
-// weigh finds the payout's weight. The tallies are those of the rulebook's asks.
-func (r *Rule) weigh(p *Payout, tallies []*tally, rates Rates) weight {
-	w := weight{known: true}
-	if r.Threshold == nil {
-		return w
-	}
-	w.adds, w.err = r.measure(p, rates)
-	if w.err == nil && r.Window != nil {
-		w.before, w.err = r.used(tallies[r.ask], rates)
-	}
-	if w.err != nil {
-		return w
-	}
-	if _, err := exact.Add(&w.sum, &w.before, &w.adds); err != nil {
-		w.err = fmt.Errorf("add up %s: %w", r.ID, err)
-	}
-	return w
-}
 
 // judge gives the hit when the payout, which the rule looks at, breaks it; nil when it does not.
 func (r *Rule) judge(p *Payout, w *weight, now time.Time) (*Hit, error) {
@@ -60,7 +29,7 @@ func (r *Rule) judge(p *Payout, w *weight, now time.Time) (*Hit, error) {
 		h.Effect, h.NoRate = Review, missing.Currency
 		return h, nil
 	}
-	if w.sum.Cmp(r.Threshold) <= 0 {
+	if !exceeds(&w.sum, r.Threshold) {
 		return nil, nil
 	}
 	h := r.hit()
@@ -97,14 +66,6 @@ func (r *Rule) looksAt(k *Kind) bool {
 func (r *Rule) aboutCountries() bool { return r.Type == BlockedCountry || r.Type == AllowedCountries }
 
 func has(list []string, word string) bool { return len(list) == 0 || slices.Contains(list, word) }
-
-// measure is what the payout adds to what the rule counts.
-func (r *Rule) measure(p *Payout, rates Rates) (apd.Decimal, error) {
-	if r.Currency != "" {
-		return rates.Convert(p.Amount, p.Kind.Currency, r.Currency)
-	}
-	return *apd.New(1, 0), nil
-}
 
 // plain writes a number without an exponent and without zeros that a conversion left at its end.
 func plain(d *apd.Decimal) string {

@@ -39,7 +39,10 @@ type Replay struct {
 
 // NewReplay begins a replay. The rates are ordered by their time.
 func NewReplay(draft Rule, rates []Rate) *Replay {
-	draft.Mode, draft.ask = Enforce, 0 // alone, its window is the first
+	draft.Mode, draft.ask = Enforce, -1
+	if draft.Window != nil {
+		draft.ask = 0 // alone, it is the first
+	}
 	return &Replay{draft: draft, rates: Rates{}, upcoming: rates, first: newCourse(&draft), knockOn: newCourse(&draft)}
 }
 
@@ -93,13 +96,14 @@ func (r *Replay) step(c Check, e *Effect) error {
 
 // A course is one way in which things went: what counts at each moment.
 type course struct {
-	draft  *Rule
-	used   map[string]*tally   // by subject
-	queue  []*entry            // in the window, oldest first; those that were given back are still in it
-	waits  returns             // what will be given back
-	known  map[string]bool     // beneficiaries met so far: whether they were paid before the replay began
-	counts map[string][]*entry // what counts for a beneficiary, oldest first
-	gone   map[string]bool     // payouts that the draft blocked
+	draft    *Rule
+	question question
+	used     map[string]*tally   // by subject
+	queue    []*entry            // in the window, oldest first; those that were given back are still in it
+	waits    returns             // what will be given back
+	known    map[string]bool     // beneficiaries met so far: whether they were paid before the replay began
+	counts   map[string][]*entry // what counts for a beneficiary, oldest first
+	gone     map[string]bool     // payouts that the draft blocked
 }
 
 // An entry is a payout that counts.
@@ -112,7 +116,7 @@ type entry struct {
 
 func newCourse(draft *Rule) *course {
 	return &course{
-		draft: draft, used: map[string]*tally{}, known: map[string]bool{}, counts: map[string][]*entry{}, gone: map[string]bool{},
+		draft: draft, question: newQuestion(draft), used: map[string]*tally{}, known: map[string]bool{}, counts: map[string][]*entry{}, gone: map[string]bool{},
 	}
 }
 
@@ -136,7 +140,7 @@ func (c *course) ask(check Check, since int64, rates Rates) (*Hit, error) {
 		}
 		used = []*tally{c.tally(&p)}
 	}
-	w := c.draft.weigh(&p, used, rates)
+	w := c.question.weigh(&p, used, rates)
 	return c.draft.judge(&p, &w, check.At)
 }
 

@@ -10,12 +10,10 @@ import (
 // A Rulebook is rules that are asked together. A thousand rules have few windows, few filters and few sums in common: each of those is
 // found once for all of them.
 type Rulebook struct {
-	Rules []*Rule
-
 	windows   []*Window // each once
 	asks      []ask     // each window of each scope once
 	filters   []*Rule   // a rule of each filter
-	questions int
+	questions []question
 	caps      []limit
 	foreign   []*Rule // a rule of each filter and currency, of those about amounts
 }
@@ -34,15 +32,15 @@ type limit struct {
 
 // NewRulebook puts rules together. The rules are the book's from then on.
 func NewRulebook(rules []*Rule) *Rulebook {
-	b := &Rulebook{Rules: rules}
+	b := &Rulebook{}
 	windows, asks, filters := places[Window]{}, places[ask]{}, places[string]{}
 	foreign := places[[2]string]{}
-	type question struct {
+	type name struct {
 		ask, filter int
 		counted     Type
 		currency    string
 	}
-	questions := places[question]{}
+	questions := places[name]{}
 	for _, r := range rules {
 		var isNew bool
 		r.ask = -1
@@ -58,7 +56,11 @@ func NewRulebook(rules []*Rule) *Rulebook {
 		if r.filter, isNew = filters.of(r.filterName()); isNew {
 			b.filters = append(b.filters, r)
 		}
-		r.question, _ = questions.of(question{r.ask, r.filter, r.Type, r.Currency})
+		if place, isNew := questions.of(name{r.ask, r.filter, r.Type, r.Currency}); isNew {
+			b.questions = append(b.questions, newQuestion(r))
+		} else {
+			b.questions[place].add(r)
+		}
 		if r.Currency != "" {
 			if _, isNew = foreign.of([2]string{r.Currency, r.filterName()}); isNew {
 				b.foreign = append(b.foreign, r)
@@ -68,7 +70,6 @@ func NewRulebook(rules []*Rule) *Rulebook {
 			b.caps = append(b.caps, limit{r, thresholdOf(r)})
 		}
 	}
-	b.questions = len(questions)
 	return b
 }
 
@@ -105,7 +106,13 @@ func (r *Rule) filterName() string {
 // OnlyBlocks gives the rules in force that can stop a payout: what is asked again when a person releases one.
 func (b *Rulebook) OnlyBlocks() *Rulebook {
 	only := *b
-	only.Rules = slices.DeleteFunc(slices.Clone(b.Rules), func(r *Rule) bool { return r.Action != Block || r.Mode != Enforce })
+	only.questions = nil
+	for _, q := range b.questions {
+		q.rules = slices.DeleteFunc(slices.Clone(q.rules), func(r *Rule) bool { return r.Action != Block || r.Mode != Enforce })
+		if len(q.rules) > 0 {
+			only.questions = append(only.questions, q)
+		}
+	}
 	return &only
 }
 

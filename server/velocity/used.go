@@ -118,14 +118,57 @@ func (u *Used) firstDays() map[Scope]int64 {
 // Put says what a part has used.
 func (u *Used) Put(part Part, totals Totals) error {
 	for _, share := range u.parts[part] {
-		for i := range totals {
-			more := totals[i].since(share.from)
-			if more == nil {
-				continue
+		if err := share.put(totals); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s share) put(totals Totals) error {
+	for i := range totals {
+		more := totals[i].since(s.from)
+		if more == nil {
+			continue
+		}
+		if err := s.of.of(totals[i].kind).add(more); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// A Recent payout counts, and is in no bucket.
+type Recent struct {
+	Payout Payout
+	At     time.Time
+}
+
+// Add says what else the windows have used.
+func (u *Used) Add(recent []Recent) error {
+	type subject struct {
+		scope Scope
+		key   string
+	}
+	totals := map[subject]Totals{}
+	for span, t := range u.spans {
+		of := subject{span.Scope, span.Key}
+		all, known := totals[of]
+		if !known {
+			var seconds []Bucket
+			for i := range recent {
+				if p := &recent[i].Payout; p.key(span.Scope) == span.Key {
+					seconds = append(seconds, Bucket{recent[i].At.Unix(), KindSum{p.Kind, *p.counts()}})
+				}
 			}
-			if err := share.of.of(totals[i].kind).add(more); err != nil {
+			var err error
+			if all, err = AddUp(seconds); err != nil {
 				return err
 			}
+			totals[of] = all
+		}
+		if err := (share{t, span.Since}).put(all); err != nil {
+			return err
 		}
 	}
 	return nil
@@ -134,7 +177,7 @@ func (u *Used) Put(part Part, totals Totals) error {
 func (s *Sum) add(more *Sum) error {
 	s.Payouts += more.Payouts
 	s.NewBeneficiaries += more.NewBeneficiaries
-	if _, err := exact.Add(&s.Amount, &s.Amount, &more.Amount); err != nil {
+	if err := add(&s.Amount, &s.Amount, &more.Amount); err != nil {
 		return fmt.Errorf("add up a window: %w", err)
 	}
 	return nil
@@ -196,39 +239,6 @@ func (u *Used) tallies(p *Payout) []*tally {
 	return all
 }
 
-// used is what the rule's window has used, in what the rule counts.
-func (r *Rule) used(t *tally, rates Rates) (apd.Decimal, error) {
-	var total apd.Decimal
-	var count int64
-	for i := range *t {
-		kind, sum := &(*t)[i].Kind, &(*t)[i].Sum
-		if !r.looksAt(kind) {
-			continue
-		}
-		switch r.Type {
-		case CountPerWindow:
-			count += sum.Payouts
-		case NewBeneficiaries:
-			count += sum.NewBeneficiaries
-		case AmountPerWindow:
-			if sum.Payouts == 0 {
-				continue
-			}
-			amount, err := rates.Convert(sum.Amount, kind.Currency, r.Currency)
-			if err != nil {
-				return total, err
-			}
-			if _, err := exact.Add(&total, &total, &amount); err != nil {
-				return total, fmt.Errorf("add up %s: %w", r.ID, err)
-			}
-		}
-	}
-	if r.Type != AmountPerWindow {
-		total.SetInt64(count)
-	}
-	return total, nil
-}
-
 // add counts a payout that passed in every span that it belongs to.
 func (u *Used) add(p *Payout) error {
 	for span, t := range u.spans {
@@ -249,38 +259,6 @@ func (p *Payout) counts() *Sum {
 		s.NewBeneficiaries = 1
 	}
 	return s
-}
-
-// A Count is what payouts add to one bucket.
-type Count struct {
-	Scope Scope
-	Key   string
-	Step  int32
-	Bucket
-}
-
-// Counts are what payouts that passed at a moment add to the buckets of some series, each bucket once.
-func Counts(payouts []*Payout, all []Series, now time.Time) ([]Count, error) {
-	type name struct {
-		series Series
-		key    string
-		kind   Kind
-	}
-	places := places[name]{}
-	var counts []Count
-	for _, p := range payouts {
-		for _, s := range all {
-			key := p.key(s.Scope)
-			place, isNew := places.of(name{s, key, p.Kind})
-			if isNew {
-				counts = append(counts, Count{s.Scope, key, s.Step, Bucket{floor(now.Unix(), s.Step), KindSum{Kind: p.Kind}}})
-			}
-			if err := counts[place].Sum.add(p.counts()); err != nil {
-				return nil, err
-			}
-		}
-	}
-	return counts, nil
 }
 
 // of is the sum of a kind.

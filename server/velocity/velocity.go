@@ -65,8 +65,8 @@ type Rule struct {
 	Priority    int32
 	Enabled     bool
 
-	// The places of its window, its filter and its sum in its rulebook; the window's is -1 where there is none.
-	ask, filter, question int
+	// The places of its window and its filter in its rulebook; the window's is -1 where there is none.
+	ask, filter int
 }
 
 // A Filter says which payouts a rule looks at: those that are in each of its lists. An empty list has every payout. The countries of a
@@ -167,29 +167,21 @@ func blocks(h Hit) bool { return h.Effect == Block }
 func Evaluate(book *Rulebook, used *Used, rates Rates, payouts []Payout, now time.Time) ([]Decision, error) {
 	decisions := make([]Decision, len(payouts))
 	newly := map[string]bool{} // beneficiaries that a payout before in this slice was the first to
-	weights := make([]weight, book.questions)
 	for i := range payouts {
 		p := &payouts[i]
 		p.New = p.New && !newly[p.Beneficiary]
 		tallies, looks := used.tallies(p), book.looks(&p.Kind)
-		clear(weights)
-		for _, rule := range book.Rules {
-			if !looks[rule.filter] {
+		for k := range book.questions {
+			q := &book.questions[k]
+			if !looks[q.filter] {
 				continue
 			}
-			w := &weights[rule.question]
-			if !w.known {
-				*w = rule.weigh(p, tallies, rates)
+			w := q.weigh(p, tallies, rates)
+			if q.fits(p, &w) {
+				continue
 			}
-			hit, err := rule.judge(p, w, now)
-			switch {
-			case err != nil:
+			if err := decisions[i].judge(p, q.rules, &w, now); err != nil {
 				return nil, err
-			case hit == nil:
-			case rule.Mode == Shadow:
-				decisions[i].Shadow = append(decisions[i].Shadow, *hit)
-			default:
-				decisions[i].Hits = append(decisions[i].Hits, *hit)
 			}
 		}
 		order(decisions[i].Hits)
@@ -205,6 +197,23 @@ func Evaluate(book *Rulebook, used *Used, rates Rates, payouts []Payout, now tim
 		}
 	}
 	return decisions, nil
+}
+
+// judge adds the hits of rules that ask the same.
+func (d *Decision) judge(p *Payout, rules []*Rule, w *weight, now time.Time) error {
+	for _, rule := range rules {
+		hit, err := rule.judge(p, w, now)
+		switch {
+		case err != nil:
+			return err
+		case hit == nil:
+		case rule.Mode == Shadow:
+			d.Shadow = append(d.Shadow, *hit)
+		default:
+			d.Hits = append(d.Hits, *hit)
+		}
+	}
+	return nil
 }
 
 // order sorts reasons as they are told: by priority, the operator's rules before the merchant's, older rules first.

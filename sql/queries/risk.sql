@@ -155,14 +155,10 @@ select @merchant_id, c.country, count(*) from (select unnest(@countries::text[])
 on conflict (merchant_id, country) do update set n = risk_countries.n + excluded.n;
 
 -- name: RiskFoldMerchants :many
--- Merchants that have events to fold.
-select m.id from merchants m left join risk_folds f on f.merchant_id = m.id
-where m.id > @after and exists (
-    select from events e
-    where e.merchant_id = m.id and e.type in ('payout.completed', 'payout.returned', 'payout.late_return', 'beneficiary.blocked')
-      and e.created_at <= @until and (e.created_at, e.id) > (coalesce(f.folded_at, 'epoch'), coalesce(f.event_id, ''))
-)
-order by m.id
+-- Merchants whose feeds go further than they are folded.
+select d.merchant_id from event_feeds d left join risk_folds f on f.merchant_id = d.merchant_id
+where d.merchant_id > @after and d.last_position > coalesce(f.position, 0)
+order by d.merchant_id
 limit @row_limit;
 
 -- name: RiskFoldOpen :exec
@@ -170,22 +166,23 @@ insert into risk_folds (merchant_id) values (@merchant_id) on conflict do nothin
 
 -- name: RiskFoldLock :one
 -- Nothing when another server folds the merchant.
-select folded_at, event_id from risk_folds where merchant_id = @merchant_id for update skip locked;
+select f.position, d.last_position from risk_folds f join event_feeds d on d.merchant_id = f.merchant_id
+where f.merchant_id = @merchant_id for update of f skip locked;
 
 -- name: RiskFoldEvents :many
--- The next events, each with the account it is about; a beneficiary's with all its accounts.
+-- The events in some places of the feed, each with the account it is about; a beneficiary's with all its accounts. Those that were folded by
+-- their time, as it was done before, are left out.
 select e.id, e.created_at, e.type, i.fingerprint, i.bank_fingerprint, i.country, b.first_name, b.middle_name, b.last_name, b.company_name
-from (
-    select n.id, n.created_at, n.type, n.object_id from events n
-    where n.merchant_id = @merchant_id and n.type in ('payout.completed', 'payout.returned', 'payout.late_return', 'beneficiary.blocked')
-      and n.created_at <= @until and (n.created_at, n.id) > (@folded_at::timestamptz, @event_id::text)
-    order by n.created_at, n.id
-    limit @row_limit
-) e
-left join payouts p on p.merchant_id = @merchant_id and p.id = e.object_id
-left join beneficiaries b on b.merchant_id = @merchant_id and b.id = coalesce(p.beneficiary_id, e.object_id)
-left join instruments i on i.merchant_id = @merchant_id and i.beneficiary_id = b.id and i.id = coalesce(p.instrument_id, i.id)
-order by e.created_at, e.id;
+from (select generate_series(@first_position::bigint, @last_position::bigint) as position) g
+join risk_folds f on f.merchant_id = @merchant_id
+join event_positions n on n.merchant_id = f.merchant_id and n.position = g.position
+join events e on e.merchant_id = n.merchant_id and e.id = n.event_id
+     and e.type in ('payout.completed', 'payout.returned', 'payout.late_return', 'beneficiary.blocked')
+     and (n.position > f.timed_position or (e.created_at, e.id) > (f.timed_at, f.timed_event))
+left join payouts p on p.merchant_id = f.merchant_id and p.id = e.object_id
+left join beneficiaries b on b.merchant_id = f.merchant_id and b.id = coalesce(p.beneficiary_id, e.object_id)
+left join instruments i on i.merchant_id = f.merchant_id and i.beneficiary_id = b.id and i.id = coalesce(p.instrument_id, i.id)
+order by n.position;
 
 -- name: RiskAccountOpen :exec
 insert into risk_account_merchants (fingerprint, merchant_id) values (@fingerprint, @merchant_id) on conflict do nothing;
@@ -203,7 +200,7 @@ on conflict (kind, key, month) do update
 set ended = risk_counterparties.ended + excluded.ended, returned = risk_counterparties.returned + excluded.returned;
 
 -- name: RiskFolded :exec
-update risk_folds set folded_at = @folded_at, event_id = @event_id where merchant_id = @merchant_id;
+update risk_folds set position = @position where merchant_id = @merchant_id;
 
 -- name: RiskHoursPrune :execrows
 delete from risk_hours

@@ -1,0 +1,102 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	lru "github.com/hashicorp/golang-lru/v2"
+
+	"github.com/antonpayments/anton/gen/db"
+	"github.com/antonpayments/anton/server/unit"
+	"github.com/antonpayments/anton/server/velocity"
+)
+
+// keptSeries remember which buckets are kept for a merchant, under the number that the book draws anew when that changes.
+type keptSeries struct {
+	once       sync.Once
+	byMerchant *lru.Cache[string, keptBuckets]
+}
+
+type keptBuckets struct {
+	past   int64
+	series map[string]time.Time
+}
+
+func (k *keptSeries) of(ctx context.Context, u *unit.Unit, merchant string, past int64) (map[string]time.Time, error) {
+	k.once.Do(func() { k.byMerchant, _ = lru.New[string, keptBuckets](merchantsRemembered) }) // fails for a size below one
+	if kept, ok := k.byMerchant.Get(merchant); ok && kept.past == past {
+		return kept.series, nil
+	}
+	series, err := u.Read().VelocitySeries(ctx, merchant)
+	if err != nil {
+		return nil, fmt.Errorf("read which buckets are kept: %w", err)
+	}
+	k.byMerchant.Add(merchant, keptBuckets{past, series})
+	return series, nil
+}
+
+// keep sees to it that the buckets which the rules ask about are there: a series that is new, or that must reach further back, is added
+// up from the checks. What no rule asks about any more is left off. It says whether anything changed; then the book must be read again.
+func (k *keptSeries) keep(
+	ctx context.Context, u *unit.Unit, merchant string, past int64, needed map[velocity.Series]time.Time,
+) (changed bool, err error) {
+	kept, err := k.of(ctx, u, merchant, past)
+	if err != nil {
+		return false, err
+	}
+	next := make(map[string]time.Time, len(needed))
+	for series, since := range needed {
+		name := seriesName(series)
+		was, ok := kept[name]
+		if ok && !since.Before(was) {
+			next[name] = was
+			continue
+		}
+		if !ok {
+			was = endOfTime
+		}
+		if err := fillSeries(ctx, u, merchant, series, since, was); err != nil {
+			return false, err
+		}
+		next[name], changed = since, true
+	}
+	if !changed && len(next) == len(kept) {
+		return false, nil
+	}
+	if err := u.Read().VelocitySeriesSet(ctx, next, merchant); err != nil {
+		return false, fmt.Errorf("say which buckets are kept: %w", err)
+	}
+	return true, nil
+}
+
+// endOfTime is after everything.
+var endOfTime = time.Date(9999, 12, 31, 0, 0, 0, 0, time.UTC)
+
+func fillSeries(ctx context.Context, u *unit.Unit, merchant string, s velocity.Series, since, until time.Time) error {
+	err := u.Read().VelocityBucketsClear(ctx, db.VelocityBucketsClearParams{
+		MerchantID: merchant, Scope: db.VelocityScope(s.Scope), Step: s.Step, Until: until,
+	})
+	if err != nil {
+		return fmt.Errorf("clear a series: %w", err)
+	}
+	err = u.Read().VelocityBucketsFill(ctx, db.VelocityBucketsFillParams{
+		MerchantID: merchant, Scope: db.VelocityScope(s.Scope), Step: s.Step, Since: since, Until: until,
+	})
+	if err != nil {
+		return fmt.Errorf("add up a series: %w", err)
+	}
+	return nil
+}
+
+func seriesName(s velocity.Series) string { return string(s.Scope) + "/" + strconv.Itoa(int(s.Step)) }
+
+// seriesNamed reads what seriesName wrote.
+func seriesNamed(name string) velocity.Series {
+	scope, step, _ := strings.Cut(name, "/")
+	n, _ := strconv.ParseInt(step, 10, 32) // seriesName wrote it
+	return velocity.Series{Scope: velocity.Scope(scope), Step: int32(n)}
+}
