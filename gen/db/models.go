@@ -2824,6 +2824,7 @@ type RailFile struct {
 	StagedAt       *time.Time
 	DeliveredAt    *time.Time
 	ProcessedAt    *time.Time
+	Recalls        bool
 }
 
 type RailFileContent struct {
@@ -2835,6 +2836,14 @@ type RailFileContent struct {
 type RailFileOrder struct {
 	MerchantID string
 	PayoutID   string
+	Rail       string
+	FileID     string
+	Line       int32
+}
+
+type RailFileRecall struct {
+	MerchantID string
+	RecallID   string
 	Rail       string
 	FileID     string
 	Line       int32
@@ -2860,6 +2869,24 @@ type RailOrder struct {
 	Refusal       string
 	AcceptedAt    time.Time
 	CutAt         *time.Time
+}
+
+type RailRecall struct {
+	MerchantID  string
+	ID          string
+	PayoutID    string
+	Rail        string
+	ReasonCode  string
+	Text        string
+	Status      string
+	RequestedBy string
+	CreatedAt   time.Time
+	CutAt       *time.Time
+	AnswerCode  *string
+	AnsweredAt  *time.Time
+	EndedAt     *time.Time
+	ClosedBy    *string
+	Note        *string
 }
 
 type ReferenceRate struct {

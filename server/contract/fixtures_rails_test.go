@@ -2,10 +2,12 @@ package contract_test
 
 import (
 	"encoding/base64"
+	"fmt"
 	"maps"
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/antonpayments/anton/server/testserver"
 )
@@ -16,6 +18,9 @@ type byFile struct {
 	guam, waiting                         string
 	railFile, railCase, railCaseResolving string
 	railContent                           string // a file that nobody took yet
+
+	inTheClearing              []string // payouts that went out in SEPA's clearing
+	recall, closing, recalling string   // two recalls, and a payout that can be recalled
 }
 
 // payByFile pays somebody in Guam, where the tests' ACH goes.
@@ -24,7 +29,27 @@ func payByFile(t *testing.T, m *testserver.Client, account string) byFile {
 	body := strings.NewReplacer(`"country": "US"`, `"country": "GU"`, "Garcia", "Cruz", "9876543210", account).Replace(testserver.Maria)
 	f := byFile{guam: made(t, m, "/v1/beneficiaries", body)}
 	f.waiting = m.Payout(t, f.guam, "3.00", "by file")
+	rossi := made(t, m, "/v1/beneficiaries", `{"type":"individual","first_name":"Marino","last_name":"Rossi","country":"SM","currency":"EUR",
+		"bank_account":{"iban":"SM86U0322509800000000270100","bic":"BASMSMSMXXX"}}`)
+	for i := range 3 {
+		f.inTheClearing = append(f.inTheClearing, made(t, m, "/v1/payouts", fmt.Sprintf(`{"beneficiary_id":%q,"amount":"%d.00","currency":"EUR"}`, rossi, i+1)))
+	}
 	return f
+}
+
+// recalled has the payouts in the clearing go out, without waiting for their cut-off, and recalls two of them.
+func (f *byFile) recalled(t *testing.T, s *testserver.Server, m *testserver.Client) {
+	t.Helper()
+	s.AsOwner(t, "update rail_orders set cut_at = '"+s.Clock.Now().Format(time.RFC3339)+"' where rail = 'interbank' and cut_at is not null")
+	s.WorkRails(t)
+	for name := range s.RailOut(t, "interbank") {
+		s.BankBrings(t, "interbank", name, testserver.InterbankStatus(strings.ToUpper(strings.TrimSuffix(name, ".xml")), "ACSP", "NARR"))
+	}
+	s.WorkRails(t)
+	for i, to := range []*string{&f.recall, &f.closing} {
+		*to = made(t, s.Ops(), "/ops/v1/merchants/"+m.Merchant+"/payouts/"+f.inTheClearing[i]+"/recalls", `{"reason_code":"CUST"}`)
+	}
+	f.recalling = f.inTheClearing[2]
 }
 
 // answered has the bank answer the payout, before it could have seen it.
@@ -69,6 +94,17 @@ func init() {
 		"/anton.ops.v1.RailsService/ResolveRailCase": func(tn tenant) fields {
 			return fields{"id": tn.railCaseResolving, "resolution": "unallocated", "note": "The bank says that it is ours"}
 		},
+		"/anton.ops.v1.RecallsService/CreateRecall": func(tn tenant) fields {
+			return fields{"merchant_id": tn.Merchant, "payout_id": tn.recalling, "reason_code": "AM09", "text": "The invoice was for 1.00"}
+		},
+		"/anton.ops.v1.RecallsService/GetRecall": func(tn tenant) fields { return fields{"id": tn.recall} },
+		"/anton.ops.v1.RecallsService/ListRecalls": func(tn tenant) fields {
+			return fields{
+				"rail": "interbank", "merchant_id": tn.Merchant, "payout_id": tn.inTheClearing[0], "status": "waiting", "open": true, "limit": 10,
+				"created_after": "2026-02-13T00:00:00Z",
+			}
+		},
+		"/anton.ops.v1.RecallsService/CloseRecall":         func(tn tenant) fields { return fields{"id": tn.closing, "note": "The bank does not answer"} },
 		"/anton.ops.v1.RailsService/GetRailReconciliation": func(tenant) fields { return fields{"rail": "ach", "day": "2026-02-14"} },
 	})
 }

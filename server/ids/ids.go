@@ -31,6 +31,7 @@ const (
 	RailFile       = "rfl"
 	PricingPlan    = "ppl"
 	PricingQuote   = "pq"
+	Recall         = "rcl"
 	Request        = "req"
 	Rescreen       = "rsc"
 	RFI            = "rfi"

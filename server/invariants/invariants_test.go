@@ -155,6 +155,9 @@ var damages = map[string]string{
 	"rail_entries_are_all_kept":               "update rail_entries set outcome = null, decided_at = null where outcome = 'noted'",
 	"rail_entries_are_applied_or_cases":       "delete from rail_cases",
 	"suspense_is_open_cases":                  "update rail_cases set amount = amount + 1",
+	"recalls_are_in_one_file":                 "delete from rail_file_recalls",
+	"recalls_are_answered_by_banks":           "update rail_recalls set answer_code = 'X' where status = 'rejected'",
+	"recalls_end_with_their_payments":         "update rail_recalls set status = 'sent', ended_at = null where status = 'returned'",
 	"payouts_in_progress_have_whom_to_pay": `update beneficiaries set deleted_at = now(); update instruments set deleted_at = now();
 		update payouts set status = 'sent', seq = seq - 1, completed_at = null where status = 'completed'`,
 }
@@ -188,8 +191,11 @@ func TestEveryInvariantNoticesDamage(t *testing.T) {
 			if strings.Contains(damage, "batch") {
 				inBatches(t, s, m)
 			}
-			if strings.Contains(damage, "rail_") {
+			if strings.Contains(damage, "rail_") && !strings.Contains(damage, "recalls") {
 				byFile(t, s, m)
+			}
+			if strings.Contains(damage, "recalls") {
+				recalled(t, s, m)
 			}
 			if strings.Contains(damage, "pricing_") || strings.Contains(damage, "'fee") {
 				priced(t, s, m)
@@ -335,6 +341,49 @@ func byFile(t *testing.T, s *testserver.Server, m *testserver.Client) {
 	s.WorkRails(t)
 	if status := m.Status(t, payout); status != "returned" {
 		t.Fatalf("it is %s", status)
+	}
+}
+
+// recalled adds a payout of which one recall was rejected, and which came back after another.
+func recalled(t *testing.T, s *testserver.Server, m *testserver.Client) {
+	t.Helper()
+	body := `{"type":"individual","first_name":"Marino","last_name":"Rossi","country":"SM","currency":"EUR",
+		"bank_account":{"iban":"SM86U0322509800000000270100","bic":"BASMSMSMXXX"}}`
+	created := m.Post(t, "/v1/beneficiaries", "", body)
+	if created.Status != http.StatusCreated {
+		t.Fatalf("%d %s", created.Status, created.Raw)
+	}
+	paid := m.Post(t, "/v1/payouts", "recalled", fmt.Sprintf(`{"beneficiary_id":%q,"amount":"30.00","currency":"EUR"}`, created.Data()["id"]))
+	if paid.Status != http.StatusCreated {
+		t.Fatalf("%d %s", paid.Status, paid.Raw)
+	}
+	payout := paid.Data()["id"].(string)
+	reference := strings.ReplaceAll(payout, "_", "-")
+	s.Work()
+	s.Clock.Advance(3 * 24 * time.Hour)
+	s.WorkRails(t)
+	s.Clock.Advance(time.Minute)
+	s.Work()
+	for i, code := range []string{"FRAD", "CUST"} {
+		got := s.Ops().Post(t, "/ops/v1/merchants/"+m.Merchant+"/payouts/"+payout+"/recalls", code, `{"reason_code":"`+code+`"}`)
+		if got.Status != http.StatusCreated {
+			t.Fatalf("%d %s", got.Status, got.Raw)
+		}
+		s.Clock.Advance(24 * time.Hour)
+		s.WorkRails(t)
+		if i == 0 {
+			s.BankBrings(t, "interbank", "no.xml", testserver.Resolution("N1", [3]string{reference, "RJCR", "NOAS"}))
+		} else {
+			s.BankBrings(t, "interbank", "yes.xml", testserver.SEPAReturns("R1", testserver.SEPAReturn{EndToEnd: reference, Amount: "30.00", Code: "FOCR", Day: "2026-02-20"}))
+		}
+		s.WorkRails(t)
+	}
+	var statuses []string
+	for _, r := range s.Ops().Get(t, "/ops/v1/recalls").List() {
+		statuses = append(statuses, r["status"].(string))
+	}
+	if !slices.Equal(statuses, []string{"returned", "rejected"}) {
+		t.Fatalf("the recalls are %v", statuses)
 	}
 }
 

@@ -119,7 +119,8 @@ type finding struct {
 	entry   db.RailEntry
 	payout  *db.Payout
 	order   db.RailOrdersOfPayoutsRow
-	applied bool // this very message was applied before
+	recall  *db.RecallsAnsweredLockRow // the last recall of the payout that is in a file
+	applied bool                       // this very message was applied before
 }
 
 // decide decides entries about one merchant's payouts, or about nobody's, in one transaction.
@@ -166,12 +167,17 @@ func (c *RailClerk) find(ctx context.Context, u *unit.Unit, rail, merchant strin
 	if err != nil {
 		return nil, fmt.Errorf("read what was applied: %w", err)
 	}
+	recalls, err := recallsAnswered(ctx, u, merchant, payoutIDs, entries)
+	if err != nil {
+		return nil, err
+	}
 	var findings []finding
 	for _, e := range entries {
 		f := finding{entry: e}
 		if id, ok := payoutOf[e.ID]; ok {
 			f.payout = &payouts[slices.IndexFunc(payouts, func(p db.Payout) bool { return p.ID == id })]
 			f.order = orders[slices.IndexFunc(orders, func(o db.RailOrdersOfPayoutsRow) bool { return o.PayoutID == id })]
+			f.recall = recalls[id]
 			f.applied = slices.ContainsFunc(applied, func(a db.RailEntriesAppliedRow) bool {
 				return *a.PayoutID == id && a.Kind == e.Kind && a.Message == e.Message
 			})
@@ -186,6 +192,8 @@ const (
 	applied, noted, duplicate, aCase = "applied", "noted", "duplicate", "case"
 
 	unknownReference, differentAmount, contradiction, notSent, unreadable = "unknown_reference", "different_amount", "contradiction", "not_sent", "unreadable"
+
+	unknownRecall = "unknown_recall"
 )
 
 // judge says what an entry means to its payout: its outcome, and what kind of case it is when it is one.
@@ -202,6 +210,8 @@ func (f finding) judge() (outcome, problem string) {
 		return aCase, differentAmount
 	case kind == files.Unreadable:
 		return aCase, unreadable
+	case kind.AnswersRecall():
+		return f.judgeAnswer(kind)
 	}
 	status := f.payout.Status
 	under := status == db.PayoutStatusProcessing || status == db.PayoutStatusSent
@@ -258,7 +268,9 @@ func (c *RailClerk) conclude(ctx context.Context, u *unit.Unit, r *files.Rail, f
 
 // apply takes the payout where the entry says it is, by the same way as what a rail answers.
 func (c *RailClerk) apply(ctx context.Context, u *unit.Unit, r *files.Rail, f finding) error {
-	switch files.Kind(f.entry.Kind) {
+	switch kind := files.Kind(f.entry.Kind); kind {
+	case files.RecallAccepted, files.RecallRejected:
+		return answerRecall(ctx, u, f, kind)
 	case files.Advice:
 		return advise(ctx, u, f.payout, f.entry)
 	case files.ReturnReversed:

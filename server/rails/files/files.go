@@ -48,6 +48,8 @@ type Format interface {
 	Silence(settles time.Time) (time.Time, bool)
 	// Reason is the sentence for people of a neutral reason code that Read or Check gave.
 	Reason(code string) string
+	// Recalls is how we ask for payments back; nil where the scheme does not let us.
+	Recalls() *Recalls
 }
 
 // An Order is a payment that the rail took.
@@ -107,7 +109,15 @@ const (
 	ReturnReversed Kind = "return_reversed" // the return was taken back: the money left again
 	Advice         Kind = "advice"          // it was paid, but something in it must be corrected the next time
 	Unreadable     Kind = "unreadable"      // it is about one of our payments, and we do not know what it means
+	RecallAccepted Kind = "recall_accepted" // the bank will send it back, because we asked
+	RecallPending  Kind = "recall_pending"  // we asked for it back, and the bank does not know yet
+	RecallRejected Kind = "recall_rejected" // the bank will not send it back
 )
+
+// AnswersRecall says whether it is a bank's answer to a recall, and nothing that became of the payment itself.
+func (k Kind) AnswersRecall() bool {
+	return k == RecallAccepted || k == RecallPending || k == RecallRejected
+}
 
 // An Entry is one thing that a bank's file says of one of our payments.
 type Entry struct {

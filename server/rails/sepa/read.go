@@ -40,6 +40,9 @@ func cut(text string, room int) string {
 	return strings.TrimSpace(text)
 }
 
+// CutCode cuts a code of a bank's to what there is room for.
+func CutCode(code string) string { return cut(code, roomCode) }
+
 // Reference is our payment's, of those that a bank may give: the first that says something.
 func Reference(texts ...string) string {
 	for _, text := range texts {

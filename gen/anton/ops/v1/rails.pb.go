@@ -95,6 +95,8 @@ const (
 	RailCaseKind_not_sent RailCaseKind_Value = 4
 	// It has a code that a payment of ours cannot have.
 	RailCaseKind_unreadable RailCaseKind_Value = 5
+	// It answers a recall of a payment that we never recalled.
+	RailCaseKind_unknown_recall RailCaseKind_Value = 6
 )
 
 // Enum value maps for RailCaseKind_Value.
@@ -106,6 +108,7 @@ var (
 		3: "contradiction",
 		4: "not_sent",
 		5: "unreadable",
+		6: "unknown_recall",
 	}
 	RailCaseKind_Value_value = map[string]int32{
 		"unspecified":       0,
@@ -114,6 +117,7 @@ var (
 		"contradiction":     3,
 		"not_sent":          4,
 		"unreadable":        5,
+		"unknown_recall":    6,
 	}
 )
 
@@ -259,7 +263,7 @@ type RailFile struct {
 	Day string `protobuf:"bytes,10,opt,name=day,proto3" json:"day,omitempty"`
 	// Its number among those of the day that go out, from 1 and without gaps; absent of a file that came in.
 	Number *int32 `protobuf:"varint,11,opt,name=number,proto3,oneof" json:"number,omitempty"`
-	// The day on which its payments settle; absent of a file that came in.
+	// The day on which its payments settle; absent of a file that came in, and of recalls.
 	SettlesOn *string `protobuf:"bytes,12,opt,name=settles_on,json=settlesOn,proto3,oneof" json:"settles_on,omitempty"`
 	// When it was cut, or taken.
 	CreatedAt *timestamppb.Timestamp `protobuf:"bytes,13,opt,name=created_at,json=createdAt,proto3" json:"created_at,omitempty"`
@@ -278,7 +282,9 @@ type RailFile struct {
 	// Entries that came before, in another file.
 	Duplicates *int32 `protobuf:"varint,20,opt,name=duplicates,proto3,oneof" json:"duplicates,omitempty"`
 	// Entries that became cases.
-	Cases         *int32 `protobuf:"varint,21,opt,name=cases,proto3,oneof" json:"cases,omitempty"`
+	Cases *int32 `protobuf:"varint,21,opt,name=cases,proto3,oneof" json:"cases,omitempty"`
+	// Whether it asks payments back instead of making them: its entries and its amount are then those of recalls.
+	Recalls       bool `protobuf:"varint,22,opt,name=recalls,proto3" json:"recalls,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -458,6 +464,13 @@ func (x *RailFile) GetCases() int32 {
 		return *x.Cases
 	}
 	return 0
+}
+
+func (x *RailFile) GetRecalls() bool {
+	if x != nil {
+		return x.Recalls
+	}
+	return false
 }
 
 type CreateRailFileRequest struct {
@@ -945,7 +958,8 @@ type RailCase struct {
 	FileId string `protobuf:"bytes,5,opt,name=file_id,json=fileId,proto3" json:"file_id,omitempty"`
 	// The file's name.
 	FileName string `protobuf:"bytes,6,opt,name=file_name,json=fileName,proto3" json:"file_name,omitempty"`
-	// What the entry says: `accepted`, `settled`, `failed`, `returned`, `return_reversed`, `advice`, or `unreadable`.
+	// What the entry says: `accepted`, `settled`, `failed`, `returned`, `return_reversed`, `advice`, `recall_accepted`,
+	// `recall_pending`, `recall_rejected`, or `unreadable`.
 	EntryKind string `protobuf:"bytes,7,opt,name=entry_kind,json=entryKind,proto3" json:"entry_kind,omitempty"`
 	// Our payment, as the bank names it.
 	Reference string `protobuf:"bytes,8,opt,name=reference,proto3" json:"reference,omitempty"`
@@ -1887,7 +1901,7 @@ const file_anton_ops_v1_rails_proto_rawDesc = "" +
 	"\x05Value\x12\x0f\n" +
 	"\vunspecified\x10\x00\x12\a\n" +
 	"\x03out\x10\x01\x12\x06\n" +
-	"\x02in\x10\x02\"\xbd\a\n" +
+	"\x02in\x10\x02\"\xd7\a\n" +
 	"\bRailFile\x12\x17\n" +
 	"\x02id\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x18@R\x02id\x12\x1b\n" +
 	"\x04rail\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x18 R\x04rail\x12C\n" +
@@ -1918,7 +1932,8 @@ const file_anton_ops_v1_rails_proto_rawDesc = "" +
 	"duplicates\x18\x14 \x01(\x05H\tR\n" +
 	"duplicates\x88\x01\x01\x12\x19\n" +
 	"\x05cases\x18\x15 \x01(\x05H\n" +
-	"R\x05cases\x88\x01\x01B\t\n" +
+	"R\x05cases\x88\x01\x01\x12\x18\n" +
+	"\arecalls\x18\x16 \x01(\bR\arecallsB\t\n" +
 	"\a_amountB\v\n" +
 	"\t_currencyB\t\n" +
 	"\a_numberB\r\n" +
@@ -1957,8 +1972,8 @@ const file_anton_ops_v1_rails_proto_rawDesc = "" +
 	"\x13GetRailFileResponse\x12*\n" +
 	"\x04data\x18\x01 \x01(\v2\x16.anton.ops.v1.RailFileR\x04data\"4\n" +
 	"\x17DownloadRailFileRequest\x12\x19\n" +
-	"\x02id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\x02id\"\x86\x01\n" +
-	"\fRailCaseKind\"v\n" +
+	"\x02id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\x02id\"\x9b\x01\n" +
+	"\fRailCaseKind\"\x8a\x01\n" +
 	"\x05Value\x12\x0f\n" +
 	"\vunspecified\x10\x00\x12\x15\n" +
 	"\x11unknown_reference\x10\x01\x12\x14\n" +
@@ -1966,7 +1981,8 @@ const file_anton_ops_v1_rails_proto_rawDesc = "" +
 	"\rcontradiction\x10\x03\x12\f\n" +
 	"\bnot_sent\x10\x04\x12\x0e\n" +
 	"\n" +
-	"unreadable\x10\x05\"N\n" +
+	"unreadable\x10\x05\x12\x12\n" +
+	"\x0eunknown_recall\x10\x06\"N\n" +
 	"\x12RailCaseResolution\"8\n" +
 	"\x05Value\x12\x0f\n" +
 	"\vunspecified\x10\x00\x12\r\n" +
