@@ -2805,6 +2805,28 @@ type RailEvent struct {
 	ReceivedAt time.Time
 }
 
+type RailEventRequest struct {
+	MerchantID    string
+	ID            string
+	PayoutID      string
+	Rail          string
+	Kind          string
+	Code          string
+	BankReference string
+	SettledOn     *time.Time
+	Amount        *apd.Decimal
+	Currency      *string
+	Note          string
+	Status        string
+	Environment   string
+	RequestedBy   string
+	RequestedAt   time.Time
+	ExpiresAt     time.Time
+	DecidedBy     *string
+	DecidedAt     *time.Time
+	EntryID       *string
+}
+
 type RailFile struct {
 	Rail           string
 	ID             string

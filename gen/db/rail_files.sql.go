@@ -1144,7 +1144,7 @@ func (q *Queries) RailOrdersDueLock(ctx context.Context, arg RailOrdersDueLockPa
 }
 
 const railOrdersOfPayouts = `-- name: RailOrdersOfPayouts :many
-select o.payout_id, o.reference, o.amount, o.currency, f.delivered_at,
+select o.payout_id, o.reference, o.bank_reference, o.amount, o.currency, f.delivered_at,
        exists (select from ledger_transactions t
                where t.merchant_id = o.merchant_id and t.payout_id = o.payout_id and t.type = 'return')::bool as came_back,
        exists (select from ledger_transactions t
@@ -1156,13 +1156,14 @@ where o.merchant_id = $1 and o.payout_id = any($2::text[])
 `
 
 type RailOrdersOfPayoutsRow struct {
-	PayoutID    string
-	Reference   string
-	Amount      apd.Decimal
-	Currency    string
-	DeliveredAt *time.Time
-	CameBack    bool
-	TakenBack   bool
+	PayoutID      string
+	Reference     string
+	BankReference string
+	Amount        apd.Decimal
+	Currency      string
+	DeliveredAt   *time.Time
+	CameBack      bool
+	TakenBack     bool
 }
 
 // The orders of payouts that entries are about: what was sent, when it left, and whether money came back already.
@@ -1178,6 +1179,7 @@ func (q *Queries) RailOrdersOfPayouts(ctx context.Context, merchantID string, pa
 		if err := rows.Scan(
 			&i.PayoutID,
 			&i.Reference,
+			&i.BankReference,
 			&i.Amount,
 			&i.Currency,
 			&i.DeliveredAt,

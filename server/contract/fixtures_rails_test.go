@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/antonpayments/anton/server/testserver"
 )
@@ -19,8 +18,9 @@ type byFile struct {
 	railFile, railCase, railCaseResolving string
 	railContent                           string // a file that nobody took yet
 
-	inTheClearing              []string // payouts that went out in SEPA's clearing
-	recall, closing, recalling string   // two recalls, and a payout that can be recalled
+	told, approvingEvent, rejectingEvent string   // events that were entered by hand: one counts, two are for the tests
+	inTheClearing                        []string // payouts that went out in SEPA's clearing
+	recall, closing, recalling           string   // two recalls, and a payout that can be recalled
 }
 
 // payByFile pays somebody in Guam, where the tests' ACH goes.
@@ -31,16 +31,28 @@ func payByFile(t *testing.T, m *testserver.Client, account string) byFile {
 	f.waiting = m.Payout(t, f.guam, "3.00", "by file")
 	rossi := made(t, m, "/v1/beneficiaries", `{"type":"individual","first_name":"Marino","last_name":"Rossi","country":"SM","currency":"EUR",
 		"bank_account":{"iban":"SM86U0322509800000000270100","bic":"BASMSMSMXXX"}}`)
-	for i := range 3 {
-		f.inTheClearing = append(f.inTheClearing, made(t, m, "/v1/payouts", fmt.Sprintf(`{"beneficiary_id":%q,"amount":"%d.00","currency":"EUR"}`, rossi, i+1)))
+	for i := range 4 {
+		f.inTheClearing = append(f.inTheClearing, madeOnce(t, m, "/v1/payouts", fmt.Sprintf(`{"beneficiary_id":%q,"amount":"%d.00","currency":"EUR"}`, rossi, i+1)))
 	}
 	return f
+}
+
+// madeOnce creates an object under an idempotency key, which is its body, and gives its id.
+func madeOnce(t *testing.T, c *testserver.Client, path, body string) string {
+	t.Helper()
+	created := c.Post(t, path, path+body, body)
+	if created.Status != http.StatusCreated {
+		t.Fatalf("POST %s: %d %s", path, created.Status, created.Raw)
+	}
+	return created.Data()["id"].(string)
 }
 
 // recalled has the payouts in the clearing go out, without waiting for their cut-off, and recalls two of them.
 func (f *byFile) recalled(t *testing.T, s *testserver.Server, m *testserver.Client) {
 	t.Helper()
-	s.AsOwner(t, "update rail_orders set cut_at = '"+s.Clock.Now().Format(time.RFC3339)+"' where rail = 'interbank' and cut_at is not null")
+	if _, err := s.Owner.Exec(t.Context(), "update rail_orders set cut_at = $1 where rail = 'interbank' and cut_at is not null", s.Clock.Now()); err != nil {
+		t.Fatal(err)
+	}
 	s.WorkRails(t)
 	for name := range s.RailOut(t, "interbank") {
 		s.BankBrings(t, "interbank", name, testserver.InterbankStatus(strings.ToUpper(strings.TrimSuffix(name, ".xml")), "ACSP", "NARR"))
@@ -50,6 +62,15 @@ func (f *byFile) recalled(t *testing.T, s *testserver.Server, m *testserver.Clie
 		*to = made(t, s.Ops(), "/ops/v1/merchants/"+m.Merchant+"/payouts/"+f.inTheClearing[i]+"/recalls", `{"reason_code":"CUST"}`)
 	}
 	f.recalling = f.inTheClearing[2]
+	path := "/ops/v1/merchants/" + m.Merchant + "/payouts/" + f.inTheClearing[0] + "/rail-events"
+	for i, to := range []*string{&f.told, &f.approvingEvent, &f.rejectingEvent} {
+		*to = madeOnce(t, s.Ops(), path, fmt.Sprintf(`{"kind":"settled","note":"By telephone, call %d"}`, i+1))
+	}
+	// In test an event counts at once; so that two can be decided, they wait again.
+	if _, err := s.Owner.Exec(t.Context(), `update rail_event_requests set status = 'pending_approval', decided_by = null, decided_at = null, entry_id = null
+		where id = any($1)`, []string{f.approvingEvent, f.rejectingEvent}); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // answered has the bank answer the payout, before it could have seen it.
@@ -104,7 +125,21 @@ func init() {
 				"created_after": "2026-02-13T00:00:00Z",
 			}
 		},
-		"/anton.ops.v1.RecallsService/CloseRecall":         func(tn tenant) fields { return fields{"id": tn.closing, "note": "The bank does not answer"} },
+		"/anton.ops.v1.RecallsService/CloseRecall": func(tn tenant) fields { return fields{"id": tn.closing, "note": "The bank does not answer"} },
+		"/anton.ops.v1.RailEventsService/CreateRailEvent": func(tn tenant) fields {
+			return fields{
+				"merchant_id": tn.Merchant, "payout_id": tn.inTheClearing[3], "kind": "returned", "code": "AC04", "bank_reference": "R-1",
+				"settled_on": "2026-02-17", "amount": "4.00", "note": "By telephone",
+			}
+		},
+		"/anton.ops.v1.RailEventsService/GetRailEvent": func(tn tenant) fields { return fields{"id": tn.told} },
+		"/anton.ops.v1.RailEventsService/ListRailEvents": func(tn tenant) fields {
+			return fields{
+				"merchant_id": tn.Merchant, "payout_id": tn.inTheClearing[0], "status": "pending_approval", "limit": 10, "created_after": "2026-02-13T00:00:00Z",
+			}
+		},
+		"/anton.ops.v1.RailEventsService/ApproveRailEvent": func(tn tenant) fields { return fields{"id": tn.approvingEvent} },
+		"/anton.ops.v1.RailEventsService/RejectRailEvent":  func(tn tenant) fields { return fields{"id": tn.rejectingEvent} },
 		"/anton.ops.v1.RailsService/GetRailReconciliation": func(tenant) fields { return fields{"rail": "ach", "day": "2026-02-14"} },
 	})
 }

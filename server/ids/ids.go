@@ -28,6 +28,7 @@ const (
 	Merchant       = "mer"
 	Payout         = "pay"
 	RailCase       = "rcs"
+	RailEvent      = "rev"
 	RailFile       = "rfl"
 	PricingPlan    = "ppl"
 	PricingQuote   = "pq"

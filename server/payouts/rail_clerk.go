@@ -132,7 +132,7 @@ func (c *RailClerk) decide(ctx context.Context, r *files.Rail, merchant string, 
 			return err
 		}
 		for _, f := range findings {
-			if err := c.conclude(ctx, u, r, f); err != nil {
+			if _, err := c.conclude(ctx, u, r, f); err != nil {
 				return fmt.Errorf("entry %s: %w", f.entry.ID, err)
 			}
 		}
@@ -247,23 +247,28 @@ func (f finding) judge() (outcome, problem string) {
 	return aCase, contradiction
 }
 
+// A conclusion is how an entry was decided, and the case that it became, if it became one.
+type conclusion struct{ outcome, caseID string }
+
 // conclude writes down what an entry means, and moves its payout where it does.
-func (c *RailClerk) conclude(ctx context.Context, u *unit.Unit, r *files.Rail, f finding) error {
+func (c *RailClerk) conclude(ctx context.Context, u *unit.Unit, r *files.Rail, f finding) (conclusion, error) {
 	outcome, problem := f.judge()
 	decision := db.RailEntryDecideParams{Rail: f.entry.Rail, ID: f.entry.ID, Outcome: &outcome, DecidedAt: &u.Now}
 	if f.payout != nil {
 		decision.MerchantID, decision.PayoutID = &f.payout.MerchantID, &f.payout.ID
 	}
 	if err := u.Queue(unit.Rows).RailEntryDecide(ctx, decision); err != nil {
-		return err
+		return conclusion{}, err
 	}
+	out := conclusion{outcome: outcome}
+	var err error
 	switch outcome {
 	case applied:
-		return c.apply(ctx, u, r, f)
+		err = c.apply(ctx, u, r, f)
 	case aCase:
-		return c.openCase(ctx, u, f, problem)
+		out.caseID, err = c.openCase(ctx, u, f, problem)
 	}
-	return nil
+	return out, err
 }
 
 // apply takes the payout where the entry says it is, by the same way as what a rail answers.
@@ -294,7 +299,7 @@ func (c *RailClerk) apply(ctx context.Context, u *unit.Unit, r *files.Rail, f fi
 }
 
 // openCase hands an entry to a person. Money that came back with it and that we cannot book waits in the merchant's return suspense.
-func (c *RailClerk) openCase(ctx context.Context, u *unit.Unit, f finding, problem string) error {
+func (c *RailClerk) openCase(ctx context.Context, u *unit.Unit, f finding, problem string) (id string, err error) {
 	row := db.RailCaseInsertParams{
 		Rail: f.entry.Rail, ID: ids.New(ids.RailCase, u.Now), EntryID: f.entry.ID, Kind: problem,
 		Amount: f.entry.Amount, Currency: f.entry.Currency, OpenedAt: u.Now,
@@ -303,23 +308,23 @@ func (c *RailClerk) openCase(ctx context.Context, u *unit.Unit, f finding, probl
 		row.MerchantID, row.PayoutID = &f.payout.MerchantID, &f.payout.ID
 		held, err := suspense(f)
 		if err != nil {
-			return err
+			return "", err
 		}
 		if held.Positive() {
 			t := ledger.Suspend(f.payout.ID, held)
 			t.ID = ids.New(ids.Transaction, u.Now)
 			row.SuspenseID = &t.ID
 			if err := ledger.Post(ctx, u, f.payout.MerchantID, t); err != nil {
-				return err
+				return "", err
 			}
 		}
 	}
 	if err := u.Queue(unit.Rows).RailCaseInsert(ctx, row); err != nil {
-		return err
+		return "", err
 	}
 	c.Log.Warn("a bank's file says what does not fit", slog.String("case", row.ID), slog.String("rail", row.Rail), slog.String("kind", problem),
 		slog.String("entry", f.entry.ID))
-	return audit.Record(ctx, u, audit.Row{Action: "rail_case.opened", Object: row.ID, Detail: map[string]string{
+	return row.ID, audit.Record(ctx, u, audit.Row{Action: "rail_case.opened", Object: row.ID, Detail: map[string]string{
 		"rail": row.Rail, "entry_id": row.EntryID, "kind": problem,
 	}})
 }

@@ -124,7 +124,7 @@ select * from rail_entries where rail = @rail and id = any(@ids::text[]) and out
 
 -- name: RailOrdersOfPayouts :many
 -- The orders of payouts that entries are about: what was sent, when it left, and whether money came back already.
-select o.payout_id, o.reference, o.amount, o.currency, f.delivered_at,
+select o.payout_id, o.reference, o.bank_reference, o.amount, o.currency, f.delivered_at,
        exists (select from ledger_transactions t
                where t.merchant_id = o.merchant_id and t.payout_id = o.payout_id and t.type = 'return')::bool as came_back,
        exists (select from ledger_transactions t

@@ -48,6 +48,9 @@ type Format interface {
 	Silence(settles time.Time) (time.Time, bool)
 	// Reason is the sentence for people of a neutral reason code that Read or Check gave.
 	Reason(code string) string
+	// Told is the entry that the bank's file will have of what the bank says by other ways, known by the same message: so that what comes
+	// later says nothing new. Its error names the field that is missing or wrong.
+	Told(t Telling) (Entry, error)
 	// Recalls is how we ask for payments back; nil where the scheme does not let us.
 	Recalls() *Recalls
 }
@@ -117,6 +120,14 @@ const (
 // AnswersRecall says whether it is a bank's answer to a recall, and nothing that became of the payment itself.
 func (k Kind) AnswersRecall() bool {
 	return k == RecallAccepted || k == RecallPending || k == RecallRejected
+}
+
+// A Telling is what a bank says of one of our payments by other ways than a file: that it settled, failed or was returned.
+type Telling struct {
+	Kind      Kind
+	Code      string // the scheme's; may be empty
+	Reference string // the bank's own; may be empty
+	SettledOn string // of a return, such as 2026-02-19; may be empty
 }
 
 // An Entry is one thing that a bank's file says of one of our payments.

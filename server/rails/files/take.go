@@ -66,6 +66,28 @@ func (r *Rail) Take(ctx context.Context, u *unit.Unit, name string, content []by
 	}, nil
 }
 
+// TakeTold stores what a bank said of a payment by other ways as a file of one entry, in the unit, and gives the entry, which is to be
+// decided in the unit as well. The content is what was entered; its id makes it a file of its own.
+func (r *Rail) TakeTold(ctx context.Context, u *unit.Unit, id string, content []byte, e Entry) (db.RailEntry, error) {
+	hash := sha256.Sum256(content)
+	file := db.RailFileInsertParams{
+		Rail: r.Name(), ID: ids.New(ids.RailFile, u.Now), Direction: "in", Name: "told-" + id + ".json", Sha256: hash[:], Size: int32(len(content)),
+		Entries: 1, Day: r.Windows().Day(u.Now), CreatedAt: u.Now, CreatedBy: u.Actor,
+	}
+	if err := r.keep(ctx, u, file, content, []Entry{e}); err != nil {
+		return db.RailEntry{}, err
+	}
+	row := db.RailEntry{
+		Rail: file.Rail, ID: file.ID + "/1", FileID: file.ID, Line: 1, Kind: string(e.Kind), BankReference: e.BankReference, Message: e.Message,
+		Code: e.Code, Reason: e.Reason,
+	}
+	if e.Amount != nil {
+		currency := e.Amount.Currency()
+		row.Amount, row.Currency = decimal(*e.Amount), &currency
+	}
+	return row, nil
+}
+
 // refuseKnown refuses bytes that were taken before, and those of a file of our own.
 func (r *Rail) refuseKnown(ctx context.Context, u *unit.Unit, hash [sha256.Size]byte) error {
 	for _, direction := range []string{"in", "out"} {

@@ -83,6 +83,46 @@ alter table rail_cases validate constraint case_kind_is_known;
 grant select, insert, update (status, cut_at, answer_code, answered_at, ended_at, closed_by, note) on rail_recalls to anton_app;
 grant select, insert on rail_file_recalls to anton_app;
 
+-- ---------------------------------------------------------------------------------------------------- events entered by hand
+
+-- What a bank said of a payout by telephone. Once it is approved it is an entry of a file of its own, and decided as every entry is.
+create table rail_event_requests (
+    merchant_id    text not null,
+    id             text not null,
+    payout_id      text not null,
+    rail           text not null,
+    kind           text not null constraint event_request_kind_is_known check (kind in ('settled', 'failed', 'returned')),
+    code           text not null constraint event_request_code_is_bounded check (length(code) <= 16),
+    bank_reference text not null constraint event_request_reference_is_bounded check (length(bank_reference) <= 50),
+    settled_on     date,
+    amount         numeric constraint event_request_amount_is_positive check (amount > 0),
+    currency       text,
+    note           text not null constraint event_request_note_is_bounded check (length(note) between 1 and 500),
+    status         text not null constraint event_request_status_is_known check (status in ('pending_approval', 'executed', 'rejected')),
+    environment    text not null references deployment (environment),
+    requested_by   text not null,
+    requested_at   timestamptz not null,
+    expires_at     timestamptz not null,
+    decided_by     text,
+    decided_at     timestamptz,
+    -- The entry that it became.
+    entry_id       text,
+
+    primary key (merchant_id, id),
+    constraint event_request_is_of_an_order foreign key (merchant_id, payout_id, rail) references rail_orders (merchant_id, payout_id, rail),
+    foreign key (rail, entry_id) references rail_entries (rail, id),
+    constraint only_a_return_has_an_amount check ((amount is not null) = (kind = 'returned') and (currency is null) = (amount is null)),
+    constraint event_request_decision_has_its_person_and_time
+        check ((status = 'pending_approval') = (decided_by is null) and (decided_by is null) = (decided_at is null)),
+    constraint live_event_is_approved_by_another check (environment = 'test' or status <> 'executed' or decided_by <> requested_by),
+    constraint event_is_executed_in_time check (status <> 'executed' or decided_at <= expires_at),
+    constraint executed_event_is_an_entry check ((status = 'executed') = (entry_id is not null))
+);
+create index rail_event_requests_newest_first on rail_event_requests (requested_at desc, id desc);
+create index rail_event_requests_by_id on rail_event_requests (id);
+
+grant select, insert, update (status, decided_by, decided_at, entry_id) on rail_event_requests to anton_app;
+
 -- +goose Down
 -- There is no way back: recalls that went out would be forgotten.
 select 1 / 0;
