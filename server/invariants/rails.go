@@ -61,10 +61,12 @@ var railFiles = []Invariant{
 		 where f.direction = 'in' and (coalesce(e.entries, 0) <> f.entries or (f.processed_at is not null and e.decided <> e.entries))`,
 	},
 	{
-		"rail_entries_are_applied_or_cases", "an entry that was applied is an event of its payout, one that is a case has its case, and no other one has",
+		"rail_entries_are_applied_or_cases", "an entry that was applied is an event of its payout, one that is a case has its case, and else only a return that was taken back has",
 		`select e.id from rail_entries e
 		 left join rail_cases c on c.rail = e.rail and c.entry_id = e.id
-		 where (e.outcome is not distinct from 'case') <> (c.id is not null)
+		 where (e.outcome is not distinct from 'case' and c.id is null)
+		    or (c.id is not null and e.outcome is distinct from 'case'
+		        and (e.outcome is distinct from 'applied' or e.kind <> 'return_reversed' or c.kind <> 'taken_back'))
 		    or (e.outcome = 'applied' and e.kind not in ('return_reversed', 'advice', 'recall_accepted', 'recall_rejected') and not exists (
 		        select from rail_events v
 		        where v.merchant_id = e.merchant_id and v.payout_id = e.payout_id and v.event_id = e.kind || '-' || e.message

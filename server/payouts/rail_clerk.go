@@ -193,7 +193,7 @@ const (
 
 	unknownReference, differentAmount, contradiction, notSent, unreadable = "unknown_reference", "different_amount", "contradiction", "not_sent", "unreadable"
 
-	unknownRecall = "unknown_recall"
+	unknownRecall, takenBack = "unknown_recall", "taken_back"
 )
 
 // judge says what an entry means to its payout: its outcome, and what kind of case it is when it is one.
@@ -283,7 +283,12 @@ func (c *RailClerk) apply(ctx context.Context, u *unit.Unit, r *files.Rail, f fi
 		if err != nil {
 			return err
 		}
-		return merchants.ReturnTakenBack(ctx, u, f.payout.MerchantID, f.payout.ID, amount, byRail+":"+r.Name(), f.entry.ID)
+		if err := merchants.ReturnTakenBack(ctx, u, f.payout.MerchantID, f.payout.ID, amount, byRail+":"+r.Name(), f.entry.ID); err != nil {
+			return err
+		}
+		// Nobody decided that a merchant's money goes again, so somebody has to see it.
+		_, err = c.openCase(ctx, u, f, takenBack)
+		return err
 	default:
 	}
 	event, ok := r.Event(files.Kind(f.entry.Kind), f.entry.Message, f.entry.Reason)
@@ -322,7 +327,7 @@ func (c *RailClerk) openCase(ctx context.Context, u *unit.Unit, f finding, probl
 	if err := u.Queue(unit.Rows).RailCaseInsert(ctx, row); err != nil {
 		return "", err
 	}
-	c.Log.Warn("a bank's file says what does not fit", slog.String("case", row.ID), slog.String("rail", row.Rail), slog.String("kind", problem),
+	c.Log.Warn("a bank says what a person has to look at", slog.String("case", row.ID), slog.String("rail", row.Rail), slog.String("kind", problem),
 		slog.String("entry", f.entry.ID))
 	return row.ID, audit.Record(ctx, u, audit.Row{Action: "rail_case.opened", Object: row.ID, Detail: map[string]string{
 		"rail": row.Rail, "entry_id": row.EntryID, "kind": problem,

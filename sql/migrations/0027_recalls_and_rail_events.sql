@@ -76,7 +76,7 @@ alter table rail_entries validate constraint entry_kind_is_known;
 alter table rail_cases
     drop constraint case_kind_is_known,
     add constraint case_kind_is_known check (kind in (
-        'unknown_reference', 'different_amount', 'contradiction', 'not_sent', 'unreadable', 'unknown_recall'
+        'unknown_reference', 'different_amount', 'contradiction', 'not_sent', 'unreadable', 'unknown_recall', 'taken_back'
     )) not valid;
 alter table rail_cases validate constraint case_kind_is_known;
 

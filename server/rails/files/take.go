@@ -20,7 +20,7 @@ import (
 )
 
 // MaxFile is the most bytes that a bank's file may have.
-const MaxFile = 16 << 20
+const MaxFile = 32 << 20
 
 // maxEntries is the most that a bank's file may say.
 const maxEntries = 100_000

@@ -97,6 +97,8 @@ const (
 	RailCaseKind_unreadable RailCaseKind_Value = 5
 	// It answers a recall of a payment that we never recalled.
 	RailCaseKind_unknown_recall RailCaseKind_Value = 6
+	// It took a return back, and was booked on the bank's word: the merchant's money is gone again. Find out why, and dismiss the case.
+	RailCaseKind_taken_back RailCaseKind_Value = 7
 )
 
 // Enum value maps for RailCaseKind_Value.
@@ -109,6 +111,7 @@ var (
 		4: "not_sent",
 		5: "unreadable",
 		6: "unknown_recall",
+		7: "taken_back",
 	}
 	RailCaseKind_Value_value = map[string]int32{
 		"unspecified":       0,
@@ -118,6 +121,7 @@ var (
 		"not_sent":          4,
 		"unreadable":        5,
 		"unknown_recall":    6,
+		"taken_back":        7,
 	}
 )
 
@@ -1950,7 +1954,7 @@ const file_anton_ops_v1_rails_proto_rawDesc = "" +
 	"\x15CreateRailFileRequest\x12T\n" +
 	"\x04rail\x18\x01 \x01(\tB@\xbaH\x1ar\x182\x16^[a-z][a-z0-9_]{0,31}$\xfa\xbb\x18\x1fthe name of a rail, such as achR\x04rail\x12\xa6\x01\n" +
 	"\tfile_name\x18\x02 \x01(\tB\x88\x01\xbaH&r$2\"^[A-Za-z0-9][A-Za-z0-9._-]{0,199}$\xfa\xbb\x18[1 to 200 letters, digits, dots, hyphens and underscores that begin with a letter or a digitR\bfileName\x12*\n" +
-	"\acontent\x18\x03 \x01(\fB\x10\xbaH\tz\a\x10\x01\x18\x80\x80\x80\b\xf0\xbb\x18\x01R\acontent\"D\n" +
+	"\acontent\x18\x03 \x01(\fB\x10\xbaH\tz\a\x10\x01\x18\x80\x80\x80\x10\xf0\xbb\x18\x01R\acontent\"D\n" +
 	"\x16CreateRailFileResponse\x12*\n" +
 	"\x04data\x18\x01 \x01(\v2\x16.anton.ops.v1.RailFileR\x04data\"\xd8\x02\n" +
 	"\x14ListRailFilesRequest\x12$\n" +
@@ -1972,8 +1976,8 @@ const file_anton_ops_v1_rails_proto_rawDesc = "" +
 	"\x13GetRailFileResponse\x12*\n" +
 	"\x04data\x18\x01 \x01(\v2\x16.anton.ops.v1.RailFileR\x04data\"4\n" +
 	"\x17DownloadRailFileRequest\x12\x19\n" +
-	"\x02id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\x02id\"\x9b\x01\n" +
-	"\fRailCaseKind\"\x8a\x01\n" +
+	"\x02id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\x02id\"\xab\x01\n" +
+	"\fRailCaseKind\"\x9a\x01\n" +
 	"\x05Value\x12\x0f\n" +
 	"\vunspecified\x10\x00\x12\x15\n" +
 	"\x11unknown_reference\x10\x01\x12\x14\n" +
@@ -1982,7 +1986,9 @@ const file_anton_ops_v1_rails_proto_rawDesc = "" +
 	"\bnot_sent\x10\x04\x12\x0e\n" +
 	"\n" +
 	"unreadable\x10\x05\x12\x12\n" +
-	"\x0eunknown_recall\x10\x06\"N\n" +
+	"\x0eunknown_recall\x10\x06\x12\x0e\n" +
+	"\n" +
+	"taken_back\x10\a\"N\n" +
 	"\x12RailCaseResolution\"8\n" +
 	"\x05Value\x12\x0f\n" +
 	"\vunspecified\x10\x00\x12\r\n" +
