@@ -84,6 +84,15 @@ var railFiles = []Invariant{
 		 where coalesce(l.amount, 0) <> coalesce(c.amount, 0)`,
 	},
 	{
+		"told_events_are_entries", "an event that was entered by hand and counts is a decided entry of its payout, with its kind and amount",
+		`select q.id from rail_event_requests q
+		 where q.status = 'executed' and not exists (
+		     select from rail_entries e
+		     where e.rail = q.rail and e.id = q.entry_id and e.merchant_id = q.merchant_id and e.payout_id = q.payout_id and e.kind = q.kind
+		       and e.amount is not distinct from q.amount and e.outcome is not null
+		 )`,
+	},
+	{
 		"recalls_are_in_one_file", "a recall waits for its cut-off, is in a file of recalls, or ended before it was in one",
 		`select r.id from rail_recalls r
 		 left join rail_file_recalls i on i.merchant_id = r.merchant_id and i.recall_id = r.id

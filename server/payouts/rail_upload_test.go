@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"mime/multipart"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 
@@ -39,7 +40,7 @@ func TestALargeFileOfABankIsUploadedAsAForm(t *testing.T) {
 	m := s.Merchant(t)
 	payouts, references := sentBySEPA(t, s, m, "10.00")
 	file := testserver.SEPAReturns("A", testserver.SEPAReturn{EndToEnd: references[0], Amount: "10.00", Code: "AC04", Day: "2026-02-17"})
-	large := append(file, bytes.Repeat([]byte("\n"), 2<<20)...)
+	large := slices.Concat(file, bytes.Repeat([]byte("\n"), 2<<20))
 	for name, try := range map[string]struct {
 		got    testserver.Answer
 		status int
@@ -51,7 +52,7 @@ func TestALargeFileOfABankIsUploadedAsAForm(t *testing.T) {
 		"another rail in a part": {upload(t, s.Ops(), "interbank", large, "rail", "ach"), http.StatusUnprocessableEntity, `"field":"rail"`},
 		"an unknown part":        {upload(t, s.Ops(), "interbank", large, "day", "today"), http.StatusUnprocessableEntity, `"field":"day"`},
 		"more than there is room for": {
-			upload(t, s.Ops(), "interbank", append(file, bytes.Repeat([]byte("\n"), 32<<20)...)), http.StatusRequestEntityTooLarge, "payload_too_large",
+			upload(t, s.Ops(), "interbank", slices.Concat(file, bytes.Repeat([]byte("\n"), 32<<20))), http.StatusRequestEntityTooLarge, "payload_too_large",
 		},
 	} {
 		if try.got.Status != try.status || !strings.Contains(string(try.got.Raw), try.want) {

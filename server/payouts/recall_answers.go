@@ -3,6 +3,7 @@ package payouts
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 
 	opsv1 "github.com/antonpayments/anton/gen/anton/ops/v1"
@@ -120,8 +121,6 @@ func (w *Worker) endRecalls(ctx context.Context, u *unit.Unit, merchant string, 
 // recordRecall writes what became of a recall into the audit log.
 func recordRecall(ctx context.Context, u *unit.Unit, r db.RailRecall, status string, detail map[string]string) error {
 	row := audit.Row{Merchant: r.MerchantID, Action: "recall." + status, Object: r.ID, Detail: map[string]string{"payout_id": r.PayoutID}}
-	for key, value := range detail {
-		row.Detail[key] = value
-	}
+	maps.Copy(row.Detail, detail)
 	return audit.Record(ctx, u, row)
 }
