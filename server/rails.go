@@ -25,6 +25,7 @@ import (
 type railsCommand struct {
 	Take      railsTakeCommand      `cmd:"" help:"Take files that a bank sent, and say what each of their entries came to."`
 	Reconcile railsReconcileCommand `cmd:"" help:"Compare what went out on a banking day with what the bank said of it. Ends with 1 when something does not fit."`
+	Recalls   railsRecallsCommand   `cmd:"" help:"List recalls that are open: what was asked back, what banks answered, and for how long."`
 }
 
 // railSettings are the settings that the rails' commands need, besides the server's own.

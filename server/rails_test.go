@@ -83,3 +83,42 @@ func TestFilesAreTakenAndComparedOnTheCommandLine(t *testing.T) {
 		t.Errorf("a rail that is not set up: %v", err)
 	}
 }
+
+func TestRecallsAreListedOnTheCommandLine(t *testing.T) {
+	t.Parallel()
+	s := testserver.Rails(t, testserver.Interbank)
+	m := s.Merchant(t)
+	created := m.Post(t, "/v1/beneficiaries", "", `{"type":"individual","first_name":"Ada","last_name":"Groß","country":"DE","currency":"EUR",
+		"bank_account":{"iban":"DE89370400440532013000","bic":"COBADEFFXXX"}}`)
+	for _, key := range []string{"open", "closed"} {
+		m.Post(t, "/v1/payouts", key, `{"beneficiary_id":"`+created.Data()["id"].(string)+`","amount":"25.00","currency":"EUR"}`)
+	}
+	s.Work()
+	s.Clock.Advance(3 * 24 * time.Hour)
+	s.WorkRails(t)
+	s.Clock.Advance(time.Minute)
+	s.Work()
+	var recalls []string
+	for _, p := range m.Get(t, "/v1/payouts").List() {
+		got := s.Ops().Post(t, "/ops/v1/merchants/"+m.Merchant+"/payouts/"+p["id"].(string)+"/recalls", p["id"].(string), `{"reason_code":"DUPL"}`)
+		recalls = append(recalls, got.Data()["id"].(string))
+	}
+	s.Ops().Post(t, "/ops/v1/recalls/"+recalls[0]+"/close", "", `{"note":"A mistake"}`)
+	s.Clock.Advance(time.Hour)
+	for _, try := range []struct {
+		all, asJSON bool
+		has, hasNot string
+	}{
+		{false, false, recalls[1], recalls[0]},
+		{true, false, recalls[0], "{"},
+		{false, true, `"status":`, recalls[0]},
+	} {
+		var out strings.Builder
+		if err := listRecalls(t.Context(), &out, s.Server, try.all, try.asJSON); err != nil {
+			t.Fatal(err)
+		}
+		if !strings.Contains(out.String(), try.has) || strings.Contains(out.String(), try.hasNot) || (!try.asJSON && !strings.Contains(out.String(), "1h0m0s")) {
+			t.Errorf("%+v: it prints\n%s", try, out.String())
+		}
+	}
+}

@@ -2812,6 +2812,28 @@ type RailEvent struct {
 	ReceivedAt time.Time
 }
 
+type RailEventRequest struct {
+	MerchantID    string
+	ID            string
+	PayoutID      string
+	Rail          string
+	Kind          string
+	Code          string
+	BankReference string
+	SettledOn     *time.Time
+	Amount        *apd.Decimal
+	Currency      *string
+	Note          string
+	Status        string
+	Environment   string
+	RequestedBy   string
+	RequestedAt   time.Time
+	ExpiresAt     time.Time
+	DecidedBy     *string
+	DecidedAt     *time.Time
+	EntryID       *string
+}
+
 type RailFile struct {
 	Rail           string
 	ID             string
@@ -2831,6 +2853,7 @@ type RailFile struct {
 	StagedAt       *time.Time
 	DeliveredAt    *time.Time
 	ProcessedAt    *time.Time
+	Recalls        bool
 }
 
 type RailFileContent struct {
@@ -2842,6 +2865,14 @@ type RailFileContent struct {
 type RailFileOrder struct {
 	MerchantID string
 	PayoutID   string
+	Rail       string
+	FileID     string
+	Line       int32
+}
+
+type RailFileRecall struct {
+	MerchantID string
+	RecallID   string
 	Rail       string
 	FileID     string
 	Line       int32
@@ -2867,6 +2898,24 @@ type RailOrder struct {
 	Refusal       string
 	AcceptedAt    time.Time
 	CutAt         *time.Time
+}
+
+type RailRecall struct {
+	MerchantID  string
+	ID          string
+	PayoutID    string
+	Rail        string
+	ReasonCode  string
+	Text        string
+	Status      string
+	RequestedBy string
+	CreatedAt   time.Time
+	CutAt       *time.Time
+	AnswerCode  *string
+	AnsweredAt  *time.Time
+	EndedAt     *time.Time
+	ClosedBy    *string
+	Note        *string
 }
 
 type ReferenceRate struct {
@@ -2978,9 +3027,11 @@ type RiskCountry struct {
 }
 
 type RiskFold struct {
-	MerchantID string
-	FoldedAt   time.Time
-	EventID    string
+	MerchantID    string
+	TimedAt       time.Time
+	TimedEvent    string
+	Position      int64
+	TimedPosition int64
 }
 
 type RiskHour struct {
@@ -3151,6 +3202,23 @@ type VelocityBook struct {
 	Series     map[string]time.Time
 	Settled    time.Time
 	Past       int64
+	Counted    time.Time
+	Recent     int64
+}
+
+type VelocityBucket struct {
+	MerchantID       string
+	Scope            VelocityScope
+	Key              string
+	Step             int32
+	StartsAt         time.Time
+	Currency         string
+	Country          string
+	Method           PaymentMethod
+	BeneficiaryType  PartyType
+	Payouts          int64
+	Amount           apd.Decimal
+	NewBeneficiaries int64
 }
 
 type VelocityCheck struct {
@@ -3210,21 +3278,6 @@ type VelocityRuleVersion struct {
 	Enabled          bool
 	Actor            string
 	CreatedAt        time.Time
-}
-
-type VelocityUsage struct {
-	MerchantID       string
-	Scope            VelocityScope
-	Key              string
-	Step             int32
-	StartsAt         time.Time
-	Currency         string
-	Country          string
-	Method           PaymentMethod
-	BeneficiaryType  PartyType
-	Payouts          int64
-	Amount           apd.Decimal
-	NewBeneficiaries int64
 }
 
 type Verdict struct {

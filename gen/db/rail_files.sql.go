@@ -517,7 +517,7 @@ func (q *Queries) RailExtras(ctx context.Context, arg RailExtrasParams) ([]RailE
 }
 
 const railFileByHash = `-- name: RailFileByHash :one
-select rail, id, direction, name, sha256, size, entries, amount, currency, day, number, previous_number, settles_on, created_at, created_by, staged_at, delivered_at, processed_at from rail_files where rail = $1 and direction = $2 and sha256 = $3
+select rail, id, direction, name, sha256, size, entries, amount, currency, day, number, previous_number, settles_on, created_at, created_by, staged_at, delivered_at, processed_at, recalls from rail_files where rail = $1 and direction = $2 and sha256 = $3
 `
 
 type RailFileByHashParams struct {
@@ -548,6 +548,7 @@ func (q *Queries) RailFileByHash(ctx context.Context, arg RailFileByHashParams) 
 		&i.StagedAt,
 		&i.DeliveredAt,
 		&i.ProcessedAt,
+		&i.Recalls,
 	)
 	return i, err
 }
@@ -594,7 +595,7 @@ func (q *Queries) RailFileDelivered(ctx context.Context, arg RailFileDeliveredPa
 }
 
 const railFileGet = `-- name: RailFileGet :one
-select rail, id, direction, name, sha256, size, entries, amount, currency, day, number, previous_number, settles_on, created_at, created_by, staged_at, delivered_at, processed_at from rail_files where id = $1
+select rail, id, direction, name, sha256, size, entries, amount, currency, day, number, previous_number, settles_on, created_at, created_by, staged_at, delivered_at, processed_at, recalls from rail_files where id = $1
 `
 
 func (q *Queries) RailFileGet(ctx context.Context, id string) (RailFile, error) {
@@ -619,13 +620,14 @@ func (q *Queries) RailFileGet(ctx context.Context, id string) (RailFile, error) 
 		&i.StagedAt,
 		&i.DeliveredAt,
 		&i.ProcessedAt,
+		&i.Recalls,
 	)
 	return i, err
 }
 
 const railFileInsert = `-- name: RailFileInsert :exec
-insert into rail_files (rail, id, direction, name, sha256, size, entries, amount, currency, day, number, settles_on, created_at, created_by)
-values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
+insert into rail_files (rail, id, direction, name, sha256, size, entries, amount, currency, day, number, settles_on, recalls, created_at, created_by)
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
 `
 
 type RailFileInsertParams struct {
@@ -641,6 +643,7 @@ type RailFileInsertParams struct {
 	Day       time.Time
 	Number    *int32
 	SettlesOn *time.Time
+	Recalls   bool
 	CreatedAt time.Time
 	CreatedBy string
 }
@@ -659,6 +662,7 @@ func (q *Queries) RailFileInsert(ctx context.Context, arg RailFileInsertParams) 
 		arg.Day,
 		arg.Number,
 		arg.SettlesOn,
+		arg.Recalls,
 		arg.CreatedAt,
 		arg.CreatedBy,
 	)
@@ -677,7 +681,7 @@ func (q *Queries) RailFileLastNumber(ctx context.Context, rail string, day time.
 }
 
 const railFileList = `-- name: RailFileList :many
-select rail, id, direction, name, sha256, size, entries, amount, currency, day, number, previous_number, settles_on, created_at, created_by, staged_at, delivered_at, processed_at from rail_files
+select rail, id, direction, name, sha256, size, entries, amount, currency, day, number, previous_number, settles_on, created_at, created_by, staged_at, delivered_at, processed_at, recalls from rail_files
 where ($1::text is null or rail = $1::text)
   and ($2::text is null or direction = $2::text)
   and ($3::timestamptz is null or created_at > $3::timestamptz)
@@ -733,6 +737,7 @@ func (q *Queries) RailFileList(ctx context.Context, arg RailFileListParams) ([]R
 			&i.StagedAt,
 			&i.DeliveredAt,
 			&i.ProcessedAt,
+			&i.Recalls,
 		); err != nil {
 			return nil, err
 		}
@@ -745,7 +750,7 @@ func (q *Queries) RailFileList(ctx context.Context, arg RailFileListParams) ([]R
 }
 
 const railFileLock = `-- name: RailFileLock :one
-select rail, id, direction, name, sha256, size, entries, amount, currency, day, number, previous_number, settles_on, created_at, created_by, staged_at, delivered_at, processed_at from rail_files where rail = $1 and id = $2 for update skip locked
+select rail, id, direction, name, sha256, size, entries, amount, currency, day, number, previous_number, settles_on, created_at, created_by, staged_at, delivered_at, processed_at, recalls from rail_files where rail = $1 and id = $2 for update skip locked
 `
 
 // The file, for whoever delivers it alone; no row while somebody else does.
@@ -771,6 +776,7 @@ func (q *Queries) RailFileLock(ctx context.Context, rail string, iD string) (Rai
 		&i.StagedAt,
 		&i.DeliveredAt,
 		&i.ProcessedAt,
+		&i.Recalls,
 	)
 	return i, err
 }
@@ -848,13 +854,18 @@ func (q *Queries) RailFileProcessed(ctx context.Context, arg RailFileProcessedPa
 
 const railFileReferences = `-- name: RailFileReferences :many
 select o.bank_reference from rail_files f
-join rail_file_orders i on i.rail = f.rail and i.file_id = f.id
+join (
+    select rail, file_id, line, merchant_id, payout_id from rail_file_orders
+    union all
+    select i.rail, i.file_id, i.line, i.merchant_id, r.payout_id from rail_file_recalls i
+    join rail_recalls r on r.merchant_id = i.merchant_id and r.id = i.recall_id
+) i on i.rail = f.rail and i.file_id = f.id
 join rail_orders o on o.merchant_id = i.merchant_id and o.payout_id = i.payout_id
 where f.rail = $1 and f.direction = 'out' and f.name = $2
 order by i.line
 `
 
-// The payments in a file that went out, by the references that the bank has.
+// The payments that a file which went out makes or asks back, by the references that the bank has.
 func (q *Queries) RailFileReferences(ctx context.Context, rail string, name string) ([]string, error) {
 	rows, err := q.db.Query(ctx, railFileReferences, rail, name)
 	if err != nil {
@@ -915,7 +926,7 @@ func (q *Queries) RailFilesUndelivered(ctx context.Context, rail string) ([]stri
 }
 
 const railFilesUnprocessed = `-- name: RailFilesUnprocessed :many
-select rail, id, direction, name, sha256, size, entries, amount, currency, day, number, previous_number, settles_on, created_at, created_by, staged_at, delivered_at, processed_at from rail_files where direction = 'in' and processed_at is null order by created_at, id limit 100
+select rail, id, direction, name, sha256, size, entries, amount, currency, day, number, previous_number, settles_on, created_at, created_by, staged_at, delivered_at, processed_at, recalls from rail_files where direction = 'in' and processed_at is null order by created_at, id limit 100
 `
 
 func (q *Queries) RailFilesUnprocessed(ctx context.Context) ([]RailFile, error) {
@@ -946,6 +957,7 @@ func (q *Queries) RailFilesUnprocessed(ctx context.Context) ([]RailFile, error) 
 			&i.StagedAt,
 			&i.DeliveredAt,
 			&i.ProcessedAt,
+			&i.Recalls,
 		); err != nil {
 			return nil, err
 		}
@@ -1132,7 +1144,7 @@ func (q *Queries) RailOrdersDueLock(ctx context.Context, arg RailOrdersDueLockPa
 }
 
 const railOrdersOfPayouts = `-- name: RailOrdersOfPayouts :many
-select o.payout_id, o.reference, o.amount, o.currency, f.delivered_at,
+select o.payout_id, o.reference, o.bank_reference, o.amount, o.currency, f.delivered_at,
        exists (select from ledger_transactions t
                where t.merchant_id = o.merchant_id and t.payout_id = o.payout_id and t.type = 'return')::bool as came_back,
        exists (select from ledger_transactions t
@@ -1144,13 +1156,14 @@ where o.merchant_id = $1 and o.payout_id = any($2::text[])
 `
 
 type RailOrdersOfPayoutsRow struct {
-	PayoutID    string
-	Reference   string
-	Amount      apd.Decimal
-	Currency    string
-	DeliveredAt *time.Time
-	CameBack    bool
-	TakenBack   bool
+	PayoutID      string
+	Reference     string
+	BankReference string
+	Amount        apd.Decimal
+	Currency      string
+	DeliveredAt   *time.Time
+	CameBack      bool
+	TakenBack     bool
 }
 
 // The orders of payouts that entries are about: what was sent, when it left, and whether money came back already.
@@ -1166,6 +1179,7 @@ func (q *Queries) RailOrdersOfPayouts(ctx context.Context, merchantID string, pa
 		if err := rows.Scan(
 			&i.PayoutID,
 			&i.Reference,
+			&i.BankReference,
 			&i.Amount,
 			&i.Currency,
 			&i.DeliveredAt,

@@ -63,4 +63,6 @@ func (s *Server) register(to grpc.ServiceRegistrar, c Config, payout *payouts.Se
 	opsv1.RegisterScreeningAlertsServiceServer(to, &engine.Alerts{TwoPeople: c.twoRelease()})
 	opsv1.RegisterBeneficiariesServiceServer(to, &rescreen.Blocks{Engine: s.Worker.Engine})
 	opsv1.RegisterRailsServiceServer(to, &files.Service{Rails: s.Rails.Rails, Clock: s.Runner.Now})
+	opsv1.RegisterRecallsServiceServer(to, &payouts.Recalls{Rails: s.Worker.Rails, Clock: s.Runner.Now})
+	opsv1.RegisterRailEventsServiceServer(to, &payouts.RailEvents{Clerk: s.RailClerk, Environment: c.Environment, Clock: s.Runner.Now})
 }

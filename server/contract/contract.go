@@ -52,6 +52,8 @@ var Files = []protoreflect.FileDescriptor{
 	opsv1.File_anton_ops_v1_engine_proto,
 	opsv1.File_anton_ops_v1_fx_proto,
 	opsv1.File_anton_ops_v1_rails_proto,
+	opsv1.File_anton_ops_v1_recalls_proto,
+	opsv1.File_anton_ops_v1_rail_events_proto,
 	opsv1.File_anton_ops_v1_pricing_proto,
 }
 

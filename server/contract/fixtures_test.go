@@ -111,6 +111,7 @@ func newTenants(t *testing.T, s *testserver.Server, count int) []tenant {
 		bringBack(t, tn.Client, tn.returned)
 		tn.review(t, s, tn.Merchant)
 		tn.answered(t, s, tn.Client)
+		tn.recalled(t, s, tn.Client)
 		tn.payout = tn.Payout(t, tn.beneficiary, "25.00", "cancel")
 		events := tn.Get(t, "/v1/events?object_id="+tn.payout).List()
 		if len(events) != 1 || tn.Status(t, tn.reviewed) != "manual_review" {

@@ -120,6 +120,7 @@ var moneyMovers = []string{
 	"/anton.ops.v1.AdjustmentsService/ReverseDeposit",
 	"/anton.ops.v1.AdjustmentsService/ReverseReturn",
 	"/anton.ops.v1.MerchantsService/CreateDeposit",
+	"/anton.ops.v1.RailEventsService/CreateRailEvent",
 	"/anton.v1.BatchesService/ConfirmBatch",
 	"/anton.v1.FxService/CreateFxExchange",
 	"/anton.v1.PayoutsService/CreatePayout",

@@ -14,6 +14,7 @@ import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 
+	opsv1 "github.com/antonpayments/anton/gen/anton/ops/v1"
 	antonv1 "github.com/antonpayments/anton/gen/anton/v1"
 	"github.com/antonpayments/anton/server/apierr"
 	"github.com/antonpayments/anton/server/call"
@@ -40,10 +41,15 @@ type upload struct {
 	// busy bounds how many files are held in memory; the others wait.
 	busy chan struct{}
 	says string // what a form that is too large is told
+	// rail is what the path says of the request; empty where it says nothing.
+	rail string
 }
 
 // maxRest is the most that a form may have beside its file.
 const maxRest = 64 << 10
+
+// railFiles is the path of the one upload whose request has a field in it.
+const railFiles = "/ops/v1/rails/{rail}/files"
 
 // newUploads are the uploads by their paths.
 func newUploads() map[string]upload {
@@ -56,7 +62,24 @@ func newUploads() map[string]upload {
 			method: antonv1.BatchesService_CreateBatch_FullMethodName, request: func() proto.Message { return &antonv1.CreateBatchRequest{} },
 			maxFile: 32 << 20, busy: make(chan struct{}, 2), says: "A batch has 32 MiB at most.",
 		},
+		railFiles: {
+			method: opsv1.RailsService_CreateRailFile_FullMethodName, request: func() proto.Message { return &opsv1.CreateRailFileRequest{} },
+			maxFile: 32 << 20, busy: make(chan struct{}, 2), says: "A bank's file has 32 MiB at most.",
+		},
 	}
+}
+
+// uploadAt finds the upload that a path is of.
+func uploadAt(all map[string]upload, path string) (up upload, ok bool) {
+	before, after, _ := strings.Cut(railFiles, "{rail}")
+	if rest, under := strings.CutPrefix(path, before); under {
+		rail, isFile := strings.CutSuffix(rest, after)
+		up = all[railFiles]
+		up.rail = rail
+		return up, isFile && rail != "" && !strings.Contains(rail, "/")
+	}
+	up, ok = all[path]
+	return up, ok
 }
 
 // uploads takes files that come as multipart/form-data, which the generated routes cannot read; everything else goes on, as JSON and
@@ -65,7 +88,7 @@ func (g *gateway) uploads(next http.Handler) http.Handler {
 	all := newUploads()
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		kind, params, _ := mime.ParseMediaType(r.Header.Get("Content-Type"))
-		up, ok := all[r.URL.Path]
+		up, ok := uploadAt(all, r.URL.Path)
 		if !ok || r.Method != http.MethodPost || kind != "multipart/form-data" {
 			r.Header.Set("Content-Type", "application/json") // what it claims to be does not matter: it is read as JSON
 			r.Body = http.MaxBytesReader(w, r.Body, maxBody)
@@ -114,6 +137,11 @@ func (g *gateway) callUpload(w http.ResponseWriter, r *http.Request, method stri
 // readForm reads the parts of an upload. Every part that is not one of ours is named.
 func (up upload) readForm(form *multipart.Reader) (proto.Message, error) {
 	req, seen := up.request(), map[string]bool{}
+	if up.rail != "" {
+		m := req.ProtoReflect()
+		m.Set(m.Descriptor().Fields().ByName("rail"), protoreflect.ValueOfString(up.rail))
+		seen["rail"] = true
+	}
 	var p problems
 	for {
 		part, err := form.NextPart()

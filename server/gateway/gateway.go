@@ -88,6 +88,8 @@ var services = []func(*runtime.ServeMux, grpc.ClientConnInterface) error{
 	routes(opsv1.RegisterEngineServiceHandlerClient, opsv1.NewEngineServiceClient),
 	routes(opsv1.RegisterBeneficiariesServiceHandlerClient, opsv1.NewBeneficiariesServiceClient),
 	routes(opsv1.RegisterRailsServiceHandlerClient, opsv1.NewRailsServiceClient),
+	routes(opsv1.RegisterRecallsServiceHandlerClient, opsv1.NewRecallsServiceClient),
+	routes(opsv1.RegisterRailEventsServiceHandlerClient, opsv1.NewRailEventsServiceClient),
 }
 
 // routes ties a service's generated routes to its generated client.

@@ -88,7 +88,7 @@ var damages = map[string]string{
 	"running_balances_follow_each_other": "update ledger_transactions set available_after = available_after + 1, held_after = held_after + 1 where type = 'payout_hold'",
 	"balances_were_never_negative":       "update ledger_transactions set held_after = -1 where type = 'payout_settlement'",
 	"holds_are_let_go_in_full":           "update ledger_transactions set held_delta = held_delta + 1 where type = 'payout_settlement'",
-	"returns_are_credited_once":          "update ledger_transactions set type = 'return' where type = 'payout_settlement' and payout_id in (select id from payouts where status = 'completed')",
+	"returns_are_credited_once":          "update ledger_transactions set type = 'return' where type = 'payout_settlement' and payout_id in (select id from payouts where status = 'completed' except select payout_id from ledger_transactions where type = 'return')",
 	"history_cannot_be_rewritten":        "grant update (detail) on audit_log to anton_app",
 
 	"receivables_are_their_postings":          "update balances set available = 0, held = 0, receivable = 7 where currency = 'USD'",
@@ -98,7 +98,7 @@ var damages = map[string]string{
 	"reversals_are_booked":                    "update reversals set reversed = reversed - 1",
 	"reversals_take_what_was_credited":        "update reversals set credited = credited + 1",
 	"adjustments_are_booked":                  "update adjustments set amount = amount + 1",
-	"live_adjustments_had_four_eyes":          "alter table adjustments drop constraint adjustments_environment_fkey; update deployment set environment = 'live'",
+	"live_adjustments_had_four_eyes":          "alter table adjustments drop constraint adjustments_environment_fkey; alter table rail_event_requests drop constraint rail_event_requests_environment_fkey; update deployment set environment = 'live'",
 	"exchanges_are_booked":                    "update fx_quotes set sell_amount = sell_amount + 1",
 	"conversions_add_up_to_mid":               "update ledger_postings set amount = amount + 1 where credit = 'fx_spread'",
 	"quotes_give_what_they_promised":          "delete from fx_quote_uses",
@@ -155,6 +155,10 @@ var damages = map[string]string{
 	"rail_entries_are_all_kept":               "update rail_entries set outcome = null, decided_at = null where outcome = 'noted'",
 	"rail_entries_are_applied_or_cases":       "delete from rail_cases",
 	"suspense_is_open_cases":                  "update rail_cases set amount = amount + 1",
+	"told_events_are_entries":                 "update rail_event_requests set kind = 'failed' where kind = 'settled'",
+	"recalls_are_in_one_file":                 "delete from rail_file_recalls",
+	"recalls_are_answered_by_banks":           "update rail_recalls set answer_code = 'X' where status = 'rejected'",
+	"recalls_end_with_their_payments":         "update rail_recalls set status = 'sent', ended_at = null where status = 'returned'",
 	"payouts_in_progress_have_whom_to_pay": `update beneficiaries set deleted_at = now(); update instruments set deleted_at = now();
 		update payouts set status = 'sent', seq = seq - 1, completed_at = null where status = 'completed'`,
 }
@@ -220,7 +224,8 @@ func everything(t *testing.T, s *testserver.Server) {
 	}
 	reverse(t, s, m)
 	exchanged(t, s, m)
-	inBatches(t, s, m)
+	recalled(t, s, m)
+	inBatches(t, s, m) // after the days that recalls take: a batch that nobody confirms ends
 	byFile(t, s, m)
 	reviewed(t, s, m) // after the days that the files took: what is older than two is not added up anew
 	priced(t, s, m)
@@ -354,5 +359,52 @@ func byFile(t *testing.T, s *testserver.Server, m *testserver.Client) {
 	s.WorkRails(t)
 	if status := m.Status(t, payout); status != "returned" {
 		t.Fatalf("it is %s", status)
+	}
+}
+
+// recalled adds a payout of which one recall was rejected, and which came back after another.
+func recalled(t *testing.T, s *testserver.Server, m *testserver.Client) {
+	t.Helper()
+	body := `{"type":"individual","first_name":"Marino","last_name":"Rossi","country":"SM","currency":"EUR",
+		"bank_account":{"iban":"SM86U0322509800000000270100","bic":"BASMSMSMXXX"}}`
+	created := m.Post(t, "/v1/beneficiaries", "", body)
+	if created.Status != http.StatusCreated {
+		t.Fatalf("%d %s", created.Status, created.Raw)
+	}
+	paid := m.Post(t, "/v1/payouts", "recalled", fmt.Sprintf(`{"beneficiary_id":%q,"amount":"30.00","currency":"EUR"}`, created.Data()["id"]))
+	if paid.Status != http.StatusCreated {
+		t.Fatalf("%d %s", paid.Status, paid.Raw)
+	}
+	payout := paid.Data()["id"].(string)
+	reference := strings.ReplaceAll(payout, "_", "-")
+	s.Work()
+	s.Clock.Advance(3 * 24 * time.Hour)
+	s.WorkRails(t)
+	s.Clock.Advance(time.Minute)
+	s.Work()
+	told := s.Ops().Post(t, "/ops/v1/merchants/"+m.Merchant+"/payouts/"+payout+"/rail-events", "told", `{"kind":"settled","note":"By telephone"}`)
+	if told.Status != http.StatusCreated || told.Data()["outcome"] != "applied" {
+		t.Fatalf("%d %s", told.Status, told.Raw)
+	}
+	for i, code := range []string{"FRAD", "CUST"} {
+		got := s.Ops().Post(t, "/ops/v1/merchants/"+m.Merchant+"/payouts/"+payout+"/recalls", code, `{"reason_code":"`+code+`"}`)
+		if got.Status != http.StatusCreated {
+			t.Fatalf("%d %s", got.Status, got.Raw)
+		}
+		s.Clock.Advance(24 * time.Hour)
+		s.WorkRails(t)
+		if i == 0 {
+			s.BankBrings(t, "interbank", "no.xml", testserver.Resolution("N1", [3]string{reference, "RJCR", "NOAS"}))
+		} else {
+			s.BankBrings(t, "interbank", "yes.xml", testserver.SEPAReturns("R1", testserver.SEPAReturn{EndToEnd: reference, Amount: "30.00", Code: "FOCR", Day: "2026-02-20"}))
+		}
+		s.WorkRails(t)
+	}
+	var statuses []string
+	for _, r := range s.Ops().Get(t, "/ops/v1/recalls").List() {
+		statuses = append(statuses, r["status"].(string))
+	}
+	if !slices.Equal(statuses, []string{"returned", "rejected"}) {
+		t.Fatalf("the recalls are %v", statuses)
 	}
 }

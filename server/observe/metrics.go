@@ -37,6 +37,7 @@ type Metrics struct {
 	checkTook    prometheus.Gauge
 
 	screening screeningMetrics
+	backlogs  backlogMetrics
 }
 
 // buckets reach from 1 ms, the fastest a committed call can be, to 10 s, when a client has given up.
@@ -49,6 +50,7 @@ func NewMetrics() *Metrics {
 	m.countPayouts()
 	m.countChecks()
 	m.countScreening()
+	m.countBacklogs()
 	m.Registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	build := gauges(m, "anton_build_info", "Always 1; the labels say which build runs. Compare servers with it during a deploy.", "version", "revision", "go")
 	info, _ := debug.ReadBuildInfo()

@@ -119,7 +119,8 @@ type finding struct {
 	entry   db.RailEntry
 	payout  *db.Payout
 	order   db.RailOrdersOfPayoutsRow
-	applied bool // this very message was applied before
+	recall  *db.RecallsAnsweredLockRow // the last recall of the payout that is in a file
+	applied bool                       // this very message was applied before
 }
 
 // decide decides entries about one merchant's payouts, or about nobody's, in one transaction.
@@ -131,7 +132,7 @@ func (c *RailClerk) decide(ctx context.Context, r *files.Rail, merchant string, 
 			return err
 		}
 		for _, f := range findings {
-			if err := c.conclude(ctx, u, r, f); err != nil {
+			if _, err := c.conclude(ctx, u, r, f); err != nil {
 				return fmt.Errorf("entry %s: %w", f.entry.ID, err)
 			}
 		}
@@ -166,12 +167,17 @@ func (c *RailClerk) find(ctx context.Context, u *unit.Unit, rail, merchant strin
 	if err != nil {
 		return nil, fmt.Errorf("read what was applied: %w", err)
 	}
+	recalls, err := recallsAnswered(ctx, u, merchant, payoutIDs, entries)
+	if err != nil {
+		return nil, err
+	}
 	var findings []finding
 	for _, e := range entries {
 		f := finding{entry: e}
 		if id, ok := payoutOf[e.ID]; ok {
 			f.payout = &payouts[slices.IndexFunc(payouts, func(p db.Payout) bool { return p.ID == id })]
 			f.order = orders[slices.IndexFunc(orders, func(o db.RailOrdersOfPayoutsRow) bool { return o.PayoutID == id })]
+			f.recall = recalls[id]
 			f.applied = slices.ContainsFunc(applied, func(a db.RailEntriesAppliedRow) bool {
 				return *a.PayoutID == id && a.Kind == e.Kind && a.Message == e.Message
 			})
@@ -186,6 +192,8 @@ const (
 	applied, noted, duplicate, aCase = "applied", "noted", "duplicate", "case"
 
 	unknownReference, differentAmount, contradiction, notSent, unreadable = "unknown_reference", "different_amount", "contradiction", "not_sent", "unreadable"
+
+	unknownRecall, takenBack = "unknown_recall", "taken_back"
 )
 
 // judge says what an entry means to its payout: its outcome, and what kind of case it is when it is one.
@@ -202,6 +210,8 @@ func (f finding) judge() (outcome, problem string) {
 		return aCase, differentAmount
 	case kind == files.Unreadable:
 		return aCase, unreadable
+	case kind.AnswersRecall():
+		return f.judgeAnswer(kind)
 	}
 	status := f.payout.Status
 	under := status == db.PayoutStatusProcessing || status == db.PayoutStatusSent
@@ -237,28 +247,35 @@ func (f finding) judge() (outcome, problem string) {
 	return aCase, contradiction
 }
 
+// A conclusion is how an entry was decided, and the case that it became, if it became one.
+type conclusion struct{ outcome, caseID string }
+
 // conclude writes down what an entry means, and moves its payout where it does.
-func (c *RailClerk) conclude(ctx context.Context, u *unit.Unit, r *files.Rail, f finding) error {
+func (c *RailClerk) conclude(ctx context.Context, u *unit.Unit, r *files.Rail, f finding) (conclusion, error) {
 	outcome, problem := f.judge()
 	decision := db.RailEntryDecideParams{Rail: f.entry.Rail, ID: f.entry.ID, Outcome: &outcome, DecidedAt: &u.Now}
 	if f.payout != nil {
 		decision.MerchantID, decision.PayoutID = &f.payout.MerchantID, &f.payout.ID
 	}
 	if err := u.Queue(unit.Rows).RailEntryDecide(ctx, decision); err != nil {
-		return err
+		return conclusion{}, err
 	}
+	out := conclusion{outcome: outcome}
+	var err error
 	switch outcome {
 	case applied:
-		return c.apply(ctx, u, r, f)
+		err = c.apply(ctx, u, r, f)
 	case aCase:
-		return c.openCase(ctx, u, f, problem)
+		out.caseID, err = c.openCase(ctx, u, f, problem)
 	}
-	return nil
+	return out, err
 }
 
 // apply takes the payout where the entry says it is, by the same way as what a rail answers.
 func (c *RailClerk) apply(ctx context.Context, u *unit.Unit, r *files.Rail, f finding) error {
-	switch files.Kind(f.entry.Kind) {
+	switch kind := files.Kind(f.entry.Kind); kind {
+	case files.RecallAccepted, files.RecallRejected:
+		return answerRecall(ctx, u, f, kind)
 	case files.Advice:
 		return advise(ctx, u, f.payout, f.entry)
 	case files.ReturnReversed:
@@ -266,7 +283,12 @@ func (c *RailClerk) apply(ctx context.Context, u *unit.Unit, r *files.Rail, f fi
 		if err != nil {
 			return err
 		}
-		return merchants.ReturnTakenBack(ctx, u, f.payout.MerchantID, f.payout.ID, amount, byRail+":"+r.Name(), f.entry.ID)
+		if err := merchants.ReturnTakenBack(ctx, u, f.payout.MerchantID, f.payout.ID, amount, byRail+":"+r.Name(), f.entry.ID); err != nil {
+			return err
+		}
+		// Nobody decided that a merchant's money goes again, so somebody has to see it.
+		_, err = c.openCase(ctx, u, f, takenBack)
+		return err
 	default:
 	}
 	event, ok := r.Event(files.Kind(f.entry.Kind), f.entry.Message, f.entry.Reason)
@@ -282,7 +304,7 @@ func (c *RailClerk) apply(ctx context.Context, u *unit.Unit, r *files.Rail, f fi
 }
 
 // openCase hands an entry to a person. Money that came back with it and that we cannot book waits in the merchant's return suspense.
-func (c *RailClerk) openCase(ctx context.Context, u *unit.Unit, f finding, problem string) error {
+func (c *RailClerk) openCase(ctx context.Context, u *unit.Unit, f finding, problem string) (id string, err error) {
 	row := db.RailCaseInsertParams{
 		Rail: f.entry.Rail, ID: ids.New(ids.RailCase, u.Now), EntryID: f.entry.ID, Kind: problem,
 		Amount: f.entry.Amount, Currency: f.entry.Currency, OpenedAt: u.Now,
@@ -291,23 +313,23 @@ func (c *RailClerk) openCase(ctx context.Context, u *unit.Unit, f finding, probl
 		row.MerchantID, row.PayoutID = &f.payout.MerchantID, &f.payout.ID
 		held, err := suspense(f)
 		if err != nil {
-			return err
+			return "", err
 		}
 		if held.Positive() {
 			t := ledger.Suspend(f.payout.ID, held)
 			t.ID = ids.New(ids.Transaction, u.Now)
 			row.SuspenseID = &t.ID
 			if err := ledger.Post(ctx, u, f.payout.MerchantID, t); err != nil {
-				return err
+				return "", err
 			}
 		}
 	}
 	if err := u.Queue(unit.Rows).RailCaseInsert(ctx, row); err != nil {
-		return err
+		return "", err
 	}
-	c.Log.Warn("a bank's file says what does not fit", slog.String("case", row.ID), slog.String("rail", row.Rail), slog.String("kind", problem),
+	c.Log.Warn("a bank says what a person has to look at", slog.String("case", row.ID), slog.String("rail", row.Rail), slog.String("kind", problem),
 		slog.String("entry", f.entry.ID))
-	return audit.Record(ctx, u, audit.Row{Action: "rail_case.opened", Object: row.ID, Detail: map[string]string{
+	return row.ID, audit.Record(ctx, u, audit.Row{Action: "rail_case.opened", Object: row.ID, Detail: map[string]string{
 		"rail": row.Rail, "entry_id": row.EntryID, "kind": problem,
 	}})
 }

@@ -50,6 +50,7 @@ func (w *Worker) applyReports(ctx context.Context, u *unit.Unit, merchant, actor
 		return err
 	}
 	var steps []step
+	var ended []endedPayment
 	for _, r := range reports {
 		if r.payout.RailReference == nil && r.status.Known {
 			if err := w.accept(ctx, u, r); err != nil {
@@ -67,6 +68,9 @@ func (w *Worker) applyReports(ctx context.Context, u *unit.Unit, merchant, actor
 			})
 			if err != nil {
 				return err
+			}
+			if e.Kind == rails.Returned || e.Kind == rails.Failed {
+				ended = append(ended, endedPayment{r.payout, e.Kind})
 			}
 			if e.Kind == rails.Returned && r.payout.Status == db.PayoutStatusCompleted {
 				if err := lateReturn(ctx, u, r.payout); err != nil {
@@ -88,6 +92,9 @@ func (w *Worker) applyReports(ctx context.Context, u *unit.Unit, merchant, actor
 		if err := u.Queue(unit.Work).PayoutSetDue(ctx, db.PayoutSetDueParams{MerchantID: merchant, ID: r.payout.ID, DueAt: w.next(u, r)}); err != nil {
 			return err
 		}
+	}
+	if err := w.endRecalls(ctx, u, merchant, ended); err != nil {
+		return err
 	}
 	if len(steps) == 0 {
 		return nil

@@ -413,30 +413,6 @@ func TestOperatorsSeeFilesAndEndCases(t *testing.T) {
 	}
 }
 
-// A return that our bank gives back takes the money again; one that the receiving bank contests, and a second dishonour, are for a person.
-func TestAReturnCanBeTakenBack(t *testing.T) {
-	t.Parallel()
-	s := testserver.Rails(t, testserver.AllRails)
-	m := s.Merchant(t)
-	payout, trace := sent(t, s, m, "100.00")
-	s.BankBrings(t, "ach", "1.ach", testserver.ACHFile(t,
-		testserver.ACHAnswer{Code: "R03", Trace: trace, Message: 1, Cents: 10000},
-		testserver.ACHAnswer{Code: "R69", Trace: trace, Message: 2, Cents: 10000},
-		testserver.ACHAnswer{Code: "R69", Trace: trace, Message: 3, Cents: 10000},
-		testserver.ACHAnswer{Code: "R74", Trace: trace, Message: 4, Cents: 10000},
-	))
-	s.WorkRails(t)
-	if m.Status(t, payout) != "returned" || m.Get(t, "/v1/balances/USD").Data()["available"] != "49900.00" {
-		t.Errorf("it is %s, with %v", m.Status(t, payout), m.Get(t, "/v1/balances/USD").Data())
-	}
-	if told := m.Get(t, "/v1/events?type=balance.return_reversed").List(); len(told) != 1 {
-		t.Errorf("%d events tell of it", len(told))
-	}
-	if got := cases(t, s); !slices.Equal(got, []string{"contradiction 100.00", "contradiction 100.00"}) {
-		t.Errorf("the cases are %v", got)
-	}
-}
-
 func TestABankAdvisesOfACorrection(t *testing.T) {
 	t.Parallel()
 	s := testserver.Rails(t, testserver.AllRails)

@@ -12,7 +12,7 @@ import (
 )
 
 // A Watcher looks at the payouts that wait: it tells the metrics how many there are and for how long, and the log of each that has been
-// in pending_screening for too long. It changes nothing. Every server watches, so that one which hangs hides nothing.
+// in pending_screening for too long. What else waits, of rails, batches and rates, it tells the metrics beside. It changes nothing. Every server watches, so that one which hangs hides nothing.
 type Watcher struct {
 	Runner *unit.Runner
 	Log    *slog.Logger
@@ -71,7 +71,16 @@ func (w *Watcher) RunOnce(ctx context.Context) error {
 	if len(overdue) > 0 {
 		unscreened = overdue[0].AllOfThem
 	}
+	b, err := q.Backlogs(ctx, now)
+	if err != nil {
+		return fmt.Errorf("count what else waits: %w", err)
+	}
 	w.Runner.Metrics.Waiting(queues, due, unscreened, now)
+	w.Runner.Metrics.Backlog(observe.Backlogs{
+		RailFiles: observe.Backlog{Count: b.Files, Oldest: b.FilesAge}, RailCases: observe.Backlog{Count: b.Cases, Oldest: b.CasesAge},
+		RailRecalls: observe.Backlog{Count: b.Recalls, Oldest: b.RecallsAge}, Batches: observe.Backlog{Count: b.Batches, Oldest: b.BatchesAge},
+		RatesAge: b.RatesAge,
+	})
 	return nil
 }
 

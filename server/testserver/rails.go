@@ -9,11 +9,15 @@ import (
 	"github.com/antonpayments/anton/server/assembly"
 )
 
-// usualRails are the rails of a server whose test has nothing to do with them: ACH to Guam, where no other test pays.
-const usualRails = `{"ach":{"countries":["GU"],` + achOfTheTests + `}}`
+// usualRails are the rails of a server whose test has nothing to do with them: ACH to Guam and SEPA's clearing to San Marino, where no other
+// test pays.
+const usualRails = `{"ach":{"countries":["GU"],` + achOfTheTests + `},"interbank":{"countries":["SM"],` + interbankOfTheTests + `}}`
 
 // AllRails are the rails with all the countries that they reach.
-const AllRails = `{"ach":{` + achOfTheTests + `}}`
+const AllRails = `{` + ACHMember + `}`
+
+// ACHMember sets up ACH beside other rails, with all the countries that it reaches.
+const ACHMember = `"ach":{` + achOfTheTests + `}`
 
 const achOfTheTests = `"routing_number":"121042882","bank_name":"First Bank","origin":"1234567890","origin_name":"Anton Payments","company_id":"9876543210"`
 

@@ -1,6 +1,7 @@
 package testserver
 
 import (
+	"bytes"
 	"fmt"
 	"strings"
 )
@@ -9,8 +10,9 @@ import (
 const SEPA = `{"sepa":{"name":"Anton Payments","iban":"DE89370400440532013000","bic":"COBADEFFXXX","town":"Frankfurt","country":"DE"}}`
 
 // Interbank sets up SEPA for who takes part in its clearing.
-const Interbank = `{"interbank":{"name":"Anton Payments","iban":"DE89370400440532013000","bic":"COBADEFFXXX","town":"Frankfurt","country":"DE",` +
-	`"clearing_system":"ST2"}}`
+const Interbank = `{"interbank":{` + interbankOfTheTests + `}}`
+
+const interbankOfTheTests = `"name":"Anton Payments","iban":"DE89370400440532013000","bic":"COBADEFFXXX","town":"Frankfurt","country":"DE","clearing_system":"ST2"`
 
 // A SEPAReturn is a payment that came back: its end-to-end id, amount, reason code and the day on which it settled.
 type SEPAReturn struct{ EndToEnd, Amount, Code, Day string }
@@ -78,4 +80,22 @@ func InterbankStatus(message, status, code string) []byte {
 <Document xmlns="urn:iso:std:iso:20022:tech:xsd:pacs.002.001.10"><FIToFIPmtStsRpt><GrpHdr><MsgId>CSM-1</MsgId><CreDtTm>2026-02-16T15:00:00Z</CreDtTm></GrpHdr>
 <OrgnlGrpInfAndSts><OrgnlMsgId>%s</OrgnlMsgId><OrgnlMsgNmId>pacs.008.001.08</OrgnlMsgNmId><GrpSts>%s</GrpSts><StsRsnInf><Rsn><Cd>%s</Cd></Rsn></StsRsnInf>
 </OrgnlGrpInfAndSts></FIToFIPmtStsRpt></Document>`, message, status, code)
+}
+
+// RecallStatus is a pacs.002 that answers a file of recalls of ours with one status.
+func RecallStatus(message, status, code string) []byte {
+	return bytes.Replace(InterbankStatus(message, status, code), []byte("pacs.008.001.08"), []byte("camt.056.001.08"), 1)
+}
+
+// Resolution is a camt.029 with answers to recalls, each as the payment's end-to-end id, a status and a reason code.
+func Resolution(id string, answers ...[3]string) []byte {
+	var all strings.Builder
+	for i, a := range answers {
+		fmt.Fprintf(&all, `<TxInfAndSts><CxlStsId>%s-%d</CxlStsId><OrgnlEndToEndId>%s</OrgnlEndToEndId><OrgnlTxId>%[3]s</OrgnlTxId>`+
+			`<TxCxlSts>%s</TxCxlSts><CxlStsRsnInf><Orgtr><Nm>Receiving Bank</Nm></Orgtr><Rsn><Cd>%s</Cd></Rsn></CxlStsRsnInf></TxInfAndSts>`, id, i+1, a[0], a[1], a[2])
+	}
+	return fmt.Appendf(nil, `<?xml version="1.0" encoding="UTF-8"?>
+<Document xmlns="urn:iso:std:iso:20022:tech:xsd:camt.029.001.09"><RsltnOfInvstgtn>
+<Assgnmt><Id>%s</Id><Assgnr><Agt><FinInstnId><BICFI>COBADEFFXXX</BICFI></FinInstnId></Agt></Assgnr><Assgne><Agt><FinInstnId><BICFI>COBADEFFXXX</BICFI></FinInstnId></Agt></Assgne>
+<CreDtTm>2026-02-20T10:00:00Z</CreDtTm></Assgnmt><Sts><Conf>%s</Conf></Sts><CxlDtls>%s</CxlDtls></RsltnOfInvstgtn></Document>`, id, answers[0][1], all.String())
 }

@@ -51,6 +51,7 @@ var races = map[string]bool{
 	"file_number_is_used_once":                   true,
 	"file_comes_in_once":                         true,
 	"entry_counts_once":                          true,
+	"payout_has_one_open_recall":                 true,
 	"pricing_quote_is_used_once":                 true,
 	"pricing_version_is_written_once":            true,
 }

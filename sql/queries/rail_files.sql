@@ -34,8 +34,8 @@ for update skip locked;
 select coalesce(max(number), 0)::integer as number from rail_files where rail = @rail and day = @day and direction = 'out';
 
 -- name: RailFileInsert :exec
-insert into rail_files (rail, id, direction, name, sha256, size, entries, amount, currency, day, number, settles_on, created_at, created_by)
-values (@rail, @id, @direction, @name, @sha256, @size, @entries, @amount, @currency, @day, @number, @settles_on, @created_at, @created_by);
+insert into rail_files (rail, id, direction, name, sha256, size, entries, amount, currency, day, number, settles_on, recalls, created_at, created_by)
+values (@rail, @id, @direction, @name, @sha256, @size, @entries, @amount, @currency, @day, @number, @settles_on, @recalls, @created_at, @created_by);
 
 -- name: RailFileContentInsert :exec
 insert into rail_file_contents (rail, file_id, content) values (@rail, @file_id, @content);
@@ -50,9 +50,14 @@ from (select unnest(@merchant_ids::text[]) as merchant_id, unnest(@payout_ids::t
 where o.merchant_id = c.merchant_id and o.payout_id = c.payout_id;
 
 -- name: RailFileReferences :many
--- The payments in a file that went out, by the references that the bank has.
+-- The payments that a file which went out makes or asks back, by the references that the bank has.
 select o.bank_reference from rail_files f
-join rail_file_orders i on i.rail = f.rail and i.file_id = f.id
+join (
+    select rail, file_id, line, merchant_id, payout_id from rail_file_orders
+    union all
+    select i.rail, i.file_id, i.line, i.merchant_id, r.payout_id from rail_file_recalls i
+    join rail_recalls r on r.merchant_id = i.merchant_id and r.id = i.recall_id
+) i on i.rail = f.rail and i.file_id = f.id
 join rail_orders o on o.merchant_id = i.merchant_id and o.payout_id = i.payout_id
 where f.rail = @rail and f.direction = 'out' and f.name = @name
 order by i.line;
@@ -119,7 +124,7 @@ select * from rail_entries where rail = @rail and id = any(@ids::text[]) and out
 
 -- name: RailOrdersOfPayouts :many
 -- The orders of payouts that entries are about: what was sent, when it left, and whether money came back already.
-select o.payout_id, o.reference, o.amount, o.currency, f.delivered_at,
+select o.payout_id, o.reference, o.bank_reference, o.amount, o.currency, f.delivered_at,
        exists (select from ledger_transactions t
                where t.merchant_id = o.merchant_id and t.payout_id = o.payout_id and t.type = 'return')::bool as came_back,
        exists (select from ledger_transactions t

@@ -167,6 +167,9 @@ func (f *Format) FileName(h files.Header) string {
 	return fmt.Sprintf("ach-%s-%s-%02d.ach", strings.ToLower(f.settings.Origin), h.Day.Format("20060102"), h.Number)
 }
 
+// Recalls are none: who wants a payment back asks its bank for a reversing entry or a letter of indemnity, outside of our files.
+func (*Format) Recalls() *files.Recalls { return nil }
+
 // Silence is the end of the last banking day on which a return could still come in time. Later ones are late returns.
 func (f *Format) Silence(settles time.Time) (time.Time, bool) {
 	return f.windows.Passed(settles, f.returnDays), true

@@ -4,11 +4,13 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"regexp"
 	"strings"
 
 	"github.com/moov-io/ach"
 	"github.com/moov-io/base"
 
+	"github.com/antonpayments/anton/server/apierr"
 	"github.com/antonpayments/anton/server/rails/files"
 )
 
@@ -152,6 +154,28 @@ func (f *Format) read(batch *ach.BatchHeader, e *ach.EntryDetail) (files.Entry, 
 		return out, errors.New("the entry does not say which payment it is about, or has no trace number")
 	}
 	return out, nil
+}
+
+// fifteenDigits is what trace numbers are like.
+var fifteenDigits = regexp.MustCompile(`^\d{15}$`)
+
+// Told is what our bank says by other ways: a return is known by its trace number, as in the bank's file. Of all else there are no entries,
+// so it is known by what it says.
+func (*Format) Told(t files.Telling) (files.Entry, error) {
+	switch t.Kind {
+	case files.Settled:
+		return files.Entry{Kind: t.Kind, Message: "credited"}, nil
+	case files.Failed:
+		return files.Entry{Kind: t.Kind, Message: "rejected", Code: t.Code, Reason: "rail_rejected"}, nil
+	}
+	reason, ok := returnReasons[t.Code]
+	switch {
+	case !ok:
+		return files.Entry{}, apierr.InvalidField("code", "must be a return code of credits, such as R03")
+	case !fifteenDigits.MatchString(t.Reference):
+		return files.Entry{}, apierr.InvalidField("bank_reference", "must be the return's trace number of 15 digits")
+	}
+	return files.Entry{Kind: files.Returned, Message: t.Reference, Code: t.Code, Reason: reason}, nil
 }
 
 // international is an entry of an IAT batch, which we never send: somebody has to look.

@@ -18,7 +18,7 @@ func toFile(row db.RailFile) (*opsv1.RailFile, error) {
 		Id: row.ID, Rail: row.Rail, Direction: opsv1.RailFileDirection_Value(opsv1.RailFileDirection_Value_value[row.Direction]),
 		Name: row.Name, Sha256: hex.EncodeToString(row.Sha256), Size: row.Size, Entries: row.Entries, Currency: row.Currency,
 		Day: row.Day.Format(time.DateOnly), Number: row.Number, CreatedAt: timestamppb.New(row.CreatedAt), CreatedBy: row.CreatedBy,
-		DeliveredAt: optionalTime(row.DeliveredAt), ProcessedAt: optionalTime(row.ProcessedAt),
+		DeliveredAt: optionalTime(row.DeliveredAt), ProcessedAt: optionalTime(row.ProcessedAt), Recalls: row.Recalls,
 	}
 	if row.SettlesOn != nil {
 		day := row.SettlesOn.Format(time.DateOnly)

@@ -3,6 +3,7 @@ package files
 import (
 	"context"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"time"
 
@@ -17,16 +18,20 @@ import (
 // perFile is how many payments a file has at most; its format may have room for fewer. What is over goes into the next one, at once.
 const perFile = 10_000
 
-// Cut cuts the files that are due and returns how many payments went into them. Any number of servers may: an order is locked by one at
-// a time, and the database knows one file for it.
-func (r *Rail) Cut(ctx context.Context) (payments int, err error) {
-	for {
-		n, err := r.cut(ctx)
-		payments += n
-		if err != nil || n == 0 || ctx.Err() != nil {
-			return payments, err
+// Cut cuts the files that are due and returns how many payments and recalls went into them. Any number of servers may: an order is locked
+// by one at a time, and the database knows one file for it.
+func (r *Rail) Cut(ctx context.Context) (entries int, err error) {
+	for _, cut := range []func(context.Context) (int, error){r.cut, r.cutRecalls} {
+		for {
+			n, failed := cut(ctx)
+			entries += n
+			if failed != nil || n == 0 || ctx.Err() != nil {
+				err = errors.Join(err, failed) // a recall waits for no payment, nor the other way round
+				break
+			}
 		}
 	}
+	return entries, err
 }
 
 // cut cuts one file of orders that are due: what is in it, what it is called and which orders it has, in one transaction. If we stop
@@ -66,19 +71,35 @@ type cutFile struct {
 	content []byte
 }
 
-// write writes the next file of the day and holds what it says of its sum against ours.
-func (r *Rail) write(ctx context.Context, u *unit.Unit, waited time.Time, orders []Order) (cutFile, error) {
+// header is that of the next file of the day.
+func (r *Rail) header(ctx context.Context, u *unit.Unit, waited time.Time) (Header, error) {
 	cutOff := r.Windows().cutOffOf(waited, u.Now)
 	h := Header{Day: r.Windows().Day(cutOff), Settles: r.Windows().settlement(cutOff), Created: u.Now}
 	last, err := u.Read().RailFileLastNumber(ctx, r.Name(), h.Day)
 	if err != nil {
-		return cutFile{}, fmt.Errorf("read the number of the day's last file: %w", err)
+		return h, fmt.Errorf("read the number of the day's last file: %w", err)
 	}
 	h.Number = int(last) + 1
+	return h, nil
+}
+
+// write writes the next file of the day and holds what it says of its sum against ours.
+func (r *Rail) write(ctx context.Context, u *unit.Unit, waited time.Time, orders []Order) (cutFile, error) {
+	h, err := r.header(ctx, u, waited)
+	if err != nil {
+		return cutFile{}, err
+	}
 	written, err := r.Write(h, orders)
 	if err != nil {
 		return cutFile{}, fmt.Errorf("write it: %w", err)
 	}
+	file, err := r.checked(u, h, written, orders)
+	file.SettlesOn = &h.Settles
+	return file, err
+}
+
+// checked is what was written as a file, if it says of itself what its orders are.
+func (r *Rail) checked(u *unit.Unit, h Header, written Written, orders []Order) (cutFile, error) {
 	total, err := sum(orders)
 	if err != nil {
 		return cutFile{}, err
@@ -91,19 +112,31 @@ func (r *Rail) write(ctx context.Context, u *unit.Unit, waited time.Time, orders
 	return cutFile{db.RailFileInsertParams{
 		Rail: r.Name(), ID: ids.New(ids.RailFile, u.Now), Direction: "out", Name: r.FileName(h), Sha256: hash[:],
 		Size: int32(len(written.Content)), Entries: int32(len(orders)), Amount: decimal(total), Currency: &currency, Day: h.Day,
-		Number: &number, SettlesOn: &h.Settles, CreatedAt: u.Now, CreatedBy: u.Actor,
+		Number: &number, CreatedAt: u.Now, CreatedBy: u.Actor,
 	}, written.Content}, nil
 }
 
 // record queues the file, its bytes and its orders.
 func (r *Rail) record(ctx context.Context, u *unit.Unit, file cutFile, orders []Order) error {
-	sealed, err := r.Keys.Seal(contentPlace(r.Name(), file.ID), file.content)
-	if err != nil {
+	if err := r.keepCut(ctx, u, file); err != nil {
 		return err
 	}
 	in := db.RailFileOrdersInsertParams{Rail: r.Name(), FileID: file.ID}
 	for i, o := range orders {
 		in.MerchantIds, in.PayoutIds, in.Lines = append(in.MerchantIds, o.Merchant), append(in.PayoutIds, o.Payout), append(in.Lines, int32(i+1))
+	}
+	q := u.Queue(unit.Rows)
+	if err := q.RailFileOrdersInsert(ctx, in); err != nil {
+		return err
+	}
+	return q.RailOrdersCut(ctx, in.MerchantIds, in.PayoutIds)
+}
+
+// keepCut queues a file that was cut and its bytes.
+func (r *Rail) keepCut(ctx context.Context, u *unit.Unit, file cutFile) error {
+	sealed, err := r.Keys.Seal(contentPlace(r.Name(), file.ID), file.content)
+	if err != nil {
+		return err
 	}
 	q := u.Queue(unit.Rows)
 	if err := q.RailFileInsert(ctx, file.RailFileInsertParams); err != nil {
@@ -112,18 +145,16 @@ func (r *Rail) record(ctx context.Context, u *unit.Unit, file cutFile, orders []
 	if err := q.RailFileContentInsert(ctx, db.RailFileContentInsertParams{Rail: r.Name(), FileID: file.ID, Content: sealed}); err != nil {
 		return err
 	}
-	if err := q.RailFileOrdersInsert(ctx, in); err != nil {
-		return err
-	}
-	if err := q.RailOrdersCut(ctx, in.MerchantIds, in.PayoutIds); err != nil {
-		return err
-	}
 	amount, err := money.Of(*file.Currency, *file.Amount)
 	if err != nil {
 		return err
 	}
+	entries := "payments"
+	if file.Recalls {
+		entries = "recalls"
+	}
 	return audit.Record(ctx, u, audit.Row{Action: "rail_file.cut", Object: file.ID, Detail: map[string]string{
-		"rail": r.Name(), "name": file.Name, "payments": fmt.Sprint(file.Entries), "amount": amount.String(), "currency": amount.Currency(),
+		"rail": r.Name(), "name": file.Name, entries: fmt.Sprint(file.Entries), "amount": amount.String(), "currency": amount.Currency(),
 		"sha256": fmt.Sprintf("%x", file.Sha256),
 	}})
 }

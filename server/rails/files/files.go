@@ -48,6 +48,11 @@ type Format interface {
 	Silence(settles time.Time) (time.Time, bool)
 	// Reason is the sentence for people of a neutral reason code that Read or Check gave.
 	Reason(code string) string
+	// Told is the entry that the bank's file will have of what the bank says by other ways, known by the same message: so that what comes
+	// later says nothing new. Its error names the field that is missing or wrong.
+	Told(t Telling) (Entry, error)
+	// Recalls is how we ask for payments back; nil where the scheme does not let us.
+	Recalls() *Recalls
 }
 
 // An Order is a payment that the rail took.
@@ -107,7 +112,23 @@ const (
 	ReturnReversed Kind = "return_reversed" // the return was taken back: the money left again
 	Advice         Kind = "advice"          // it was paid, but something in it must be corrected the next time
 	Unreadable     Kind = "unreadable"      // it is about one of our payments, and we do not know what it means
+	RecallAccepted Kind = "recall_accepted" // the bank will send it back, because we asked
+	RecallPending  Kind = "recall_pending"  // we asked for it back, and the bank does not know yet
+	RecallRejected Kind = "recall_rejected" // the bank will not send it back
 )
+
+// AnswersRecall says whether it is a bank's answer to a recall, and nothing that became of the payment itself.
+func (k Kind) AnswersRecall() bool {
+	return k == RecallAccepted || k == RecallPending || k == RecallRejected
+}
+
+// A Telling is what a bank says of one of our payments by other ways than a file: that it settled, failed or was returned.
+type Telling struct {
+	Kind      Kind
+	Code      string // the scheme's; may be empty
+	Reference string // the bank's own; may be empty
+	SettledOn string // of a return, such as 2026-02-19; may be empty
+}
 
 // An Entry is one thing that a bank's file says of one of our payments.
 type Entry struct {

@@ -220,7 +220,7 @@ func (r *Rail) Event(kind Kind, message, reason string) (rails.Event, bool) {
 		e.Kind = rails.Failed
 	case Returned:
 		e.Kind = rails.Returned
-	case ReturnReversed, Advice, Unreadable:
+	case ReturnReversed, Advice, Unreadable, RecallAccepted, RecallPending, RecallRejected:
 		return e, false
 	}
 	return e, true

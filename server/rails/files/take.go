@@ -20,7 +20,7 @@ import (
 )
 
 // MaxFile is the most bytes that a bank's file may have.
-const MaxFile = 16 << 20
+const MaxFile = 32 << 20
 
 // maxEntries is the most that a bank's file may say.
 const maxEntries = 100_000
@@ -64,6 +64,28 @@ func (r *Rail) Take(ctx context.Context, u *unit.Unit, name string, content []by
 		Rail: file.Rail, ID: file.ID, Direction: file.Direction, Name: file.Name, Sha256: file.Sha256, Size: file.Size, Entries: file.Entries,
 		Day: file.Day, CreatedAt: file.CreatedAt, CreatedBy: file.CreatedBy,
 	}, nil
+}
+
+// TakeTold stores what a bank said of a payment by other ways as a file of one entry, in the unit, and gives the entry, which is to be
+// decided in the unit as well. The content is what was entered; its id makes it a file of its own.
+func (r *Rail) TakeTold(ctx context.Context, u *unit.Unit, id string, content []byte, e Entry) (db.RailEntry, error) {
+	hash := sha256.Sum256(content)
+	file := db.RailFileInsertParams{
+		Rail: r.Name(), ID: ids.New(ids.RailFile, u.Now), Direction: "in", Name: "told-" + id + ".json", Sha256: hash[:], Size: int32(len(content)),
+		Entries: 1, Day: r.Windows().Day(u.Now), CreatedAt: u.Now, CreatedBy: u.Actor,
+	}
+	if err := r.keep(ctx, u, file, content, []Entry{e}); err != nil {
+		return db.RailEntry{}, err
+	}
+	row := db.RailEntry{
+		Rail: file.Rail, ID: file.ID + "/1", FileID: file.ID, Line: 1, Kind: string(e.Kind), BankReference: e.BankReference, Message: e.Message,
+		Code: e.Code, Reason: e.Reason,
+	}
+	if e.Amount != nil {
+		currency := e.Amount.Currency()
+		row.Amount, row.Currency = decimal(*e.Amount), &currency
+	}
+	return row, nil
 }
 
 // refuseKnown refuses bytes that were taken before, and those of a file of our own.

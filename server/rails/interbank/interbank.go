@@ -80,7 +80,7 @@ func (f *Format) Reason(code string) string {
 
 // Write writes a file. It reads back what it wrote, and says of it what the message says.
 func (f *Format) Write(h files.Header, orders []files.Order) (files.Written, error) {
-	holder, iban, bic := f.Account()
+	_, _, bic := f.Account()
 	total := money.Zero("EUR")
 	message := iso20022.FICustomerCreditTransfer{Header: iso20022.InterbankHeader{
 		ID: messageID(h), Created: h.Created.UTC().Format(iso20022.TimeForm), Count: strconv.Itoa(len(orders)),
@@ -90,22 +90,11 @@ func (f *Format) Write(h files.Header, orders []files.Order) (files.Written, err
 		return files.Written{}, fmt.Errorf("%q is no id that a message of ours can have", message.Header.ID)
 	}
 	for _, o := range orders {
-		creditor, agent := sepa.AccountOf(o.Details.Account)
-		if o.Amount.Currency() != "EUR" || agent == "" {
+		if _, agent := sepa.AccountOf(o.Details.Account); o.Amount.Currency() != "EUR" || agent == "" {
 			return files.Written{}, fmt.Errorf("%s is not in euros, or names no bank", o.Payout)
 		}
 		total = total.Plus(o.Amount)
-		t := iso20022.InterbankTransfer{
-			InstructionID: o.BankReference, EndToEndID: o.BankReference, TransactionID: o.BankReference,
-			ServiceLevel: "SEPA", Amount: iso20022.AmountOf(o.Amount), ChargeBearer: "SLEV",
-			UltimateDebtor: &iso20022.Party{Name: sepa.NameOf(o.Details.Sender)},
-			Debtor:         holder, DebtorAccount: iso20022.IBAN(iban), DebtorAgent: *iso20022.BIC(bic), CreditorAgent: *iso20022.BIC(agent),
-			Creditor: iso20022.Party{Name: sepa.NameOf(o.Details.Beneficiary)}, CreditorAccount: iso20022.IBAN(creditor),
-		}
-		if text := iso20022.Latin(o.Details.Reference, iso20022.RoomMessage); text != "" {
-			t.Remittance = &iso20022.Remittance{Text: text}
-		}
-		message.Transfers = append(message.Transfers, t)
+		message.Transfers = append(message.Transfers, f.transfer(o))
 	}
 	message.Header.Sum = iso20022.AmountOf(total)
 	content, err := iso20022.Encode(message)
@@ -113,6 +102,23 @@ func (f *Format) Write(h files.Header, orders []files.Order) (files.Written, err
 		return files.Written{}, err
 	}
 	return reread(content)
+}
+
+// transfer is one payment, of which it is known that a message can carry it.
+func (f *Format) transfer(o files.Order) iso20022.InterbankTransfer {
+	holder, iban, bic := f.Account()
+	creditor, agent := sepa.AccountOf(o.Details.Account)
+	t := iso20022.InterbankTransfer{
+		InstructionID: o.BankReference, EndToEndID: o.BankReference, TransactionID: o.BankReference,
+		ServiceLevel: "SEPA", Amount: iso20022.AmountOf(o.Amount), ChargeBearer: "SLEV",
+		UltimateDebtor: &iso20022.Party{Name: sepa.NameOf(o.Details.Sender)},
+		Debtor:         holder, DebtorAccount: iso20022.IBAN(iban), DebtorAgent: *iso20022.BIC(bic), CreditorAgent: *iso20022.BIC(agent),
+		Creditor: iso20022.Party{Name: sepa.NameOf(o.Details.Beneficiary)}, CreditorAccount: iso20022.IBAN(creditor),
+	}
+	if text := iso20022.Latin(o.Details.Reference, iso20022.RoomMessage); text != "" {
+		t.Remittance = &iso20022.Remittance{Text: text}
+	}
+	return t
 }
 
 // reread reads a file of ours as the clearing will, holds its count and sum against its payments, and says what those are.
@@ -138,7 +144,8 @@ func reread(content []byte) (files.Written, error) {
 	return w, nil
 }
 
-// Read reads what the clearing sends: status reports (pacs.002) and returns (pacs.004).
+// Read reads what the clearing sends: status reports (pacs.002), returns (pacs.004), answers to our recalls (camt.029) and recalls of
+// other banks (camt.056).
 func (f *Format) Read(content []byte) ([]files.Entry, error) {
 	version, err := iso20022.Version(content)
 	if err != nil {
@@ -149,35 +156,50 @@ func (f *Format) Read(content []byte) ([]files.Entry, error) {
 		return readStatuses(content)
 	case iso20022.Pacs004:
 		return sepa.ReadReturns(content)
+	case iso20022.Camt029:
+		return readResolutions(content)
+	case iso20022.Camt056:
+		return readRecalls(content)
 	}
-	return nil, fmt.Errorf("it is none of the messages that we read: %s and %s", iso20022.Pacs002, iso20022.Pacs004)
+	return nil, fmt.Errorf("it is none of the messages that we read: %s, %s, %s and %s", iso20022.Pacs002, iso20022.Pacs004, iso20022.Camt029, iso20022.Camt056)
 }
 
-// readStatuses reads a status report. What is said of a payment goes before what is said of the whole message.
+// readStatuses reads a status report. What is said of a payment goes before what is said of the whole message. It is about a message with
+// payments or about one with recalls.
 func readStatuses(content []byte) ([]files.Entry, error) {
 	var message iso20022.FIPaymentStatusReport
 	if err := iso20022.Decode(content, iso20022.Pacs002, &message); err != nil {
 		return nil, err
+	}
+	means := sepa.StatusEntry
+	for i, g := range message.Report.Groups {
+		ofRecalls := strings.HasPrefix(g.Version, "camt.056")
+		if (!ofRecalls && !strings.HasPrefix(g.Version, "pacs.008")) || g.Message == "" {
+			return nil, fmt.Errorf("OrgnlGrpInfAndSts %d: it answers neither a pacs.008 nor a camt.056", i+1)
+		}
+		if i > 0 && ofRecalls != strings.HasPrefix(message.Report.Groups[0].Version, "camt.056") {
+			return nil, fmt.Errorf("OrgnlGrpInfAndSts %d: it answers payments and recalls together", i+1)
+		}
+		if ofRecalls {
+			means = statusOfRecall(sepa.Reference(message.Report.Groups[0].Message))
+		}
 	}
 	var named, whole []files.Entry
 	for i, t := range message.Report.Transfers {
 		if t.Status == "" {
 			return nil, fmt.Errorf("TxInfAndSts %d: it has no status", i+1)
 		}
-		e := sepa.StatusEntry(t.Status, iso20022.CodeOf(t.Reasons))
+		e := means(t.Status, iso20022.CodeOf(t.Reasons))
 		if e.BankReference = sepa.Reference(t.EndToEnd, t.Transaction, t.Instructed); e.BankReference == "" {
 			return nil, fmt.Errorf("TxInfAndSts %d: it does not say which payment it is about", i+1)
 		}
 		named = append(named, e)
 	}
-	for i, g := range message.Report.Groups {
-		if !strings.HasPrefix(g.Version, "pacs.008") || g.Message == "" {
-			return nil, fmt.Errorf("OrgnlGrpInfAndSts %d: it answers no pacs.008", i+1)
-		}
+	for _, g := range message.Report.Groups {
 		if g.Status == "" || g.Status == sepa.Mixed {
 			continue
 		}
-		e := sepa.StatusEntry(g.Status, iso20022.CodeOf(g.Reasons))
+		e := means(g.Status, iso20022.CodeOf(g.Reasons))
 		if e.BankReference = sepa.Reference(g.Message); messageForm.MatchString(e.BankReference) {
 			e.File = fileName(e.BankReference)
 		}
@@ -187,4 +209,20 @@ func readStatuses(content []byte) ([]files.Entry, error) {
 		return nil, errors.New("it has no status")
 	}
 	return append(named, whole...), nil
+}
+
+// statusOfRecall says what a status means of a recall in our message. The clearing refuses it or passes it on; only the beneficiary's bank
+// grants it.
+func statusOfRecall(message string) func(status, code string) files.Entry {
+	return func(status, code string) files.Entry {
+		e := sepa.StatusEntry(status, code)
+		e.Reason = ""
+		switch e.Kind {
+		case files.Failed:
+			e.Kind, e.Message = files.RecallRejected, sepa.Reference("rejected "+message)
+		case files.Accepted, files.Settled:
+			e.Kind, e.Message = files.RecallPending, sepa.Reference("passed on "+message)
+		}
+		return e
+	}
 }

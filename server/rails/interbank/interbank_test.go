@@ -125,7 +125,7 @@ func TestStatusReports(t *testing.T) {
 		t.Errorf("a message that is partly rejected says %+v, %v", entries, err)
 	}
 	for old, want := range map[string]string{
-		"pacs.008.001.08": "answers no pacs.008", "pacs.002.001.10": "none of the messages", "<GrpSts>RJCT</GrpSts>": "no status",
+		"pacs.008.001.08": "answers neither a pacs.008", "pacs.002.001.10": "none of the messages", "<GrpSts>RJCT</GrpSts>": "no status",
 	} {
 		if entries, err := f.Read([]byte(strings.Replace(report, old, "", 1))); err == nil || !strings.Contains(err.Error(), want) || entries != nil {
 			t.Errorf("without %s: want %q, got %v", old, want, err)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/antonpayments/anton/server/apierr"
 	"github.com/antonpayments/anton/server/rails/files"
 	"github.com/antonpayments/anton/server/rails/iso20022"
 )
@@ -39,6 +40,9 @@ func cut(text string, room int) string {
 	}
 	return strings.TrimSpace(text)
 }
+
+// CutCode cuts a code of a bank's to what there is room for.
+func CutCode(code string) string { return cut(code, roomCode) }
 
 // Reference is our payment's, of those that a bank may give: the first that says something.
 func Reference(texts ...string) string {
@@ -160,6 +164,19 @@ func wholeFile(message string, e files.Entry) files.Entry {
 // common: a payment that settled as a return on a day is one return of that day.
 func returned(day, code string) files.Entry {
 	return files.Entry{Kind: files.Returned, Message: "returned-" + day, Code: cut(code, roomCode), Reason: reasonOf(code)}
+}
+
+// Told is what our bank says by other ways: known as in its files, a return by its day, all else by what it says.
+func (f *Format) Told(t files.Telling) (files.Entry, error) {
+	switch {
+	case t.Kind == files.Settled:
+		return StatusEntry("ACCC", ""), nil
+	case t.Kind == files.Failed:
+		return StatusEntry("RJCT", t.Code), nil
+	case t.SettledOn == "":
+		return files.Entry{}, apierr.InvalidField("settled_on", "must be there: a SEPA return is known by the day on which it settled")
+	}
+	return returned(t.SettledOn, t.Code), nil
 }
 
 // ReadReturns reads a pacs.004.

@@ -176,6 +176,9 @@ func (f *Format) Account() (holder iso20022.Party, iban, bic string) {
 	}}, f.settings.IBAN, f.settings.BIC
 }
 
+// Recalls are none: banks recall from each other, and a bank's customer asks its own, by whatever way that bank has.
+func (*Format) Recalls() *files.Recalls { return nil }
+
 // Silence is the end of the last banking day on which the beneficiary's bank could still send a payment back. Later ones are late returns.
 func (f *Format) Silence(settles time.Time) (time.Time, bool) {
 	return f.windows.Passed(settles, f.returnDays), true

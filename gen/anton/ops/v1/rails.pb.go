@@ -95,6 +95,10 @@ const (
 	RailCaseKind_not_sent RailCaseKind_Value = 4
 	// It has a code that a payment of ours cannot have.
 	RailCaseKind_unreadable RailCaseKind_Value = 5
+	// It answers a recall of a payment that we never recalled.
+	RailCaseKind_unknown_recall RailCaseKind_Value = 6
+	// It took a return back, and was booked on the bank's word: the merchant's money is gone again. Find out why, and dismiss the case.
+	RailCaseKind_taken_back RailCaseKind_Value = 7
 )
 
 // Enum value maps for RailCaseKind_Value.
@@ -106,6 +110,8 @@ var (
 		3: "contradiction",
 		4: "not_sent",
 		5: "unreadable",
+		6: "unknown_recall",
+		7: "taken_back",
 	}
 	RailCaseKind_Value_value = map[string]int32{
 		"unspecified":       0,
@@ -114,6 +120,8 @@ var (
 		"contradiction":     3,
 		"not_sent":          4,
 		"unreadable":        5,
+		"unknown_recall":    6,
+		"taken_back":        7,
 	}
 )
 
@@ -259,7 +267,7 @@ type RailFile struct {
 	Day string `protobuf:"bytes,10,opt,name=day,proto3" json:"day,omitempty"`
 	// Its number among those of the day that go out, from 1 and without gaps; absent of a file that came in.
 	Number *int32 `protobuf:"varint,11,opt,name=number,proto3,oneof" json:"number,omitempty"`
-	// The day on which its payments settle; absent of a file that came in.
+	// The day on which its payments settle; absent of a file that came in, and of recalls.
 	SettlesOn *string `protobuf:"bytes,12,opt,name=settles_on,json=settlesOn,proto3,oneof" json:"settles_on,omitempty"`
 	// When it was cut, or taken.
 	CreatedAt *timestamppb.Timestamp `protobuf:"bytes,13,opt,name=created_at,json=createdAt,proto3" json:"created_at,omitempty"`
@@ -278,7 +286,9 @@ type RailFile struct {
 	// Entries that came before, in another file.
 	Duplicates *int32 `protobuf:"varint,20,opt,name=duplicates,proto3,oneof" json:"duplicates,omitempty"`
 	// Entries that became cases.
-	Cases         *int32 `protobuf:"varint,21,opt,name=cases,proto3,oneof" json:"cases,omitempty"`
+	Cases *int32 `protobuf:"varint,21,opt,name=cases,proto3,oneof" json:"cases,omitempty"`
+	// Whether it asks payments back instead of making them: its entries and its amount are then those of recalls.
+	Recalls       bool `protobuf:"varint,22,opt,name=recalls,proto3" json:"recalls,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -458,6 +468,13 @@ func (x *RailFile) GetCases() int32 {
 		return *x.Cases
 	}
 	return 0
+}
+
+func (x *RailFile) GetRecalls() bool {
+	if x != nil {
+		return x.Recalls
+	}
+	return false
 }
 
 type CreateRailFileRequest struct {
@@ -945,7 +962,8 @@ type RailCase struct {
 	FileId string `protobuf:"bytes,5,opt,name=file_id,json=fileId,proto3" json:"file_id,omitempty"`
 	// The file's name.
 	FileName string `protobuf:"bytes,6,opt,name=file_name,json=fileName,proto3" json:"file_name,omitempty"`
-	// What the entry says: `accepted`, `settled`, `failed`, `returned`, `return_reversed`, `advice`, or `unreadable`.
+	// What the entry says: `accepted`, `settled`, `failed`, `returned`, `return_reversed`, `advice`, `recall_accepted`,
+	// `recall_pending`, `recall_rejected`, or `unreadable`.
 	EntryKind string `protobuf:"bytes,7,opt,name=entry_kind,json=entryKind,proto3" json:"entry_kind,omitempty"`
 	// Our payment, as the bank names it.
 	Reference string `protobuf:"bytes,8,opt,name=reference,proto3" json:"reference,omitempty"`
@@ -1887,7 +1905,7 @@ const file_anton_ops_v1_rails_proto_rawDesc = "" +
 	"\x05Value\x12\x0f\n" +
 	"\vunspecified\x10\x00\x12\a\n" +
 	"\x03out\x10\x01\x12\x06\n" +
-	"\x02in\x10\x02\"\xbd\a\n" +
+	"\x02in\x10\x02\"\xd7\a\n" +
 	"\bRailFile\x12\x17\n" +
 	"\x02id\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x18@R\x02id\x12\x1b\n" +
 	"\x04rail\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x18 R\x04rail\x12C\n" +
@@ -1918,7 +1936,8 @@ const file_anton_ops_v1_rails_proto_rawDesc = "" +
 	"duplicates\x18\x14 \x01(\x05H\tR\n" +
 	"duplicates\x88\x01\x01\x12\x19\n" +
 	"\x05cases\x18\x15 \x01(\x05H\n" +
-	"R\x05cases\x88\x01\x01B\t\n" +
+	"R\x05cases\x88\x01\x01\x12\x18\n" +
+	"\arecalls\x18\x16 \x01(\bR\arecallsB\t\n" +
 	"\a_amountB\v\n" +
 	"\t_currencyB\t\n" +
 	"\a_numberB\r\n" +
@@ -1935,7 +1954,7 @@ const file_anton_ops_v1_rails_proto_rawDesc = "" +
 	"\x15CreateRailFileRequest\x12T\n" +
 	"\x04rail\x18\x01 \x01(\tB@\xbaH\x1ar\x182\x16^[a-z][a-z0-9_]{0,31}$\xfa\xbb\x18\x1fthe name of a rail, such as achR\x04rail\x12\xa6\x01\n" +
 	"\tfile_name\x18\x02 \x01(\tB\x88\x01\xbaH&r$2\"^[A-Za-z0-9][A-Za-z0-9._-]{0,199}$\xfa\xbb\x18[1 to 200 letters, digits, dots, hyphens and underscores that begin with a letter or a digitR\bfileName\x12*\n" +
-	"\acontent\x18\x03 \x01(\fB\x10\xbaH\tz\a\x10\x01\x18\x80\x80\x80\b\xf0\xbb\x18\x01R\acontent\"D\n" +
+	"\acontent\x18\x03 \x01(\fB\x10\xbaH\tz\a\x10\x01\x18\x80\x80\x80\x10\xf0\xbb\x18\x01R\acontent\"D\n" +
 	"\x16CreateRailFileResponse\x12*\n" +
 	"\x04data\x18\x01 \x01(\v2\x16.anton.ops.v1.RailFileR\x04data\"\xd8\x02\n" +
 	"\x14ListRailFilesRequest\x12$\n" +
@@ -1957,8 +1976,8 @@ const file_anton_ops_v1_rails_proto_rawDesc = "" +
 	"\x13GetRailFileResponse\x12*\n" +
 	"\x04data\x18\x01 \x01(\v2\x16.anton.ops.v1.RailFileR\x04data\"4\n" +
 	"\x17DownloadRailFileRequest\x12\x19\n" +
-	"\x02id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\x02id\"\x86\x01\n" +
-	"\fRailCaseKind\"v\n" +
+	"\x02id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\x02id\"\xab\x01\n" +
+	"\fRailCaseKind\"\x9a\x01\n" +
 	"\x05Value\x12\x0f\n" +
 	"\vunspecified\x10\x00\x12\x15\n" +
 	"\x11unknown_reference\x10\x01\x12\x14\n" +
@@ -1966,7 +1985,10 @@ const file_anton_ops_v1_rails_proto_rawDesc = "" +
 	"\rcontradiction\x10\x03\x12\f\n" +
 	"\bnot_sent\x10\x04\x12\x0e\n" +
 	"\n" +
-	"unreadable\x10\x05\"N\n" +
+	"unreadable\x10\x05\x12\x12\n" +
+	"\x0eunknown_recall\x10\x06\x12\x0e\n" +
+	"\n" +
+	"taken_back\x10\a\"N\n" +
 	"\x12RailCaseResolution\"8\n" +
 	"\x05Value\x12\x0f\n" +
 	"\vunspecified\x10\x00\x12\r\n" +
@@ -2079,14 +2101,14 @@ const file_anton_ops_v1_rails_proto_rawDesc = "" +
 	"\n" +
 	"_payout_idB\n" +
 	"\n" +
-	"\b_case_id2\xd2&\n" +
-	"\fRailsService\x12\xdb\x04\n" +
-	"\x0eCreateRailFile\x12#.anton.ops.v1.CreateRailFileRequest\x1a$.anton.ops.v1.CreateRailFileResponse\"\xfd\x03\xa2\xbb\x18\x14\x10\x02\x1a\x10rail_file.create\xaa\xbb\x18\xbb\x03\n" +
-	"R{\"rail\":\"ach\",\"file_name\":\"returns-20260219.ach\",\"content\":\"MTAxIDEyMzQ1Njc4OTA=\"}\x12\xe4\x02{\"data\":{\"id\":\"rfl_cng3q8s6ek9kc5qg1h6g\",\"rail\":\"ach\",\"direction\":\"in\",\"name\":\"returns-20260219.ach\",\"sha256\":\"9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08\",\"size\":1880,\"entries\":2,\"day\":\"2026-02-19\",\"created_at\":\"2026-02-19T13:00:00Z\",\"created_by\":\"key_cng3q8s6ek9kc5qg1h30\",\"pending\":2,\"applied\":0,\"noted\":0,\"duplicates\":0,\"cases\":0}}\x82\xd3\xe4\x93\x02\x1f:\x01*\"\x1a/ops/v1/rails/{rail}/files\x12\xdc\x04\n" +
-	"\rListRailFiles\x12\".anton.ops.v1.ListRailFilesRequest\x1a#.anton.ops.v1.ListRailFilesResponse\"\x81\x04\xa2\xbb\x18\x02\x10\x01\xaa\xbb\x18\xd8\x03\n" +
-	"+{\"rail\":\"ach\",\"direction\":\"out\",\"limit\":20}\x12\xa8\x03{\"data\":[{\"id\":\"rfl_cng3q8s6ek9kc5qg1h5g\",\"rail\":\"ach\",\"direction\":\"out\",\"name\":\"ach-1234567890-20260217-01.ach\",\"sha256\":\"2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae\",\"size\":3760,\"entries\":12,\"amount\":\"48210.55\",\"currency\":\"USD\",\"day\":\"2026-02-17\",\"number\":1,\"settles_on\":\"2026-02-18\",\"created_at\":\"2026-02-17T21:45:02Z\",\"created_by\":\"rail:ach\",\"delivered_at\":\"2026-02-17T21:45:03Z\"}],\"has_more\":false}\x82\xd3\xe4\x93\x02\x15\x12\x13/ops/v1/rails/files\x90\x02\x01\x12\xb3\x04\n" +
-	"\vGetRailFile\x12 .anton.ops.v1.GetRailFileRequest\x1a!.anton.ops.v1.GetRailFileResponse\"\xde\x03\xa2\xbb\x18\x02\x10\x01\xaa\xbb\x18\xb0\x03\n" +
-	"!{\"id\":\"rfl_cng3q8s6ek9kc5qg1h6g\"}\x12\x8a\x03{\"data\":{\"id\":\"rfl_cng3q8s6ek9kc5qg1h6g\",\"rail\":\"ach\",\"direction\":\"in\",\"name\":\"returns-20260219.ach\",\"sha256\":\"9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08\",\"size\":1880,\"entries\":2,\"day\":\"2026-02-19\",\"created_at\":\"2026-02-19T13:00:00Z\",\"created_by\":\"key_cng3q8s6ek9kc5qg1h30\",\"processed_at\":\"2026-02-19T13:00:02Z\",\"pending\":0,\"applied\":1,\"noted\":0,\"duplicates\":0,\"cases\":1}}\x82\xd3\xe4\x93\x02\x1a\x12\x18/ops/v1/rails/files/{id}\x90\x02\x01\x12\xc0\x01\n" +
+	"\b_case_id2\x82'\n" +
+	"\fRailsService\x12\xeb\x04\n" +
+	"\x0eCreateRailFile\x12#.anton.ops.v1.CreateRailFileRequest\x1a$.anton.ops.v1.CreateRailFileResponse\"\x8d\x04\xa2\xbb\x18\x14\x10\x02\x1a\x10rail_file.create\xaa\xbb\x18\xcb\x03\n" +
+	"R{\"rail\":\"ach\",\"file_name\":\"returns-20260219.ach\",\"content\":\"MTAxIDEyMzQ1Njc4OTA=\"}\x12\xf4\x02{\"data\":{\"id\":\"rfl_cng3q8s6ek9kc5qg1h6g\",\"rail\":\"ach\",\"direction\":\"in\",\"name\":\"returns-20260219.ach\",\"sha256\":\"9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08\",\"size\":1880,\"entries\":2,\"day\":\"2026-02-19\",\"created_at\":\"2026-02-19T13:00:00Z\",\"created_by\":\"key_cng3q8s6ek9kc5qg1h30\",\"pending\":2,\"applied\":0,\"noted\":0,\"duplicates\":0,\"cases\":0,\"recalls\":false}}\x82\xd3\xe4\x93\x02\x1f:\x01*\"\x1a/ops/v1/rails/{rail}/files\x12\xec\x04\n" +
+	"\rListRailFiles\x12\".anton.ops.v1.ListRailFilesRequest\x1a#.anton.ops.v1.ListRailFilesResponse\"\x91\x04\xa2\xbb\x18\x02\x10\x01\xaa\xbb\x18\xe8\x03\n" +
+	"+{\"rail\":\"ach\",\"direction\":\"out\",\"limit\":20}\x12\xb8\x03{\"data\":[{\"id\":\"rfl_cng3q8s6ek9kc5qg1h5g\",\"rail\":\"ach\",\"direction\":\"out\",\"name\":\"ach-1234567890-20260217-01.ach\",\"sha256\":\"2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae\",\"size\":3760,\"entries\":12,\"amount\":\"48210.55\",\"currency\":\"USD\",\"day\":\"2026-02-17\",\"number\":1,\"settles_on\":\"2026-02-18\",\"created_at\":\"2026-02-17T21:45:02Z\",\"created_by\":\"rail:ach\",\"delivered_at\":\"2026-02-17T21:45:03Z\",\"recalls\":false}],\"has_more\":false}\x82\xd3\xe4\x93\x02\x15\x12\x13/ops/v1/rails/files\x90\x02\x01\x12\xc3\x04\n" +
+	"\vGetRailFile\x12 .anton.ops.v1.GetRailFileRequest\x1a!.anton.ops.v1.GetRailFileResponse\"\xee\x03\xa2\xbb\x18\x02\x10\x01\xaa\xbb\x18\xc0\x03\n" +
+	"!{\"id\":\"rfl_cng3q8s6ek9kc5qg1h6g\"}\x12\x9a\x03{\"data\":{\"id\":\"rfl_cng3q8s6ek9kc5qg1h6g\",\"rail\":\"ach\",\"direction\":\"in\",\"name\":\"returns-20260219.ach\",\"sha256\":\"9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08\",\"size\":1880,\"entries\":2,\"day\":\"2026-02-19\",\"created_at\":\"2026-02-19T13:00:00Z\",\"created_by\":\"key_cng3q8s6ek9kc5qg1h30\",\"processed_at\":\"2026-02-19T13:00:02Z\",\"pending\":0,\"applied\":1,\"noted\":0,\"duplicates\":0,\"cases\":1,\"recalls\":false}}\x82\xd3\xe4\x93\x02\x1a\x12\x18/ops/v1/rails/files/{id}\x90\x02\x01\x12\xc0\x01\n" +
 	"\x10DownloadRailFile\x12%.anton.ops.v1.DownloadRailFileRequest\x1a\x14.google.api.HttpBody\"o\xa2\xbb\x18\x18\x10\x02\x1a\x12rail_file.download8\x01\xaa\xbb\x18#\n" +
 	"!{\"id\":\"rfl_cng3q8s6ek9kc5qg1h6g\"}\x82\xd3\xe4\x93\x02#\x12!/ops/v1/rails/files/{id}/download\x90\x02\x01\x12\xb2\x05\n" +
 	"\rListRailCases\x12\".anton.ops.v1.ListRailCasesRequest\x1a#.anton.ops.v1.ListRailCasesResponse\"\xd7\x04\xa2\xbb\x18\x02\x10\x01\xaa\xbb\x18\xae\x04\n" +

@@ -43,8 +43,10 @@ type RailsServiceClient interface {
 	// seconds, and GetRailFile says how.
 	//
 	// The same bytes are taken once: sent again they are refused with `state_conflict`, which names the file. A file that was cut off, of
-	// another rail or for another originator is a `validation_error` that says what is wrong and where. As JSON the body may be 1 MiB; put
-	// larger files into the rail's directory, or take them with `anton rails take`.
+	// another rail or for another originator is a `validation_error` that says what is wrong and where.
+	//
+	// Send the file as `multipart/form-data` in the part `file`, up to 32 MiB, or in `content`, in base64, when the whole body is within 1 MiB.
+	// The rail's directory and `anton rails take` have the same bound.
 	CreateRailFile(ctx context.Context, in *CreateRailFileRequest, opts ...grpc.CallOption) (*CreateRailFileResponse, error)
 	// Lists the files of all rails, newest first. How the entries of each were decided is in GetRailFile.
 	ListRailFiles(ctx context.Context, in *ListRailFilesRequest, opts ...grpc.CallOption) (*ListRailFilesResponse, error)
@@ -167,8 +169,10 @@ type RailsServiceServer interface {
 	// seconds, and GetRailFile says how.
 	//
 	// The same bytes are taken once: sent again they are refused with `state_conflict`, which names the file. A file that was cut off, of
-	// another rail or for another originator is a `validation_error` that says what is wrong and where. As JSON the body may be 1 MiB; put
-	// larger files into the rail's directory, or take them with `anton rails take`.
+	// another rail or for another originator is a `validation_error` that says what is wrong and where.
+	//
+	// Send the file as `multipart/form-data` in the part `file`, up to 32 MiB, or in `content`, in base64, when the whole body is within 1 MiB.
+	// The rail's directory and `anton rails take` have the same bound.
 	CreateRailFile(context.Context, *CreateRailFileRequest) (*CreateRailFileResponse, error)
 	// Lists the files of all rails, newest first. How the entries of each were decided is in GetRailFile.
 	ListRailFiles(context.Context, *ListRailFilesRequest) (*ListRailFilesResponse, error)
