@@ -88,17 +88,24 @@ func startCluster() (*cluster, error) {
 	if err != nil {
 		return nil, fmt.Errorf("copy the mold of the tests' clusters: %w", err)
 	}
-	if !poured {
-		c, err := runCluster(ctx, dir)
-		if err != nil {
-			return nil, err
+	if poured {
+		if c, err := runCluster(ctx, dir); err == nil {
+			return c, nil
 		}
-		if err := c.private.Stop(ctx); err != nil {
-			return nil, err
+		// The PostgreSQL that made it is gone, or something damaged it: it is made anew.
+		if err := errors.Join(os.RemoveAll(m.dir), os.RemoveAll(filepath.Join(dir, "pg"))); err != nil {
+			return nil, fmt.Errorf("remove a mold that does not start: %w", err)
 		}
-		if err := m.keep(dir); err != nil {
-			return nil, fmt.Errorf("keep a mold of the tests' clusters: %w", err)
-		}
+	}
+	c, err := runCluster(ctx, dir)
+	if err != nil {
+		return nil, err
+	}
+	if err := c.private.Stop(ctx); err != nil {
+		return nil, err
+	}
+	if err := m.keep(dir); err != nil {
+		return nil, fmt.Errorf("keep a mold of the tests' clusters: %w", err)
 	}
 	return runCluster(ctx, dir)
 }
