@@ -39,7 +39,12 @@ func number(text string) *apd.Decimal {
 
 func evaluate(t *testing.T, rules []*velocity.Rule, rates velocity.Rates, payouts ...velocity.Payout) []velocity.Decision {
 	t.Helper()
-	book := velocity.NewRulebook(rules)
+	own := make([]*velocity.Rule, len(rules)) // a book keeps notes in its rules, which other tests look at too
+	for i, r := range rules {
+		copied := *r
+		own[i] = &copied
+	}
+	book := velocity.NewRulebook(own)
 	decisions, err := velocity.Evaluate(book, velocity.NewUsed(book, payouts, noon), rates, payouts, noon)
 	if err != nil {
 		t.Fatal(err)
