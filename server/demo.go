@@ -12,6 +12,8 @@ import (
 	"os"
 	"strings"
 	"time"
+
+	"github.com/alecthomas/kong"
 )
 
 type demoCommand struct {
@@ -34,10 +36,12 @@ func (c *demoCommand) Run(ctx context.Context) error {
 		return (&guide{ctx, c.URL, c.APIKey, os.Stdout}).follow()
 	}
 	fmt.Println("No server answers; starting one for the demo.")
-	s := &settings{
-		database:    database{Data: c.Data, DSN: os.Getenv("DATABASE_URL"), MigrateDSN: os.Getenv("ANTON_MIGRATE_URL")},
-		Environment: "test", HTTPAddr: "127.0.0.1:0", GRPCAddr: "127.0.0.1:0", AdminAddr: "127.0.0.1:0", LogLevel: "warn",
+	s := &settings{}
+	if err := kong.ApplyDefaults(s); err != nil { // those of anton serve, also of settings that come later
+		return err
 	}
+	s.Data, s.Environment, s.LogLevel = c.Data, "test", "warn"
+	s.HTTPAddr, s.GRPCAddr, s.AdminAddr = "127.0.0.1:0", "127.0.0.1:0", "127.0.0.1:0"
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	var outcome error
