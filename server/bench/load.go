@@ -30,7 +30,8 @@ type Merchant struct {
 	Beneficiary string `json:"beneficiary"`
 }
 
-// An order is what the process that makes the load is told, as JSON, on its standard input.
+// An order is what the process that makes the load is told, as JSON, on its standard input. Once it said that it is warm, it waits until that
+// is closed: on a busy machine the load would be over before the meters are read.
 type order struct {
 	Over      string        `json:"over"` // rest or grpc
 	Address   string        `json:"address"`
@@ -67,7 +68,11 @@ func (b *bench) load(ctx context.Context, name, over, address string) (*Measure,
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) } // it reports what it has
 	cmd.WaitDelay = 10 * time.Second
 	var said bytes.Buffer
-	cmd.Stdin, cmd.Stderr = bytes.NewReader(text), &said
+	cmd.Stderr = &said
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		return nil, fmt.Errorf("start the load: %w", err)
+	}
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		return nil, fmt.Errorf("start the load: %w", err)
@@ -75,7 +80,10 @@ func (b *bench) load(ctx context.Context, name, over, address string) (*Measure,
 	if err := cmd.Start(); err != nil {
 		return nil, fmt.Errorf("start the load: %w", err)
 	}
-	m, err := b.follow(name, json.NewDecoder(out))
+	_, writeErr := in.Write(text)
+	m, err := b.follow(name, json.NewDecoder(out), in)
+	err = errors.Join(writeErr, err)
+	_ = in.Close() // the load may still wait for it
 	waitErr := cmd.Wait()
 	switch {
 	case m != nil:
@@ -86,7 +94,8 @@ func (b *bench) load(ctx context.Context, name, over, address string) (*Measure,
 	return nil, fmt.Errorf("the load's report: %w", err)
 }
 
-func (b *bench) follow(name string, lines *json.Decoder) (*Measure, error) {
+// follow reads what the load tells, and closes start when the load may start.
+func (b *bench) follow(name string, lines *json.Decoder, start io.Closer) (*Measure, error) {
 	var before reading
 	for {
 		var l line
@@ -98,6 +107,9 @@ func (b *bench) follow(name string, lines *json.Decoder) (*Measure, error) {
 		case l.Warm:
 			if before, err = b.meter.read(); err != nil {
 				return nil, err
+			}
+			if err := start.Close(); err != nil {
+				return nil, fmt.Errorf("start the load: %w", err)
 			}
 		case l.Result != nil:
 			after, err := b.meter.read()
@@ -118,7 +130,8 @@ const warmUp = time.Second
 // tells on out how it goes. When ctx ends it stops early and tells what it has.
 func Drive(ctx context.Context, in io.Reader, out io.Writer) error {
 	var o order
-	if err := json.NewDecoder(in).Decode(&o); err != nil {
+	told := json.NewDecoder(in)
+	if err := told.Decode(&o); err != nil {
 		return fmt.Errorf("read the order on standard input (this command is for `anton bench` itself): %w", err)
 	}
 	create, closeAll, err := connect(o)
@@ -130,6 +143,9 @@ func Drive(ctx context.Context, in io.Reader, out io.Writer) error {
 	run(ctx, o, min(warmUp, o.Duration), create, nil)
 	if err := tell.Encode(line{Warm: true}); err != nil {
 		return err
+	}
+	if _, err := told.Token(); !errors.Is(err, io.EOF) {
+		return errors.New("standard input goes on after the order")
 	}
 	result := run(ctx, o, o.Duration, create, func(done int64) { _ = tell.Encode(line{Done: done}) })
 	return tell.Encode(line{Result: result})
