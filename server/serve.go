@@ -174,7 +174,7 @@ func serveOn(ctx context.Context, server *assembly.Server, on ports, log *slog.L
 	workerCtx, stopWorker := context.WithCancel(context.Background())
 	for _, work := range []func(context.Context){
 		server.Worker.Run, server.Balances.Run, server.Sequencer.Run, server.Deliverer.Run, server.Sealer.Run, server.Checker.Run,
-		server.KeyUses.Run, server.Watcher.Run, server.Ready.Run, server.Sanctions.Run, server.Pruner.Run, server.Folder.Run, server.Tallier.Run,
+		server.KeyUses.Run, server.Watcher.Run, server.Ready.Run, server.Sanctions.Run, server.Filler.Run, server.Pruner.Run, server.Folder.Run, server.Tallier.Run,
 		server.RfiAlarm.Run, server.Rescreen.Run, server.SelfTest.Run, server.Batches.Run, server.Rails.Run, server.RailClerk.Run,
 	} {
 		working.Go(func() { work(workerCtx) })

@@ -263,45 +263,43 @@ func (q *Queries) VelocityBucketsPrune(ctx context.Context, arg VelocityBucketsP
 const velocityCheckInsert = `-- name: VelocityCheckInsert :exec
 insert into velocity_checks (merchant_id, at, place, payout_id, passed, first_to_beneficiary, was_new, amount, currency,
                              beneficiary_id, beneficiary_type, account, country, method)
-select $1, $2, unnest($3::smallint[]), unnest($4::text[]), unnest($5::boolean[]), unnest($6::boolean[]),
-       unnest($7::boolean[]), unnest($8::numeric[]), unnest($9::text[]), unnest($10::text[]),
-       unnest($11::text[])::party_type, unnest($12::text[]), unnest($13::text[]),
-       unnest($14::text[])::payment_method
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9,
+        $10, $11, $12, $13, $14)
 `
 
 type VelocityCheckInsertParams struct {
-	MerchantID       string
-	At               time.Time
-	Places           []int16
-	PayoutIds        []string
-	Passed           []bool
-	Firsts           []bool
-	News             []bool
-	Amounts          []apd.Decimal
-	Currencies       []string
-	BeneficiaryIds   []string
-	BeneficiaryTypes []string
-	Accounts         []string
-	Countries        []string
-	Methods          []string
+	MerchantID         string
+	At                 time.Time
+	Place              int16
+	PayoutID           string
+	Passed             bool
+	FirstToBeneficiary bool
+	WasNew             bool
+	Amount             apd.Decimal
+	Currency           string
+	BeneficiaryID      string
+	BeneficiaryType    PartyType
+	Account            string
+	Country            string
+	Method             PaymentMethod
 }
 
 func (q *Queries) VelocityCheckInsert(ctx context.Context, arg VelocityCheckInsertParams) error {
 	_, err := q.db.Exec(ctx, velocityCheckInsert,
 		arg.MerchantID,
 		arg.At,
-		arg.Places,
-		arg.PayoutIds,
+		arg.Place,
+		arg.PayoutID,
 		arg.Passed,
-		arg.Firsts,
-		arg.News,
-		arg.Amounts,
-		arg.Currencies,
-		arg.BeneficiaryIds,
-		arg.BeneficiaryTypes,
-		arg.Accounts,
-		arg.Countries,
-		arg.Methods,
+		arg.FirstToBeneficiary,
+		arg.WasNew,
+		arg.Amount,
+		arg.Currency,
+		arg.BeneficiaryID,
+		arg.BeneficiaryType,
+		arg.Account,
+		arg.Country,
+		arg.Method,
 	)
 	return err
 }
@@ -519,12 +517,18 @@ cross join lateral (
         select false, c.payout_id, c.at, c.amount, c.currency, c.beneficiary_id, c.beneficiary_type, c.account, c.country, c.method,
                c.first_to_beneficiary
         from velocity_checks c
-        where c.merchant_id = b.merchant_id and c.at >= b.counted and c.passed and c.released_at is null
-        order by c.at, c.place, c.payout_id limit 33
+        where c.merchant_id = b.merchant_id and c.at >= least(b.counted, $2::timestamptz) and c.passed and c.released_at is null
+        order by c.at, c.place, c.payout_id limit 129
     )
 ) l
-where b.merchant_id = $2
+where b.merchant_id = $3
 `
+
+type VelocityLookParams struct {
+	PayoutIds  []string
+	Since      time.Time
+	MerchantID string
+}
 
 type VelocityLookRow struct {
 	Revision         int64
@@ -547,10 +551,10 @@ type VelocityLookRow struct {
 }
 
 // The book, once for each of two sorts of rows: the payouts that are asked about (`fresh`: no payout to the beneficiary counts yet), and what
-// counts but is in no bucket yet, the oldest 33 of it (`fresh`: it is the first to its beneficiary). The book is locked already. The number is
-// written out, because a plan for an unknown number might read the whole table.
-func (q *Queries) VelocityLook(ctx context.Context, payoutIds []string, merchantID string) ([]VelocityLookRow, error) {
-	rows, err := q.db.Query(ctx, velocityLook, payoutIds, merchantID)
+// counts since a moment, or since the one of which on nothing is in buckets, the oldest 129 of it (`fresh`: it is the first to its beneficiary).
+// The book is locked already. The number is written out, because a plan for an unknown number might read the whole table.
+func (q *Queries) VelocityLook(ctx context.Context, arg VelocityLookParams) ([]VelocityLookRow, error) {
+	rows, err := q.db.Query(ctx, velocityLook, arg.PayoutIds, arg.Since, arg.MerchantID)
 	if err != nil {
 		return nil, err
 	}

@@ -102,6 +102,7 @@ type Server struct {
 	Sealer    *audit.Sealer
 	Checker   *invariants.Checker
 	Watcher   *payouts.Watcher
+	Filler    *engine.Filler
 	Pruner    *engine.Pruner
 	Folder    *engine.Folder
 	Tallier   *engine.Tallier
@@ -141,7 +142,7 @@ func New(c Config) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	judge := newEngine(c, watcher, metrics)
+	judge := newEngine(c, runner, watcher, metrics)
 	byFiles, err := c.Rails.open(c, runner)
 	if err != nil {
 		return nil, err
@@ -167,6 +168,7 @@ func New(c Config) (*Server, error) {
 		Sealer:    &audit.Sealer{Runner: runner, Log: c.Log},
 		Checker:   &invariants.Checker{Pool: c.Pool, Log: c.Log, Metrics: metrics},
 		Watcher:   &payouts.Watcher{Runner: runner, Log: c.Log},
+		Filler:    judge.Filler,
 		Pruner:    &engine.Pruner{Runner: runner, Log: c.Log},
 		Folder:    &engine.Folder{Runner: runner, Keys: c.Keys, Log: c.Log},
 		Tallier:   &engine.Tallier{Runner: runner, Log: c.Log},
@@ -200,8 +202,10 @@ func New(c Config) (*Server, error) {
 	return s, nil
 }
 
-func newEngine(c Config, watcher *sanctions.Watcher, metrics *observe.Metrics) *engine.Engine {
-	judge := &engine.Engine{Lists: watcher, Keys: c.Keys, Model: cmp.Or(c.RiskModel, risk.Latest()), Metrics: metrics, Tracer: c.Tracer}
+func newEngine(c Config, runner *unit.Runner, watcher *sanctions.Watcher, metrics *observe.Metrics) *engine.Engine {
+	judge := &engine.Engine{
+		Lists: watcher, Keys: c.Keys, Model: cmp.Or(c.RiskModel, risk.Latest()), Filler: engine.NewFiller(runner, c.Log), Metrics: metrics, Tracer: c.Tracer,
+	}
 	watcher.Prepare = judge.Prepare
 	if c.Environment == "test" {
 		judge.Force = func(amount string) engine.Outcome { return engine.Outcome(sandbox.MagicAmount(amount)) }

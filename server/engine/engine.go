@@ -52,13 +52,16 @@ type Engine struct {
 	// Model is what scores are made by.
 	Model *risk.Model
 
+	// Filler is asked to fill buckets; without one, evaluations do it when there is much to fill.
+	Filler *Filler
+
 	Metrics *observe.Metrics
 	Tracer  *observe.Tracer
 
-	rules   rulebook
-	series  keptSeries
-	settled settledSums
-	book    atomic.Pointer[book]
+	rules  rulebook
+	series keptSeries
+	memory memory
+	book   atomic.Pointer[book]
 }
 
 // a judgement is a verdict on its way, with everything that is stored of it.

@@ -5,6 +5,7 @@ import (
 
 	"github.com/antonpayments/anton/gen/db"
 	"github.com/antonpayments/anton/server/unit"
+	"github.com/antonpayments/anton/server/velocity"
 )
 
 // CheckVelocity is the second stage alone.
@@ -22,5 +23,24 @@ func (e *Engine) CheckVelocity(ctx context.Context, u *unit.Unit, merchant strin
 // TallySlice is a slice of a Tallier's work.
 var TallySlice = tallySlice
 
-// CountAfter sets how many payouts may count without being in a bucket.
-func CountAfter(payouts int) { countAfter = payouts }
+// FillAfter sets how many payouts may count without being in a bucket until somebody is asked to fill, and how many are followed that were
+// filled.
+func FillAfter(payouts, followed int) { fillAfter, longestTail = payouts, followed }
+
+// Asked says whether anybody asked the Filler for anything.
+func (f *Filler) Asked() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return len(f.asked) > 0
+}
+
+// ForgetPayees forgets what beneficiaries and accounts used.
+func (e *Engine) ForgetPayees() {
+	e.memory.locked(func() {
+		for _, s := range e.memory.subjects.Keys() {
+			if s.scope == velocity.ByBeneficiary || s.scope == velocity.ByInstrument {
+				e.memory.subjects.Remove(s)
+			}
+		}
+	})
+}

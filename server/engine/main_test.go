@@ -15,7 +15,7 @@ func TestMain(m *testing.M) {
 		_ = f.Value.Set("15") // a number
 	}
 	if flag.Lookup("test.bench").Value.String() == "" {
-		engine.CountAfter(2) // few payouts are in buckets and not in buckets
+		engine.FillAfter(2, 5) // few payouts are in buckets, remembered, and in neither
 	}
 	testserver.Main(m)
 }

@@ -19,6 +19,8 @@ type look struct {
 	rates    velocity.Rates
 	used     *velocity.Used
 	payouts  []velocity.Payout
+	tail     tail
+	filled   []velocity.Recent // what was put into buckets since this server looked
 	unfilled []velocity.Recent // what counts and is in no bucket yet
 }
 
@@ -104,30 +106,33 @@ func cannotRelease(id string, d velocity.Decision) error {
 }
 
 func (e *Engine) lookAt(ctx context.Context, u *unit.Unit, merchant string, payouts []db.Payout) (*look, error) {
-	l, err := lookInto(ctx, u, merchant, payouts)
+	l, err := e.lookInto(ctx, u, merchant, payouts)
 	if err != nil {
 		return nil, err
 	}
 	if l.rules, err = e.rules.inForce(ctx, u, merchant, l.book.revision); err != nil {
 		return nil, err
 	}
-	changed, err := e.series.keep(ctx, u, merchant, l.book.past, velocity.Needed(l.rules, u.Now))
+	changed, err := e.series.keep(ctx, u, merchant, l.book.past, l.rules)
 	if err != nil {
 		return nil, err
 	}
 	if changed {
 		rules := l.rules
-		if l, err = lookInto(ctx, u, merchant, payouts); err != nil {
+		if l, err = e.lookInto(ctx, u, merchant, payouts); err != nil {
 			return nil, err
 		}
 		l.rules = rules
 	}
-	l.used = velocity.NewUsed(l.rules, l.payouts, u.Now)
-	if err := e.settled.read(ctx, u, merchant, l.book, l.used); err != nil {
+	l.used = velocity.NewUsed(l.rules, l.payouts, u.Now, l.book.settled)
+	if err := e.memory.fill(ctx, u, merchant, l); err != nil {
 		return nil, err
 	}
 	if err := l.used.Add(l.unfilled); err != nil {
 		return nil, err
+	}
+	if len(l.unfilled)+len(payouts) > fillAfter {
+		u.AfterCommit(func() { e.Filler.ask(merchant) })
 	}
 	currencies := velocity.Foreign(l.rules, l.used, l.payouts)
 	if len(currencies) == 0 {
@@ -152,28 +157,20 @@ func ratesOf(ctx context.Context, q *db.Queries, currencies []string, at time.Ti
 
 // record queues the checks, what counts of them, and the rules that were broken. place is the first payout's place in the moment.
 func (l *look) record(ctx context.Context, u *unit.Unit, merchant string, decisions []velocity.Decision, place int) error {
-	checks := db.VelocityCheckInsertParams{MerchantID: merchant, At: u.Now}
 	var counted []string
 	for i, d := range decisions {
 		p, passed := &l.payouts[i], !d.Blocked()
-		checks.Places = append(checks.Places, int16(place+i))
-		checks.PayoutIds = append(checks.PayoutIds, p.ID)
-		checks.Passed = append(checks.Passed, passed)
-		checks.Firsts = append(checks.Firsts, passed && p.New)
-		checks.News = append(checks.News, p.New)
-		checks.Amounts = append(checks.Amounts, p.Amount)
-		checks.Currencies = append(checks.Currencies, p.Kind.Currency)
-		checks.BeneficiaryIds = append(checks.BeneficiaryIds, p.Beneficiary)
-		checks.BeneficiaryTypes = append(checks.BeneficiaryTypes, p.Kind.BeneficiaryType)
-		checks.Accounts = append(checks.Accounts, p.Account)
-		checks.Countries = append(checks.Countries, p.Kind.Country)
-		checks.Methods = append(checks.Methods, p.Kind.Method)
+		err := u.Queue(unit.Rows).VelocityCheckInsert(ctx, db.VelocityCheckInsertParams{
+			MerchantID: merchant, At: u.Now, Place: int16(place + i), PayoutID: p.ID, Passed: passed, FirstToBeneficiary: passed && p.New, WasNew: p.New,
+			Amount: p.Amount, Currency: p.Kind.Currency, BeneficiaryID: p.Beneficiary, BeneficiaryType: db.PartyType(p.Kind.BeneficiaryType),
+			Account: p.Account, Country: p.Kind.Country, Method: db.PaymentMethod(p.Kind.Method),
+		})
+		if err != nil {
+			return err
+		}
 		if passed {
 			counted = append(counted, p.ID)
 		}
-	}
-	if err := u.Queue(unit.Rows).VelocityCheckInsert(ctx, checks); err != nil {
-		return err
 	}
 	if err := recordHits(ctx, u, merchant, decisions); err != nil {
 		return err

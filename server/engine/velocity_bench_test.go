@@ -3,6 +3,7 @@ package engine_test
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"os"
 	"regexp"
 	"slices"
@@ -99,11 +100,13 @@ func copies(t testing.TB, s *testserver.Server, payouts []string, prefix string,
 
 // BenchmarkVelocity measures what velocity adds to an evaluation, for one merchant with rules of all kinds and ANTON_BENCH_PAYOUTS past payouts of the
 // last year (a hundred thousand where it is not set; ten million take some minutes and some six gigabytes to make). Payouts come as fast as they
-// did, to forty beneficiaries in turns, so that buckets begin and settle as they would. Three things take turns:
+// did, to forty beneficiaries in turns, so that buckets begin and settle as they would. Five things take turns:
 //
-//   - one:        "select 1", the least that a round trip costs here; a check has three of them
+//   - one:        "select 1", the least that a round trip costs here; a check has two of them, and a third where something is not remembered
 //   - check:      velocity alone, from the lock of the book to the commit of what it counts
+//   - stranger:   the same, where the server remembers nothing of the beneficiary and the account
 //   - evaluation: all three stages
+//   - fill:       one in some thirty payouts has buckets filled behind it
 //
 // Latencies are by the clock, which a busy machine stretches. "cpu" is what the process and the backends of PostgreSQL used, a transaction.
 //
@@ -145,7 +148,8 @@ func newBenchWorld(b *testing.B, past int) *benchWorld {
 
 // run lets the transactions take turns, and reports each.
 func (w *benchWorld) run(b *testing.B) {
-	e := &engine.Engine{}
+	filler := engine.NewFiller(w.s.Runner, slog.New(slog.DiscardHandler))
+	e, cold := &engine.Engine{Filler: filler}, &engine.Engine{Filler: filler}
 	whole := w.s.Worker.Engine
 	do := func(fn func(context.Context, *unit.Unit) error) {
 		if err := w.s.Runner.Do(context.Background(), unit.Who{Merchant: w.m.Merchant, Actor: "bench"}, false, fn); err != nil {
@@ -153,8 +157,8 @@ func (w *benchWorld) run(b *testing.B) {
 		}
 	}
 	w.pools++
-	pool := copies(b, w.s, w.payouts, fmt.Sprint("pay_bench", w.pools, "_"), 2*b.N+100)
-	one, check, evaluation := w.meter(b), w.meter(b), w.meter(b)
+	pool := copies(b, w.s, w.payouts, fmt.Sprint("pay_bench", w.pools, "_"), 3*b.N+150)
+	one, check, stranger, evaluation, fill := w.meter(b), w.meter(b), w.meter(b), w.meter(b), w.meter(b)
 	turn := func(p []db.Payout) {
 		w.s.Clock.Advance(w.every)
 		one.took(func() {
@@ -166,12 +170,20 @@ func (w *benchWorld) run(b *testing.B) {
 			do(func(ctx context.Context, u *unit.Unit) error { return e.CheckVelocity(ctx, u, w.m.Merchant, p[:1]) })
 		})
 		w.s.Clock.Advance(w.every)
+		cold.ForgetPayees()
+		stranger.took(func() {
+			do(func(ctx context.Context, u *unit.Unit) error { return cold.CheckVelocity(ctx, u, w.m.Merchant, p[2:3]) })
+		})
+		w.s.Clock.Advance(w.every)
 		evaluation.took(func() {
 			do(func(ctx context.Context, u *unit.Unit) error {
 				_, err := whole.Evaluate(ctx, u, w.m.Merchant, p[1:2])
 				return err
 			})
 		})
+		if filler.Asked() {
+			fill.took(func() { filler.RunOnce(context.Background()) })
+		}
 	}
 	first := time.Now()
 	turn(pool) // it adds up the series
@@ -180,17 +192,19 @@ func (w *benchWorld) run(b *testing.B) {
 		b.Fatal(err)
 	}
 	for i := range 49 {
-		turn(pool[2+2*i:])
+		turn(pool[3+3*i:])
 	}
-	*one, *check, *evaluation = *w.meter(b), *w.meter(b), *w.meter(b)
+	*one, *check, *stranger, *evaluation, *fill = *w.meter(b), *w.meter(b), *w.meter(b), *w.meter(b), *w.meter(b)
 	b.ResetTimer()
 	for i := range b.N {
-		turn(pool[100+2*i:])
+		turn(pool[150+3*i:])
 	}
 	b.StopTimer()
 	one.report(b, "one")
 	check.report(b, "check")
+	stranger.report(b, "stranger")
 	evaluation.report(b, "evaluation")
+	fill.report(b, "fill")
 }
 
 // A meter measures how long transactions took, and what they cost.
@@ -243,6 +257,9 @@ func (m *meter) used() time.Duration {
 }
 
 func (m *meter) report(b *testing.B, name string) {
+	if len(m.times) == 0 {
+		return
+	}
 	slices.Sort(m.times)
 	of := func(share float64) float64 {
 		return float64(m.times[int(share*float64(len(m.times)-1))].Microseconds())
@@ -281,7 +298,7 @@ func TestTheCheckScansNoPayouts(t *testing.T) {
 			[]time.Time{now, now},
 			m.Merchant,
 		},
-		"velocityLook":      {[]string{"pay_1"}, m.Merchant},
+		"velocityLook":      {[]string{"pay_1"}, now, m.Merchant},
 		"velocityUncounted": {m.Merchant, now, 0, ""},
 		"velocityCount":     {m.Merchant, now.AddDate(0, 0, -1), now, nil},
 		"velocityRelease":   {m.Merchant, now, []string{"pay_past7"}},

@@ -22,13 +22,14 @@ type standing struct {
 	recent   int64     // another number since other buckets did, except by being filled
 }
 
-// countAfter is how many payouts may count without being in a bucket: an evaluation reads them all. They are put into buckets together,
-// because most of them share their buckets, and because a statement costs more than a row of it.
-var countAfter = 32
+// fillAfter is how many payouts may count without being in a bucket until the Filler is asked to put them there: an evaluation reads them all.
+// They are put into buckets together, because most of them share their buckets, and because a statement costs more than a row of it.
+var fillAfter = 16
 
-// atOnce is how many of them are read with the book, and pageOf how many at a time where there are more. The queries say so too.
+// atOnce is how many of them are read with the book. Where there are as many the evaluation fills buckets itself, for nobody else did. pageOf is
+// how many are read at a time where they cannot be put into buckets. The queries say so too.
 const (
-	atOnce = 33
+	atOnce = 129
 	pageOf = 1000
 )
 
@@ -46,13 +47,30 @@ func lockBook(ctx context.Context, u *unit.Unit, merchant string) (db.VelocityBo
 	return book, nil
 }
 
-// lookInto locks the book and reads it, with what the rules may ask about the payouts, and what counts but is in no bucket. Where that is much,
-// it is put into buckets first.
-func lookInto(ctx context.Context, u *unit.Unit, merchant string, payouts []db.Payout) (*look, error) {
-	ids := make([]string, len(payouts))
-	for i, p := range payouts {
-		ids[i] = p.ID
+// lookInto locks the book and reads it, with what the rules may ask about the payouts, and what counts since the moment up to which this
+// server knows what is in buckets. Where too much of it is in no bucket, it is put there first.
+func (e *Engine) lookInto(ctx context.Context, u *unit.Unit, merchant string, payouts []db.Payout) (*look, error) {
+	known := e.memory.tailOf(merchant)
+	l, err := lockAndLook(ctx, u, merchant, payouts, known)
+	if err != nil {
+		return nil, err
 	}
+	if l.full() { // nobody filled for long, or others filled more than is worth following
+		if err := fillBuckets(ctx, u, merchant, l.book.counted); err != nil {
+			return nil, err
+		}
+		if l, err = readBook(ctx, u, merchant, payouts, tail{until: endOfTime}); err != nil {
+			return nil, err
+		}
+	}
+	if l.full() { // what other clocks date later than ours is still in no bucket, or what is of this very moment
+		l.unfilled, err = uncounted(ctx, u, merchant, l.book.counted)
+	}
+	return l, err
+}
+
+// lockAndLook locks the book, opening one where there is none, and reads it in the same round trip.
+func lockAndLook(ctx context.Context, u *unit.Unit, merchant string, payouts []db.Payout, known tail) (*look, error) {
 	locked := false
 	note := func(rows int64) error {
 		locked = rows == 1
@@ -61,28 +79,30 @@ func lookInto(ctx context.Context, u *unit.Unit, merchant string, payouts []db.P
 	if err := u.Ahead(note).VelocityWait(ctx, merchant); err != nil {
 		return nil, err
 	}
-	rows, err := u.Read().VelocityLook(ctx, ids, merchant)
-	if err == nil && !locked {
-		if _, err = lockBook(ctx, u, merchant); err == nil {
-			rows, err = u.Read().VelocityLook(ctx, ids, merchant)
-		}
+	l, err := readBook(ctx, u, merchant, payouts, known)
+	if err != nil || locked {
+		return l, err
 	}
-	if err == nil && len(rows) > len(payouts)+countAfter {
-		if err = fillBuckets(ctx, u, merchant, rows[0].Counted); err == nil {
-			rows, err = u.Read().VelocityLook(ctx, ids, merchant)
-		}
+	if _, err := lockBook(ctx, u, merchant); err != nil {
+		return nil, err
 	}
+	return readBook(ctx, u, merchant, payouts, known)
+}
+
+func readBook(ctx context.Context, u *unit.Unit, merchant string, payouts []db.Payout, known tail) (*look, error) {
+	ids := make([]string, len(payouts))
+	for i, p := range payouts {
+		ids[i] = p.ID
+	}
+	rows, err := u.Read().VelocityLook(ctx, db.VelocityLookParams{PayoutIds: ids, Since: known.until, MerchantID: merchant})
 	if err != nil {
 		return nil, fmt.Errorf("look into the velocity book: %w", err)
 	}
-	l := lookOf(rows, payouts)
-	if len(l.unfilled) < atOnce {
-		return l, nil
-	}
-	// What other clocks date later than ours is still in no bucket, or what is of this very moment.
-	l.unfilled, err = uncounted(ctx, u, merchant, l.book.counted)
-	return l, err
+	return lookOf(rows, payouts, known), nil
 }
+
+// full says that there may be more of what counts than was read.
+func (l *look) full() bool { return len(l.filled)+len(l.unfilled) >= atOnce }
 
 // uncounted are all payouts that count since a moment.
 func uncounted(ctx context.Context, u *unit.Unit, merchant string, since time.Time) ([]velocity.Recent, error) {
@@ -107,16 +127,19 @@ func uncounted(ctx context.Context, u *unit.Unit, merchant string, since time.Ti
 	}
 }
 
-// lookOf puts the payouts in their order.
-func lookOf(rows []db.VelocityLookRow, payouts []db.Payout) *look {
+// lookOf puts the payouts in their order, and tells what was filled since the tail ended from what is in no bucket.
+func lookOf(rows []db.VelocityLookRow, payouts []db.Payout, known tail) *look {
 	l := &look{}
 	asked := make(map[string]*db.VelocityLookRow, len(payouts))
 	for i := range rows {
 		row := &rows[i]
 		l.book = standing{revision{row.Revision, row.OperatorRevision}, row.Counted, row.Settled, row.Past, row.Recent}
-		if row.Asked {
+		switch {
+		case row.Asked:
 			asked[row.ID] = row
-		} else {
+		case row.At.Before(row.Counted):
+			l.filled = append(l.filled, velocity.Recent{Payout: velocityPayout(row), At: row.At})
+		default:
 			l.unfilled = append(l.unfilled, velocity.Recent{Payout: velocityPayout(row), At: row.At})
 		}
 	}
@@ -125,6 +148,7 @@ func lookOf(rows []db.VelocityLookRow, payouts []db.Payout) *look {
 			l.payouts = append(l.payouts, velocityPayout(row))
 		}
 	}
+	l.tail = known.grown(l.filled, l.book.counted)
 	return l
 }
 

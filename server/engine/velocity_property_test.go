@@ -227,11 +227,12 @@ func simulate(t testing.TB, m *testserver.Client, draft map[string]any, from tim
 }
 
 // TestEnforcementIsWhatAModelSaysAndWhatASimulationSays sends random payouts, cancellations and failures through the server, in one merchant
-// with a rule and in one without. What the rule blocks must be what a model in memory blocks, and what a simulation over the merchant without
+// with a rule and in one without. Two servers take turns as it comes, each with its own memory. What the rule blocks must be what a model in memory blocks, and what a simulation over the merchant without
 // the rule says it would. The rule may come late: what was paid before it counts all the same.
 func TestEnforcementIsWhatAModelSaysAndWhatASimulationSays(t *testing.T) {
 	t.Parallel()
 	s := testserver.New(t)
+	servers := []*testserver.Server{s, testserver.On(t, s.Database, s.Clock)}
 	rapid.Check(t, func(rt *rapid.T) {
 		ruled, free := newWorld(t, s), newWorld(t, s)
 		rule, draft := drawRule(rt)
@@ -242,6 +243,7 @@ func TestEnforcementIsWhatAModelSaysAndWhatASimulationSays(t *testing.T) {
 				createRule(t, ruled.m, draft)
 				from = s.Clock.Now()
 			}
+			ruled.s = rapid.SampledFrom(servers).Draw(rt, "server")
 			step(t, rt, ruled, free, func(p *paid) bool { return rule.allows(ruled.all, p) || i < comes })
 		}
 		simulated := simulate(t, free.m, draft, from)

@@ -24,34 +24,37 @@ type keptSeries struct {
 type keptBuckets struct {
 	past   int64
 	series map[string]time.Time
+	// The rules had all that they need at a moment; then they have it at every later one, for windows only move on.
+	enough *velocity.Rulebook
+	since  time.Time
 }
 
-func (k *keptSeries) of(ctx context.Context, u *unit.Unit, merchant string, past int64) (map[string]time.Time, error) {
+func (k *keptSeries) of(ctx context.Context, u *unit.Unit, merchant string, past int64) (keptBuckets, error) {
 	k.once.Do(func() { k.byMerchant, _ = lru.New[string, keptBuckets](merchantsRemembered) }) // fails for a size below one
 	if kept, ok := k.byMerchant.Get(merchant); ok && kept.past == past {
-		return kept.series, nil
+		return kept, nil
 	}
 	series, err := u.Read().VelocitySeries(ctx, merchant)
 	if err != nil {
-		return nil, fmt.Errorf("read which buckets are kept: %w", err)
+		return keptBuckets{}, fmt.Errorf("read which buckets are kept: %w", err)
 	}
-	k.byMerchant.Add(merchant, keptBuckets{past, series})
-	return series, nil
+	kept := keptBuckets{past: past, series: series}
+	k.byMerchant.Add(merchant, kept)
+	return kept, nil
 }
 
 // keep sees to it that the buckets which the rules ask about are there: a series that is new, or that must reach further back, is added
 // up from the checks. What no rule asks about any more is left off. It says whether anything changed; then the book must be read again.
-func (k *keptSeries) keep(
-	ctx context.Context, u *unit.Unit, merchant string, past int64, needed map[velocity.Series]time.Time,
-) (changed bool, err error) {
+func (k *keptSeries) keep(ctx context.Context, u *unit.Unit, merchant string, past int64, rules *velocity.Rulebook) (changed bool, err error) {
 	kept, err := k.of(ctx, u, merchant, past)
-	if err != nil {
+	if err != nil || kept.enough == rules && !u.Now.Before(kept.since) {
 		return false, err
 	}
+	needed := velocity.Needed(rules, u.Now)
 	next := make(map[string]time.Time, len(needed))
 	for series, since := range needed {
 		name := seriesName(series)
-		was, ok := kept[name]
+		was, ok := kept.series[name]
 		if ok && !since.Before(was) {
 			next[name] = was
 			continue
@@ -64,7 +67,9 @@ func (k *keptSeries) keep(
 		}
 		next[name], changed = since, true
 	}
-	if !changed && len(next) == len(kept) {
+	if !changed && len(next) == len(kept.series) {
+		kept.enough, kept.since = rules, u.Now
+		k.byMerchant.Add(merchant, kept)
 		return false, nil
 	}
 	if err := u.Read().VelocitySeriesSet(ctx, next, merchant); err != nil {

@@ -161,6 +161,7 @@ func (s *Server) Work() {
 		if err != nil {
 			s.t.Fatalf("worker: %v", err)
 		}
+		s.Filler.RunOnce(context.Background())
 		batches, err := s.Batches.RunOnce(context.Background())
 		if err != nil {
 			s.t.Fatalf("batch worker: %v", err)

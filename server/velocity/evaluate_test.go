@@ -45,7 +45,7 @@ func evaluate(t *testing.T, rules []*velocity.Rule, rates velocity.Rates, payout
 		own[i] = &copied
 	}
 	book := velocity.NewRulebook(own)
-	decisions, err := velocity.Evaluate(book, velocity.NewUsed(book, payouts, noon), rates, payouts, noon)
+	decisions, err := velocity.Evaluate(book, velocity.NewUsed(book, payouts, noon, noon), rates, payouts, noon)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -33,20 +33,21 @@ func TestAWindowIsTheSumOfItsParts(t *testing.T) {
 		}
 		next := []velocity.Payout{payout("1", nil)}
 		book := velocity.NewRulebook(rules)
-		used := velocity.NewUsed(book, next, now)
-		for _, part := range used.Parts(settled) {
-			var buckets []velocity.Bucket
-			for _, at := range paid {
-				step := int64(part.Step)
-				if from := at - at%step; from >= part.From && from < part.Until {
-					buckets = append(buckets, velocity.Bucket{From: from, KindSum: velocity.KindSum{Kind: next[0].Kind, Sum: velocity.Sum{Payouts: 1}}})
+		used := velocity.NewUsed(book, next, now, settled)
+		first := rapid.IntRange(0, len(paid)).Draw(t, "in buckets from the first")
+		for _, s := range used.Subjects() {
+			var all []velocity.Totals
+			for _, r := range s.Ranges() {
+				totals, err := velocity.AddUp(bucketsOf(r, paid[:first], next[0].Kind))
+				if err == nil {
+					totals, err = totals.And(r, recent(paid[first:], next[0]))
 				}
+				if err != nil {
+					t.Fatal(err)
+				}
+				all = append(all, totals)
 			}
-			totals, err := velocity.AddUp(buckets)
-			if err == nil {
-				err = used.Put(part, totals)
-			}
-			if err != nil {
+			if err := s.Put(all); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -70,6 +71,26 @@ func TestAWindowIsTheSumOfItsParts(t *testing.T) {
 			}
 		}
 	})
+}
+
+// bucketsOf are the buckets of a range, one for each payout that is in it.
+func bucketsOf(r velocity.Range, paid []int64, kind velocity.Kind) []velocity.Bucket {
+	var buckets []velocity.Bucket
+	for _, at := range paid {
+		step := int64(r.Step)
+		if from := at - at%step; from >= r.From && from < r.Until {
+			buckets = append(buckets, velocity.Bucket{From: from, KindSum: velocity.KindSum{Kind: kind, Sum: velocity.Sum{Payouts: 1}}})
+		}
+	}
+	return buckets
+}
+
+func recent(paid []int64, p velocity.Payout) []velocity.Recent {
+	var all []velocity.Recent
+	for _, at := range paid {
+		all = append(all, velocity.Recent{Payout: p, At: time.Unix(at, 0)})
+	}
+	return all
 }
 
 // TestADayBeginsOnce holds the quick way to find the beginning of a day to what a day is: the moment is the first of its date.

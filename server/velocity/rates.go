@@ -61,9 +61,11 @@ func Foreign(book *Rulebook, used *Used, payouts []Payout) []string {
 	for i := range payouts {
 		kinds[payouts[i].Kind] = true
 	}
-	for _, sums := range used.spans {
-		for i := range *sums {
-			kinds[(*sums)[i].Kind] = true
+	for _, s := range used.Subjects() {
+		for _, t := range s.tallies {
+			for i := range t {
+				kinds[t[i].Kind] = true
+			}
 		}
 	}
 	currencies := map[string]bool{}

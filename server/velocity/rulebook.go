@@ -12,7 +12,8 @@ import (
 type Rulebook struct {
 	windows   []*Window // each once
 	asks      []ask     // each window of each scope once
-	filters   []*Rule   // a rule of each filter
+	scopes    []scopeAsks
+	filters   []*Rule // a rule of each filter
 	questions []question
 	caps      []limit
 	foreign   []*Rule // a rule of each filter and currency, of those about amounts
@@ -22,6 +23,12 @@ type Rulebook struct {
 type ask struct {
 	scope  Scope
 	window int
+}
+
+// scopeAsks are the asks of a scope, by their places.
+type scopeAsks struct {
+	scope Scope
+	asks  []int
 }
 
 // A limit is a cap on single payouts as a float.
@@ -50,7 +57,7 @@ func NewRulebook(rules []*Rule) *Rulebook {
 				b.windows = append(b.windows, r.Window)
 			}
 			if r.ask, isNew = asks.of(a); isNew {
-				b.asks = append(b.asks, a)
+				b.addAsk(a)
 			}
 		}
 		if r.filter, isNew = filters.of(r.filterName()); isNew {
@@ -71,6 +78,16 @@ func NewRulebook(rules []*Rule) *Rulebook {
 		}
 	}
 	return b
+}
+
+func (b *Rulebook) addAsk(a ask) {
+	place := slices.IndexFunc(b.scopes, func(s scopeAsks) bool { return s.scope == a.scope })
+	if place < 0 {
+		place = len(b.scopes)
+		b.scopes = append(b.scopes, scopeAsks{scope: a.scope})
+	}
+	b.scopes[place].asks = append(b.scopes[place].asks, len(b.asks))
+	b.asks = append(b.asks, a)
 }
 
 // thresholdOf is the threshold as a float. One that no float holds is above every payout.

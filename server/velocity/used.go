@@ -1,40 +1,18 @@
 package velocity
 
 import (
-	"cmp"
 	"fmt"
-	"maps"
 	"slices"
-	"sort"
 	"time"
 
 	"github.com/cockroachdb/apd/v3"
 )
-
-// A Span is a window of a subject: what counts for it from a moment on. There is no end: what another server's clock dated a moment
-// ahead counts too.
-type Span struct {
-	Scope Scope
-	Key   string
-	Since int64 // unix seconds
-}
 
 // A Sum is what payouts of one kind add up to, in their own currency.
 type Sum struct {
 	Payouts, NewBeneficiaries int64
 	Amount                    apd.Decimal
 }
-
-// A Part is buckets of one length of one subject, from the beginning of the longer bucket that they are in. What several windows have in
-// common is one part, and a rolling window asks for the same part as long as it begins in the same longer bucket.
-type Part struct {
-	Scope Scope
-	Key   string
-	Range
-}
-
-// Settled says whether all of the part's buckets ended by the moment.
-func (p Part) Settled(by time.Time) bool { return p.Until <= by.Unix() }
 
 // A KindSum is what payouts of one kind add up to.
 type KindSum struct {
@@ -45,130 +23,181 @@ type KindSum struct {
 // Used is what the windows of rules have used at one moment, for the subjects of some payouts.
 type Used struct {
 	book   *Rulebook
-	starts []int64 // of each of the book's windows
-	spans  map[Span]*tally
-	parts  map[Part][]share
+	starts []int64   // of each of the book's windows
+	ranges [][]Range // of each of the book's windows
+	scopes []scopeUsed
 }
 
-// A share is what a window has of a part: its buckets from a moment on.
+// scopeUsed is what a scope's subjects have used. They are all asked about the same ranges of buckets.
+type scopeUsed struct {
+	scope    Scope
+	asks     []int // by their places in the book
+	ranges   []Range
+	shares   []share
+	subjects map[string]*Subject
+}
+
+// A Subject is whose payouts are counted together.
+type Subject struct {
+	Scope Scope
+	Key   string
+
+	of      *scopeUsed
+	tallies []tally // of the scope's asks
+}
+
+// A share is what a window has of a range: its buckets that begin between two moments. Both are named by their places in the scope.
 type share struct {
-	of   *tally
-	from int64
+	ask, of     int
+	from, until int64
 }
 
 // A tally is what one window of one subject has used, by kinds of payouts: few, so that looking through them is quick.
 type tally []KindSum
 
-// NewUsed is nothing used yet: the caller puts there what is, for each of the Parts.
-func NewUsed(book *Rulebook, payouts []Payout, now time.Time) *Used {
-	u := &Used{book: book, spans: map[Span]*tally{}}
+// NewUsed is nothing used yet: the caller puts there what is, for each subject's Ranges. Each of those is either settled by the moment, or
+// may still change.
+func NewUsed(book *Rulebook, payouts []Payout, now, settled time.Time) *Used {
+	u := &Used{book: book}
 	for _, w := range book.windows {
-		u.starts = append(u.starts, w.Start(now).Unix())
+		start := w.Start(now).Unix()
+		u.starts, u.ranges = append(u.starts, start), append(u.ranges, Ranges(start))
 	}
-	for _, a := range book.asks {
-		for i := range payouts {
-			span := Span{a.scope, payouts[i].key(a.scope), u.starts[a.window]}
-			if u.spans[span] == nil {
-				u.spans[span] = &tally{}
+	for _, s := range book.scopes {
+		of := scopeUsed{scope: s.scope, asks: s.asks, subjects: map[string]*Subject{}}
+		of.ranges, of.shares = u.rangesOf(s.asks, settled.Unix())
+		u.scopes = append(u.scopes, of)
+	}
+	for i := range u.scopes {
+		of := &u.scopes[i]
+		for k := range payouts {
+			if key := payouts[k].key(of.scope); of.subjects[key] == nil {
+				of.subjects[key] = newSubject(of, key)
 			}
 		}
 	}
 	return u
 }
 
-// Parts are the buckets that the rules ask about. Each is either Settled by the moment, or what may still grow.
-func (u *Used) Parts(settled time.Time) []Part {
-	firstDays := u.firstDays()
-	u.parts = make(map[Part][]share, 4*len(u.spans))
-	for span, t := range u.spans {
-		for _, r := range Ranges(span.Since) {
-			whole := Part{span.Scope, span.Key, r}
-			if r.Step == day {
-				whole.From = firstDays[span.Scope]
-			} else {
-				whole.From = floor(r.From, longer(r.Step))
-			}
-			past, open := whole, whole
-			border := floor(settled.Unix(), r.Step)
+// newSubject has used nothing. Payouts to a subject are of one or two kinds as a rule; there is room for those.
+func newSubject(of *scopeUsed, key string) *Subject {
+	s := &Subject{Scope: of.scope, Key: key, of: of, tallies: make([]tally, len(of.asks))}
+	room := make([]KindSum, 2*len(of.asks))
+	for i := range s.tallies {
+		s.tallies[i] = room[2*i : 2*i : 2*i+2]
+	}
+	return s
+}
+
+// Subjects are all that the payouts belong to and rules ask about.
+func (u *Used) Subjects() []*Subject {
+	var all []*Subject
+	for i := range u.scopes {
+		for _, s := range u.scopes[i].subjects {
+			all = append(all, s)
+		}
+	}
+	return all
+}
+
+// rangesOf are the buckets that the asks are about. What several windows have in common is one range. A range is wider than what any window
+// has of it: it begins and ends with a quarter of an hour or a day, so that moving windows ask about the same as long as they can.
+func (u *Used) rangesOf(asks []int, settled int64) (ranges []Range, shares []share) {
+	ranges, shares = make([]Range, 0, 2*len(asks)), make([]share, 0, 5*len(asks))
+	add := func(r Range, s share) {
+		if s.of = slices.Index(ranges, r); s.of < 0 {
+			s.of = len(ranges)
+			ranges = append(ranges, r)
+		}
+		shares = append(shares, s)
+	}
+	firstDay := u.firstDay(asks)
+	for i, ask := range asks {
+		for _, r := range u.ranges[u.book.asks[ask].window] {
+			wide := r.widened(firstDay)
+			border := floor(settled, r.Step)
 			if r.From < border {
-				past.Until = min(r.Until, border)
-				u.parts[past] = append(u.parts[past], share{t, r.From})
+				add(Range{r.Step, wide.From, min(wide.Until, border)}, share{ask: i, from: r.From, until: r.Until})
 			}
 			if border < r.Until {
-				open.From = max(whole.From, border)
-				u.parts[open] = append(u.parts[open], share{t, r.From})
+				add(Range{r.Step, max(wide.From, border), wide.Until}, share{ask: i, from: r.From, until: r.Until})
 			}
 		}
 	}
-	return slices.Collect(maps.Keys(u.parts))
+	return ranges, shares
 }
 
-// firstDays are the first whole days that any window of a scope has: its windows share the days that they have in common.
-func (u *Used) firstDays() map[Scope]int64 {
-	first := map[Scope]int64{}
-	for _, a := range u.book.asks {
-		from := floor(u.starts[a.window]+day-1, day)
-		if known, ok := first[a.scope]; !ok || from < known {
-			first[a.scope] = from
-		}
+// firstDay is the first whole day that any window of the asks has: the windows of a scope share the days that they have in common.
+func (u *Used) firstDay(asks []int) int64 {
+	var first int64 = farFuture
+	for _, ask := range asks {
+		first = min(first, floor(u.starts[u.book.asks[ask].window]+day-1, day))
 	}
 	return first
 }
 
-// Put says what a part has used.
-func (u *Used) Put(part Part, totals Totals) error {
-	for _, share := range u.parts[part] {
-		if err := share.put(totals); err != nil {
-			return err
+// Ranges are the buckets of the subject that the rules ask about. They are not to be changed.
+func (s *Subject) Ranges() []Range { return s.of.ranges }
+
+// Put says what the Ranges have used, in their order.
+func (s *Subject) Put(totals []Totals) error {
+	for _, share := range s.of.shares {
+		all := totals[share.of]
+		for i := range all {
+			more, err := all[i].between(share.from, share.until)
+			if err != nil {
+				return err
+			}
+			if more == nil {
+				continue
+			}
+			if err := s.tallies[share.ask].of(all[i].kind).add(more); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
 }
 
-func (s share) put(totals Totals) error {
-	for i := range totals {
-		more := totals[i].since(s.from)
-		if more == nil {
-			continue
-		}
-		if err := s.of.of(totals[i].kind).add(more); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// A Recent payout counts, and is in no bucket.
+// A Recent payout counts, and is in no bucket, or was not when somebody looked.
 type Recent struct {
 	Payout Payout
 	At     time.Time
 }
 
+// Has says whether the payout belongs to the subject.
+func (s *Subject) Has(p *Payout) bool { return p.key(s.Scope) == s.Key }
+
 // Add says what else the windows have used.
 func (u *Used) Add(recent []Recent) error {
-	type subject struct {
-		scope Scope
-		key   string
+	for i := range recent {
+		r := &recent[i]
+		if err := u.count(&r.Payout, r.At.Unix()); err != nil {
+			return err
+		}
 	}
-	totals := map[subject]Totals{}
-	for span, t := range u.spans {
-		of := subject{span.Scope, span.Key}
-		all, known := totals[of]
-		if !known {
-			var seconds []Bucket
-			for i := range recent {
-				if p := &recent[i].Payout; p.key(span.Scope) == span.Key {
-					seconds = append(seconds, Bucket{recent[i].At.Unix(), KindSum{p.Kind, *p.counts()}})
-				}
+	return nil
+}
+
+// count adds a payout to every window that it is in.
+func (u *Used) count(p *Payout, at int64) error {
+	var counts *Sum
+	for i := range u.scopes {
+		of := &u.scopes[i]
+		s := of.subjects[p.key(of.scope)]
+		if s == nil {
+			continue
+		}
+		if counts == nil {
+			counts = p.counts()
+		}
+		for k, ask := range of.asks {
+			if at < u.starts[u.book.asks[ask].window] {
+				continue
 			}
-			var err error
-			if all, err = AddUp(seconds); err != nil {
+			if err := s.tallies[k].of(p.Kind).add(counts); err != nil {
 				return err
 			}
-			totals[of] = all
-		}
-		if err := (share{t, span.Since}).put(all); err != nil {
-			return err
 		}
 	}
 	return nil
@@ -183,73 +212,17 @@ func (s *Sum) add(more *Sum) error {
 	return nil
 }
 
-// A Bucket is what payouts of one kind add up to in one bucket.
-type Bucket struct {
-	From int64 // unix seconds
-	KindSum
-}
-
-// Totals are a part's buckets by kinds, each added up with all that are newer, so that what a window has of the part is found and not
-// added up.
-type Totals []kindTotals
-
-type kindTotals struct {
-	kind  Kind
-	froms []int64 // newest first
-	sums  []Sum
-}
-
-// AddUp makes the totals of a part's buckets, which it puts in order.
-func AddUp(buckets []Bucket) (Totals, error) {
-	slices.SortFunc(buckets, func(a, b Bucket) int { return cmp.Compare(b.From, a.From) })
-	var all Totals
-	for i := range buckets {
-		b := &buckets[i]
-		place := slices.IndexFunc(all, func(t kindTotals) bool { return t.kind == b.Kind })
-		if place < 0 {
-			place = len(all)
-			all = append(all, kindTotals{kind: b.Kind})
-		}
-		t, sum := &all[place], b.Sum
-		if n := len(t.sums); n > 0 {
-			if err := sum.add(&t.sums[n-1]); err != nil {
-				return nil, err
-			}
-		}
-		t.froms, t.sums = append(t.froms, b.From), append(t.sums, sum)
-	}
-	return all, nil
-}
-
-// since is what the buckets that begin at the moment or later add up to; nil where there are none.
-func (t *kindTotals) since(from int64) *Sum {
-	n := sort.Search(len(t.froms), func(i int) bool { return t.froms[i] < from })
-	if n == 0 {
-		return nil
-	}
-	return &t.sums[n-1]
-}
-
 // tallies are what each ask has used for the payout's subjects.
 func (u *Used) tallies(p *Payout) []*tally {
 	all := make([]*tally, len(u.book.asks))
-	for i, a := range u.book.asks {
-		all[i] = u.spans[Span{a.scope, p.key(a.scope), u.starts[a.window]}]
+	for i := range u.scopes {
+		of := &u.scopes[i]
+		s := of.subjects[p.key(of.scope)]
+		for k, ask := range of.asks {
+			all[ask] = &s.tallies[k]
+		}
 	}
 	return all
-}
-
-// add counts a payout that passed in every span that it belongs to.
-func (u *Used) add(p *Payout) error {
-	for span, t := range u.spans {
-		if p.key(span.Scope) != span.Key {
-			continue
-		}
-		if err := t.of(p.Kind).add(p.counts()); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // counts is what the payout counts when it passes.

@@ -192,7 +192,7 @@ func Evaluate(book *Rulebook, used *Used, rates Rates, payouts []Payout, now tim
 		if p.New {
 			newly[p.Beneficiary] = true
 		}
-		if err := used.add(p); err != nil {
+		if err := used.count(p, now.Unix()); err != nil {
 			return nil, err
 		}
 	}

@@ -2,7 +2,6 @@ package velocity
 
 import (
 	"fmt"
-	"slices"
 	"sort"
 	"time"
 	_ "time/tzdata" // zones are the same on every machine
@@ -52,9 +51,6 @@ const (
 )
 
 var steps = [...]int32{second, minute, quarter, day}
-
-// longer is the next longer bucket; there is none after a day.
-func longer(step int32) int32 { return steps[slices.Index(steps[:], step)+1] }
 
 // resolution is how finely a rolling window is measured: to the second up to a day, to the minute beyond. It begins at most that much too
 // early, so it never lets more than the cap pass in any true window.
@@ -131,9 +127,27 @@ type Range struct {
 	From, Until int64 // unix seconds
 }
 
+// Settled says whether all of the range's buckets ended by the moment.
+func (r Range) Settled(by time.Time) bool { return r.Until <= by.Unix() }
+
+// widened is the quarter of an hour that the shortest buckets are in, or the day that quarters are in, or all days from the first.
+func (r Range) widened(firstDay int64) Range {
+	switch r.Step {
+	case second, minute:
+		r.From = floor(r.From, quarter)
+		r.Until = r.From + quarter
+	case quarter:
+		r.From = floor(r.From, day)
+		r.Until = r.From + day
+	default:
+		r.From = firstDay
+	}
+	return r
+}
+
 // Ranges are the buckets that make up everything since a moment: the shortest to the next beginning of a longer one, and so on; then days.
 func Ranges(since int64) []Range {
-	var all []Range
+	all := make([]Range, 0, len(steps))
 	for i, step := range steps {
 		if i == len(steps)-1 {
 			return append(all, Range{step, since, farFuture})

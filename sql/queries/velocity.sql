@@ -79,8 +79,8 @@ on conflict (merchant_id, rule_id, version, effect) do update set payouts = h.pa
 
 -- name: VelocityLook :many
 -- The book, once for each of two sorts of rows: the payouts that are asked about (`fresh`: no payout to the beneficiary counts yet), and what
--- counts but is in no bucket yet, the oldest 33 of it (`fresh`: it is the first to its beneficiary). The book is locked already. The number is
--- written out, because a plan for an unknown number might read the whole table.
+-- counts since a moment, or since the one of which on nothing is in buckets, the oldest 129 of it (`fresh`: it is the first to its beneficiary).
+-- The book is locked already. The number is written out, because a plan for an unknown number might read the whole table.
 select b.revision, o.revision as operator_revision, b.counted, b.settled, b.past, b.recent, l.*
 from velocity_books b
 join velocity_books o on o.merchant_id = ''
@@ -101,8 +101,8 @@ cross join lateral (
         select false, c.payout_id, c.at, c.amount, c.currency, c.beneficiary_id, c.beneficiary_type, c.account, c.country, c.method,
                c.first_to_beneficiary
         from velocity_checks c
-        where c.merchant_id = b.merchant_id and c.at >= b.counted and c.passed and c.released_at is null
-        order by c.at, c.place, c.payout_id limit 33
+        where c.merchant_id = b.merchant_id and c.at >= least(b.counted, @since::timestamptz) and c.passed and c.released_at is null
+        order by c.at, c.place, c.payout_id limit 129
     )
 ) l
 where b.merchant_id = @merchant_id;
@@ -131,10 +131,8 @@ where u.payouts > 0;
 -- name: VelocityCheckInsert :exec
 insert into velocity_checks (merchant_id, at, place, payout_id, passed, first_to_beneficiary, was_new, amount, currency,
                              beneficiary_id, beneficiary_type, account, country, method)
-select @merchant_id, @at, unnest(@places::smallint[]), unnest(@payout_ids::text[]), unnest(@passed::boolean[]), unnest(@firsts::boolean[]),
-       unnest(@news::boolean[]), unnest(@amounts::numeric[]), unnest(@currencies::text[]), unnest(@beneficiary_ids::text[]),
-       unnest(@beneficiary_types::text[])::party_type, unnest(@accounts::text[]), unnest(@countries::text[]),
-       unnest(@methods::text[])::payment_method;
+values (@merchant_id, @at, @place, @payout_id, @passed, @first_to_beneficiary, @was_new, @amount, @currency,
+        @beneficiary_id, @beneficiary_type, @account, @country, @method);
 
 -- name: VelocityBookCounted :exec
 -- Checks of before the moment are in buckets from now on, and buckets that ended by another are settled.
