@@ -1,0 +1,5 @@
+module github.com/antonpayments/anton/tools/iso20022
+
+go 1.26.8
+
+require github.com/moov-io/iso20022 v0.2.1
