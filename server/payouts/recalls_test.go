@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/antonpayments/anton/server/testserver"
+	"github.com/antonpayments/anton/server/testserver/xsd"
 )
 
 // recall asks for a payout back and gives the answer.
@@ -79,6 +80,8 @@ func TestARecallIsSentAndAnswered(t *testing.T) {
 			t.Errorf("the files %v have no %s:\n%s", slices.Collect(maps.Keys(out)), want, content)
 		}
 	}
+	xsd.Holds(t, "schema of recalls", out["interbank-20260217-01.xml"])
+	xsd.Holds(t, "schema of payments", out["interbank-20260216-01.xml"])
 	// Two banks answer, one does not know yet, and one sends the money without a word.
 	s.BankBrings(t, "interbank", "a.xml", testserver.Resolution("A", [3]string{references[0], "ACCR", ""}, [3]string{references[1], "RJCR", "NOAS"}))
 	s.BankBrings(t, "interbank", "b.xml", testserver.Resolution("B", [3]string{references[2], "PDCR", ""}))
@@ -132,8 +135,7 @@ func TestARecallEndsWithoutAnAnswer(t *testing.T) {
 	}
 	// One comes back and one is refused before the recalls go out, and one is closed by a person: none of them is sent.
 	s.BankBrings(t, "interbank", "a.xml", testserver.SEPAReturns("A", testserver.SEPAReturn{EndToEnd: references[0], Amount: "10.00", Code: "AC04", Day: "2026-02-17"}))
-	refused := bytes.ReplaceAll(testserver.InterbankStatus("INTERBANK-20260216-01", "PART", "AC01"), []byte("</FIToFIPmtStsRpt>"),
-		fmt.Appendf(nil, "<TxInfAndSts><OrgnlTxId>%s</OrgnlTxId><TxSts>RJCT</TxSts></TxInfAndSts></FIToFIPmtStsRpt>", references[1]))
+	refused := testserver.InterbankStatus("INTERBANK-20260216-01", "PART", "AC01", [3]string{references[1], "RJCT", ""})
 	s.BankBrings(t, "interbank", "b.xml", refused)
 	s.WorkRails(t)
 	id := s.Ops().Get(t, "/ops/v1/recalls?payout_id="+payouts[2]).List()[0]["id"].(string)
@@ -178,9 +180,7 @@ func TestAnswersThatFitNoRecallAreCases(t *testing.T) {
 	// Before it was sent, of what was never recalled, of nothing of ours; and another bank wants money from us.
 	s.BankBrings(t, "interbank", "a.xml", testserver.Resolution("A", [3]string{references[0], "ACCR", ""}, [3]string{references[1], "RJCR", "CUST"},
 		[3]string{"pay-nobody", "RJCR", "CUST"}))
-	theirs := `<Document xmlns="urn:iso:std:iso:20022:tech:xsd:camt.056.001.08"><FIToFIPmtCxlReq><Undrlyg><TxInf><CxlId>X</CxlId><OrgnlTxId>THEIRS</OrgnlTxId>` +
-		`<CxlRsnInf><Rsn><Cd>DUPL</Cd></Rsn></CxlRsnInf></TxInf></Undrlyg></FIToFIPmtCxlReq></Document>`
-	s.BankBrings(t, "interbank", "b.xml", []byte(theirs))
+	s.BankBrings(t, "interbank", "b.xml", testserver.RecallOfTheirs("X", "THEIRS", "DUPL"))
 	s.WorkRails(t)
 	cutRecalls(t, s, 17)
 	s.BankBrings(t, "interbank", "c.xml", testserver.Resolution("C", [3]string{references[0], "RJCR", "LEGL"}))

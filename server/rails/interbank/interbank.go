@@ -23,7 +23,7 @@ const Name = "interbank"
 // Settings are SEPA's, and the clearing that we take part in. The BIC is ours, and the IBAN the account at us that payments leave from.
 type Settings struct {
 	sepa.Settings
-	// ClearingSystem is the clearing's code in the external code set ExternalCashClearingSystemIdentification1Code, such as ST2.
+	// ClearingSystem is the clearing's code in the external code set ExternalCashClearingSystem1Code, such as ST2.
 	ClearingSystem string `json:"clearing_system"`
 }
 
@@ -33,7 +33,7 @@ type Format struct {
 	clearing string
 }
 
-var clearingForm = regexp.MustCompile(`^[A-Z0-9]{1,5}$`)
+var clearingForm = regexp.MustCompile(`^[A-Z0-9]{1,3}$`)
 
 // New makes a format by settings, or says all that is wrong with them.
 func New(s Settings) (*Format, error) {

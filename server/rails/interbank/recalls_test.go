@@ -8,6 +8,7 @@ import (
 
 	"github.com/antonpayments/anton/server/rails/files"
 	"github.com/antonpayments/anton/server/testserver"
+	"github.com/antonpayments/anton/server/testserver/xsd"
 )
 
 // recallSequence is the elements of a recall in the order that camt.056.001.08 gives them, with a reason of the merchant's and a long text.
@@ -33,6 +34,7 @@ func TestAFileOfRecallsIsAsTheSchemaHasIt(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	xsd.Holds(t, "schema", w.Content)
 	want := append(strings.Fields("Document FIToFIPmtCxlReq Assgnmt Id Assgnr Agt FinInstnId BICFI Assgne Agt FinInstnId BICFI CreDtTm CtrlData NbOfTxs CtrlSum Undrlyg"), recallSequence...)
 	if got := elements(t, w.Content); !slices.Equal(got, want) {
 		t.Errorf("its elements are %v", got)
