@@ -250,3 +250,33 @@ func TestOnlyWhatCanComeBackIsRecalled(t *testing.T) {
 		}
 	}
 }
+
+// The database refuses what no code of ours does: a recall that goes where no arrow leads, or without a step; steps that change.
+func TestTheDatabaseGuardsRecalls(t *testing.T) {
+	t.Parallel()
+	s := testserver.Rails(t, testserver.Interbank)
+	m := s.Merchant(t)
+	payouts, references := sentBySEPA(t, s, m, "10.00")
+	if got := recall(t, s, m, payouts[0], "DUPL"); got.Status != http.StatusCreated {
+		t.Fatalf("%d %s", got.Status, got.Raw)
+	}
+	cutRecalls(t, s, 17)
+	s.BankBrings(t, "interbank", "a.xml", testserver.Resolution("A", [3]string{references[0], "RJCR", "CUST"}))
+	s.WorkRails(t)
+	const step = `insert into rail_recall_steps (merchant_id, recall_id, seq, from_status, to_status, at, actor)
+		select merchant_id, id, seq + %d, '%s', '%s', now(), 'x' from rail_recalls`
+	for _, c := range []struct{ want, statement string }{
+		{"recall_arrow_exists", fmt.Sprintf(step, 1, "rejected", "accepted")},
+		{"recall_step_starts_where_the_last_one_ended", fmt.Sprintf(step, 1, "sent", "accepted")},
+		{"recall_step_starts_where_the_last_one_ended", fmt.Sprintf(step, 2, "sent", "closed")},
+		{"recall_moves_one_step_at_a_time", fmt.Sprintf(step, 0, "sent", "accepted")},
+		{"recall_status_is_its_last_step", "update rail_recalls set status = 'sent', ended_at = null"},
+		{"recall_status_is_its_last_step", "update rail_recalls set seq = seq - 1"},
+		{"permission denied", "update rail_recall_steps set to_status = 'accepted'"},
+		{"permission denied", "delete from rail_recall_steps"},
+	} {
+		if _, err := s.Pool.Exec(t.Context(), c.statement); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("want %s, got %v", c.want, err)
+		}
+	}
+}
