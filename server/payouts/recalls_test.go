@@ -251,6 +251,43 @@ func TestOnlyWhatCanComeBackIsRecalled(t *testing.T) {
 	}
 }
 
+// A bank that says once more, in another file, what it said of the recall before, may mean that one or this one: a person has to look. So
+// has somebody where an answer is about another amount.
+func TestAnAnswerToAnEarlierRecallIsACase(t *testing.T) {
+	t.Parallel()
+	s := testserver.Rails(t, testserver.Interbank)
+	m := s.Merchant(t)
+	payouts, references := sentBySEPA(t, s, m, "10.00")
+	no := testserver.Resolution("A", [3]string{references[0], "RJCR", "CUST"})
+	for i, code := range []string{"CUST", "FRAD"} {
+		if got := recall(t, s, m, payouts[0], code); got.Status != http.StatusCreated {
+			t.Fatalf("%d %s", got.Status, got.Raw)
+		}
+		cutRecalls(t, s, 17+i)
+		s.BankBrings(t, "interbank", fmt.Sprintf("%d.xml", i), append(no, strings.Repeat("\n", i)...))
+		s.WorkRails(t)
+	}
+	if got := recalls(t, s, payouts[0]); got != "rejected CUST, sent" {
+		t.Errorf("the recalls are %s", got)
+	}
+	other := strings.ReplaceAll(strings.Replace(string(no), "</CxlStsRsnInf>", `</CxlStsRsnInf><OrgnlIntrBkSttlmAmt Ccy="EUR">9.00</OrgnlIntrBkSttlmAmt>`, 1), "A-", "B-")
+	s.BankBrings(t, "interbank", "other.xml", []byte(other))
+	s.WorkRails(t)
+	var kinds []string
+	for _, c := range s.Ops().Get(t, "/ops/v1/rails/cases").List() {
+		kinds = append(kinds, fmt.Sprintf("%v %v", c["kind"], c["held_in_suspense"]))
+	}
+	slices.Sort(kinds)
+	if !slices.Equal(kinds, []string{"contradiction false", "different_amount false"}) {
+		t.Errorf("the cases are %q", kinds)
+	}
+	s.BankBrings(t, "interbank", "right.xml", []byte(strings.ReplaceAll(strings.Replace(other, ">9.00<", ">10.00<", 1), "B-", "C-")))
+	s.WorkRails(t)
+	if got := recalls(t, s, payouts[0]); got != "rejected CUST, rejected CUST" {
+		t.Errorf("the recalls are %s", got)
+	}
+}
+
 // The database refuses what no code of ours does: a recall that goes where no arrow leads, or without a step; steps that change.
 func TestTheDatabaseGuardsRecalls(t *testing.T) {
 	t.Parallel()

@@ -134,6 +134,10 @@ func TestReturnsByTheBank(t *testing.T) {
 		testserver.SEPAReturn{EndToEnd: "pay-2", Amount: "0.5", Code: "RR04", Day: "2026-02-19+01:00"})),
 		"returned pay-1 10.00EUR returned-2026-02-18 FOCR returned_on_request",
 		"returned pay-2 0.50EUR returned-2026-02-19 RR04 rail_rejected")
+	// Between banks a payment may be known by its transaction's id alone.
+	reads(t, strings.NewReplacer("<OrgnlEndToEndId>pay-1</OrgnlEndToEndId>", "", "NOTPROVIDED", "pay-1").Replace(
+		string(testserver.SEPAReturns("P", testserver.SEPAReturn{EndToEnd: "pay-1", Amount: "10.00", Code: "FOCR", Day: "2026-02-18"}))),
+		"returned pay-1 10.00EUR returned-2026-02-18 FOCR returned_on_request")
 }
 
 func TestAFileThatIsNotOfOursOrNotRightIsRefusedWhole(t *testing.T) {
@@ -149,6 +153,7 @@ func TestAFileThatIsNotOfOursOrNotRightIsRefusedWhole(t *testing.T) {
 		{status, "pain.002.001.10", "pain.002.001.03", "none of the messages"},
 		{string(testserver.SEPAStatus("SEPA-20260216-01", "", "")), "", "", "it has no status"},
 		{returns, "<NbOfTxs>1", "<NbOfTxs>2", "another number of returns"},
+		{string(testserver.SEPAReturns("P")), "", "", "it has no return"},
 		{returns, "<IntrBkSttlmDt>2026-02-18</IntrBkSttlmDt>", "", "when it settled"},
 		{returns, "<IntrBkSttlmDt>2026-02-18", "<IntrBkSttlmDt>18.02.2026", "when it settled"},
 		{returns, "<OrgnlEndToEndId>pay-1</OrgnlEndToEndId>", "", "which payment came back"},
