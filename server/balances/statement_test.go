@@ -2,6 +2,7 @@ package balances_test
 
 import (
 	"encoding/csv"
+	"encoding/json"
 	"encoding/xml"
 	"errors"
 	"fmt"
@@ -263,6 +264,39 @@ func same(t *testing.T, a, b string) bool {
 		t.Fatal(err)
 	}
 	return x.Cmp(y) == 0
+}
+
+// Whatever people write, and however much they move, the statement is as the schema has it.
+func TestStatementsOfAnyTextFitTheSchema(t *testing.T) {
+	t.Parallel()
+	s := testserver.New(t)
+	m := s.Merchant(t)
+	for i, text := range []string{
+		`<Ntry>&amp;"']]>`, "株式会社アントン · محمد", strings.Repeat("ß", 140), " \u200b\u00a0 ", "e\u0301\U0001F4B8", strings.Repeat("\U0001F4B8", 140), "",
+	} {
+		for _, currency := range []string{"USD", "JPY", "KWD"} {
+			body, err := json.Marshal(map[string]string{"amount": "999999999999", "currency": currency, "reference": text})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := s.Ops().Post(t, "/ops/v1/merchants/"+m.Merchant+"/deposits", fmt.Sprint(currency, i), string(body)); got.Status != http.StatusCreated {
+				t.Fatalf("%q: %d %s", text, got.Status, got.Raw)
+			}
+		}
+		body, err := json.Marshal(map[string]string{"type": "debit", "currency": "USD", "amount": "0.01", "reason": strings.Repeat(text+" x", 3)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := s.Ops().Post(t, "/ops/v1/merchants/"+m.Merchant+"/adjustments", fmt.Sprint(i), string(body)); got.Status != http.StatusCreated && got.Status != http.StatusOK {
+			t.Fatalf("%q: %d %s", text, got.Status, got.Raw)
+		}
+	}
+	today := s.Clock.Now().UTC().Format(time.DateOnly)
+	for _, currency := range []string{"USD", "JPY", "KWD"} {
+		if c := camtStatement(t, m, currency, today, today); len(c.Ntry) < 7 {
+			t.Errorf("%s has %d entries", currency, len(c.Ntry))
+		}
+	}
 }
 
 func TestStatementsOfNothingAndOfWhatCannotBe(t *testing.T) {

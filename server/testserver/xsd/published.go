@@ -118,8 +118,8 @@ var module = sync.OnceValues(func() (string, error) {
 	command.Dir, command.Env = filepath.Join(at, "tools", "iso20022"), append(os.Environ(), "GOFLAGS=", "GOWORK=off")
 	out, err := command.Output()
 	var answer struct{ Dir, Error string }
-	if err := errors.Join(json.Unmarshal(out, &answer), err); err != nil || answer.Dir == "" {
-		return "", fmt.Errorf("the schemas of ISO 20022 cannot be had: %s: %v", answer.Error, err)
+	if err := errors.Join(json.Unmarshal(out, &answer), err); err != nil {
+		return "", fmt.Errorf("the schemas of ISO 20022 cannot be had: %w %s", err, answer.Error)
 	}
 	return answer.Dir, nil
 })
