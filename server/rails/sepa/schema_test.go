@@ -11,6 +11,7 @@ import (
 	"github.com/antonpayments/anton/server/money"
 	"github.com/antonpayments/anton/server/rails/files"
 	"github.com/antonpayments/anton/server/rails/sepa"
+	"github.com/antonpayments/anton/server/testserver"
 	"github.com/antonpayments/anton/server/testserver/xsd"
 )
 
@@ -68,6 +69,21 @@ func FuzzWrite(f *testing.F) {
 			}
 		}
 	})
+}
+
+// What the tests have our bank say is what it may say.
+func TestWhatTheBankSaysInTestsFitsTheSchemas(t *testing.T) {
+	t.Parallel()
+	first := testserver.SEPAReturn{EndToEnd: "pay-1", Amount: "10.00", Code: "AC04", Day: "2026-02-18"}
+	second := testserver.SEPAReturn{EndToEnd: "pay-2", Amount: "20.00", Code: "FOCR", Day: "2026-02-19"}
+	for name, message := range map[string][]byte{
+		"status of the whole": testserver.SEPAStatus("SEPA-20260216-01", "RJCT", "FF01"),
+		"status of payments":  testserver.SEPAStatus("SEPA-20260216-01", "PART", "", [3]string{"pay-1", "RJCT", "AC01"}, [3]string{"pay-2", "ACCC", ""}),
+		"notification":        testserver.SEPANotification("C", "30.00", first, second),
+		"returns":             testserver.SEPAReturns("P", first, second),
+	} {
+		xsd.Holds(t, name, message)
+	}
 }
 
 // A file with a payment to each country is as the schema has it.

@@ -74,9 +74,28 @@ func Holds(t *testing.T, name string, message []byte) {
 	})
 }
 
-// Check says what the published schema of a message's version has against it. Where the schemas cannot be had, it skips the test, or fails
-// it where nobody would see that (CI=true).
+// Check says what the published schema of a message's version has against it.
 func Check(t testing.TB, message []byte) error {
+	t.Helper()
+	folder := schemas(t)
+	var document struct{ XMLName xml.Name }
+	if err := xml.Unmarshal(message, &document); err != nil {
+		return fmt.Errorf("read the message: %w", err)
+	}
+	version := strings.TrimPrefix(document.XMLName.Space, space)
+	all, err := load(folder, version)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var wrong []error
+	for _, s := range all {
+		wrong = append(wrong, s.Check(message))
+	}
+	return errors.Join(wrong...)
+}
+
+// schemas is the folder of the module. Where it cannot be had, the test is skipped, or fails where nobody would see that (CI=true).
+func schemas(t testing.TB) string {
 	t.Helper()
 	folder, err := module()
 	if err != nil && os.Getenv("CI") == "true" {
@@ -84,20 +103,7 @@ func Check(t testing.TB, message []byte) error {
 	} else if err != nil {
 		t.Skip(err)
 	}
-	var document struct{ XMLName xml.Name }
-	if err := xml.Unmarshal(message, &document); err != nil {
-		return fmt.Errorf("read the message: %w", err)
-	}
-	version := strings.TrimPrefix(document.XMLName.Space, space)
-	schemas, err := load(folder, version)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var wrong []error
-	for _, s := range schemas {
-		wrong = append(wrong, s.Check(message))
-	}
-	return errors.Join(wrong...)
+	return folder
 }
 
 // module is where the schemas are: the module that tools/iso20022 pins, which is no part of the server's.
