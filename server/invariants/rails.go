@@ -111,7 +111,10 @@ var railFiles = []Invariant{
 		 ) s
 		 where s.many <> r.seq or s.last <> r.seq or s.waiting <> r.created_at or s.answered is distinct from r.answered_at
 		    or s.ended is distinct from r.ended_at
-		    or (s.sent is null) = exists (select from rail_file_recalls i where i.merchant_id = r.merchant_id and i.recall_id = r.id)`,
+		    or (s.sent is null) = exists (select from rail_file_recalls i where i.merchant_id = r.merchant_id and i.recall_id = r.id)
+		 union all
+		 select s.recall_id from rail_recall_steps s
+		 left join rail_recalls r on r.merchant_id = s.merchant_id and r.id = s.recall_id where r.id is null`,
 	},
 	{
 		"recalls_are_answered_by_banks", "an answer of a bank's that counts is that of a recall, and a recall has the answer that its bank gave",

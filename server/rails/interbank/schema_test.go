@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/antonpayments/anton/server/money"
 	"github.com/antonpayments/anton/server/rails/files"
@@ -54,6 +55,37 @@ func FuzzWrite(f *testing.F) {
 		}
 	})
 }
+
+// FuzzRead reads anything as a clearing's file: whatever is taken has room in the tables, and only a return or an answer has an amount.
+func FuzzRead(f *testing.F) {
+	for _, seed := range [][]byte{
+		testserver.InterbankStatus("INTERBANK-20260216-01", "PART", "AM05", [3]string{"pay-1", "RJCT", "AC01"}),
+		testserver.RecallStatus("INTERBANK-20260217-01", "RJCT", "FF01"),
+		testserver.Resolution("R", [3]string{"pay-1", "ACCR", ""}, [3]string{"pay-2", "RJCR", "ARDT"}),
+		testserver.SEPAReturns("P", testserver.SEPAReturn{EndToEnd: "pay-1", Amount: "10.00", Code: "FOCR", Day: "2026-02-18"}),
+		testserver.RecallOfTheirs("X", "THEIRS", "DUPL"),
+	} {
+		f.Add(seed)
+	}
+	one := format(f)
+	f.Fuzz(func(t *testing.T, content []byte) {
+		entries, err := one.Read(content)
+		if err != nil && len(entries) > 0 {
+			t.Error("a file that is refused has entries")
+		}
+		for _, e := range entries {
+			if e.BankReference == "" || e.Message == "" || runes(e.Message) > 64 || runes(e.BankReference) > 64 || runes(e.Code) > 16 || runes(e.Reason) > 64 ||
+				!utf8.ValidString(e.BankReference+e.Message+e.Code) {
+				t.Errorf("there is no room for %+v", e)
+			}
+			if e.Amount != nil && e.Kind != files.Returned && !e.Kind.AnswersRecall() || e.Amount == nil && e.Kind == files.Returned {
+				t.Errorf("it has an amount or has none: %+v", e)
+			}
+		}
+	})
+}
+
+func runes(text string) int { return utf8.RuneCountInString(text) }
 
 // A clearing's code has three characters at most (ExternalCashClearingSystem1Code).
 func TestAClearingsCodeFitsTheSchema(t *testing.T) {
