@@ -33,7 +33,7 @@ var ranks = [][]string{
 	{"unit", "contract", "bankdetails", "invariants"},
 	{"rules"},
 	{"apierr", "bankdays", "crypto", "fx/ecb", "ids", "money", "postgres", "screening/lists", "webhooks/verify"},
-	{"observe", "testserver/raced"},
+	{"observe", "testserver/raced", "testserver/xsd"},
 }
 
 func TestImportsPointDown(t *testing.T) {

@@ -2916,6 +2916,18 @@ type RailRecall struct {
 	EndedAt     *time.Time
 	ClosedBy    *string
 	Note        *string
+	Seq         int32
+}
+
+type RailRecallStep struct {
+	MerchantID  string
+	RecallID    string
+	Seq         int32
+	FromStatus  *string
+	ToStatus    string
+	At          time.Time
+	Actor       string
+	PreviousSeq *int32
 }
 
 type ReferenceRate struct {

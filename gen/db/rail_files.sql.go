@@ -248,18 +248,19 @@ func (q *Queries) RailCaseResolve(ctx context.Context, arg RailCaseResolveParams
 }
 
 const railEntriesApplied = `-- name: RailEntriesApplied :many
-select payout_id, id, kind, message, code, reason from rail_entries
+select payout_id, id, kind, message, code, reason, decided_at from rail_entries
 where merchant_id = $1 and payout_id = any($2::text[]) and outcome = 'applied'
 order by decided_at, file_id, line
 `
 
 type RailEntriesAppliedRow struct {
-	PayoutID *string
-	ID       string
-	Kind     string
-	Message  string
-	Code     string
-	Reason   string
+	PayoutID  *string
+	ID        string
+	Kind      string
+	Message   string
+	Code      string
+	Reason    string
+	DecidedAt *time.Time
 }
 
 // What banks said of payouts and was found to fit, in the order in which it was decided.
@@ -279,6 +280,7 @@ func (q *Queries) RailEntriesApplied(ctx context.Context, merchantID *string, pa
 			&i.Message,
 			&i.Code,
 			&i.Reason,
+			&i.DecidedAt,
 		); err != nil {
 			return nil, err
 		}

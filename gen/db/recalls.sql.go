@@ -37,58 +37,76 @@ func (q *Queries) RailFileRecallsInsert(ctx context.Context, arg RailFileRecalls
 }
 
 const recallAnswer = `-- name: RecallAnswer :exec
-update rail_recalls set status = $1, answer_code = $2, answered_at = $3, ended_at = $4
-where merchant_id = $5 and id = $6 and status = 'sent'
+with step as (
+    insert into rail_recall_steps (merchant_id, recall_id, seq, from_status, to_status, at, actor)
+    values ($6, $7, $2, $8, $1, $4, $9)
+)
+update rail_recalls r set status = $1, seq = $2, answer_code = $3, answered_at = $4, ended_at = $5
+where r.merchant_id = $6 and r.id = $7
 `
 
 type RecallAnswerParams struct {
 	Status     string
+	Seq        int32
 	AnswerCode *string
 	AnsweredAt *time.Time
 	EndedAt    *time.Time
 	MerchantID string
 	ID         string
+	FromStatus *string
+	Actor      string
 }
 
 // The bank's answer: yes, and the money is to come; or no, which ends the recall.
 func (q *Queries) RecallAnswer(ctx context.Context, arg RecallAnswerParams) error {
 	_, err := q.db.Exec(ctx, recallAnswer,
 		arg.Status,
+		arg.Seq,
 		arg.AnswerCode,
 		arg.AnsweredAt,
 		arg.EndedAt,
 		arg.MerchantID,
 		arg.ID,
+		arg.FromStatus,
+		arg.Actor,
 	)
 	return err
 }
 
 const recallClose = `-- name: RecallClose :exec
-update rail_recalls set status = 'closed', cut_at = null, ended_at = $1, closed_by = $2, note = $3
-where merchant_id = $4 and id = $5 and ended_at is null
+with step as (
+    insert into rail_recall_steps (merchant_id, recall_id, seq, from_status, to_status, at, actor)
+    values ($5, $6, $1, $7, 'closed', $2, $3)
+)
+update rail_recalls r set status = 'closed', seq = $1, cut_at = null, ended_at = $2, closed_by = $3, note = $4
+where r.merchant_id = $5 and r.id = $6
 `
 
 type RecallCloseParams struct {
+	Seq        int32
 	At         *time.Time
 	ClosedBy   *string
 	Note       *string
 	MerchantID string
 	ID         string
+	FromStatus *string
 }
 
 func (q *Queries) RecallClose(ctx context.Context, arg RecallCloseParams) error {
 	_, err := q.db.Exec(ctx, recallClose,
+		arg.Seq,
 		arg.At,
 		arg.ClosedBy,
 		arg.Note,
 		arg.MerchantID,
 		arg.ID,
+		arg.FromStatus,
 	)
 	return err
 }
 
 const recallGet = `-- name: RecallGet :one
-select r.merchant_id, r.id, r.payout_id, r.rail, r.reason_code, r.text, r.status, r.requested_by, r.created_at, r.cut_at, r.answer_code, r.answered_at, r.ended_at, r.closed_by, r.note, o.amount, o.currency, f.id as file_id, f.delivered_at
+select r.merchant_id, r.id, r.payout_id, r.rail, r.reason_code, r.text, r.status, r.requested_by, r.created_at, r.cut_at, r.answer_code, r.answered_at, r.ended_at, r.closed_by, r.note, r.seq, o.amount, o.currency, f.id as file_id, f.delivered_at
 from rail_recalls r
 join rail_orders o on o.merchant_id = r.merchant_id and o.payout_id = r.payout_id
 left join rail_file_recalls i on i.merchant_id = r.merchant_id and i.recall_id = r.id
@@ -123,6 +141,7 @@ func (q *Queries) RecallGet(ctx context.Context, id string) (RecallGetRow, error
 		&i.RailRecall.EndedAt,
 		&i.RailRecall.ClosedBy,
 		&i.RailRecall.Note,
+		&i.RailRecall.Seq,
 		&i.Amount,
 		&i.Currency,
 		&i.FileID,
@@ -132,8 +151,12 @@ func (q *Queries) RecallGet(ctx context.Context, id string) (RecallGetRow, error
 }
 
 const recallInsert = `-- name: RecallInsert :exec
-insert into rail_recalls (merchant_id, id, payout_id, rail, reason_code, text, status, requested_by, created_at, cut_at)
-values ($1, $2, $3, $4, $5, $6, 'waiting', $7, $8, $9)
+with first_step as (
+    insert into rail_recall_steps (merchant_id, recall_id, seq, to_status, at, actor)
+    values ($1, $2, 1, 'waiting', $8, $7)
+)
+insert into rail_recalls (merchant_id, id, payout_id, rail, reason_code, text, status, seq, requested_by, created_at, cut_at)
+values ($1, $2, $3, $4, $5, $6, 'waiting', 1, $7, $8, $9)
 `
 
 type RecallInsertParams struct {
@@ -148,6 +171,7 @@ type RecallInsertParams struct {
 	CutAt       *time.Time
 }
 
+// A recall and its first step, in one statement because each needs the other.
 func (q *Queries) RecallInsert(ctx context.Context, arg RecallInsertParams) error {
 	_, err := q.db.Exec(ctx, recallInsert,
 		arg.MerchantID,
@@ -164,7 +188,7 @@ func (q *Queries) RecallInsert(ctx context.Context, arg RecallInsertParams) erro
 }
 
 const recallList = `-- name: RecallList :many
-select r.merchant_id, r.id, r.payout_id, r.rail, r.reason_code, r.text, r.status, r.requested_by, r.created_at, r.cut_at, r.answer_code, r.answered_at, r.ended_at, r.closed_by, r.note, o.amount, o.currency, f.id as file_id, f.delivered_at
+select r.merchant_id, r.id, r.payout_id, r.rail, r.reason_code, r.text, r.status, r.requested_by, r.created_at, r.cut_at, r.answer_code, r.answered_at, r.ended_at, r.closed_by, r.note, r.seq, o.amount, o.currency, f.id as file_id, f.delivered_at
 from rail_recalls r
 join rail_orders o on o.merchant_id = r.merchant_id and o.payout_id = r.payout_id
 left join rail_file_recalls i on i.merchant_id = r.merchant_id and i.recall_id = r.id
@@ -238,6 +262,7 @@ func (q *Queries) RecallList(ctx context.Context, arg RecallListParams) ([]Recal
 			&i.RailRecall.EndedAt,
 			&i.RailRecall.ClosedBy,
 			&i.RailRecall.Note,
+			&i.RailRecall.Seq,
 			&i.Amount,
 			&i.Currency,
 			&i.FileID,
@@ -254,7 +279,7 @@ func (q *Queries) RecallList(ctx context.Context, arg RecallListParams) ([]Recal
 }
 
 const recallLock = `-- name: RecallLock :one
-select merchant_id, id, payout_id, rail, reason_code, text, status, requested_by, created_at, cut_at, answer_code, answered_at, ended_at, closed_by, note from rail_recalls where merchant_id = $1 and id = $2 for update
+select merchant_id, id, payout_id, rail, reason_code, text, status, requested_by, created_at, cut_at, answer_code, answered_at, ended_at, closed_by, note, seq from rail_recalls where merchant_id = $1 and id = $2 for update
 `
 
 func (q *Queries) RecallLock(ctx context.Context, merchantID string, iD string) (RailRecall, error) {
@@ -276,24 +301,39 @@ func (q *Queries) RecallLock(ctx context.Context, merchantID string, iD string) 
 		&i.EndedAt,
 		&i.ClosedBy,
 		&i.Note,
+		&i.Seq,
 	)
 	return i, err
 }
 
 const recallReturned = `-- name: RecallReturned :exec
-update rail_recalls set status = 'returned', cut_at = null, ended_at = $1
-where merchant_id = $2 and id = $3 and ended_at is null
+with step as (
+    insert into rail_recall_steps (merchant_id, recall_id, seq, from_status, to_status, at, actor)
+    values ($3, $4, $1, $5, 'returned', $2, $6)
+)
+update rail_recalls r set status = 'returned', seq = $1, cut_at = null, ended_at = $2
+where r.merchant_id = $3 and r.id = $4
 `
 
 type RecallReturnedParams struct {
+	Seq        int32
 	At         *time.Time
 	MerchantID string
 	ID         string
+	FromStatus *string
+	Actor      string
 }
 
 // The money is back. A recall that waited for its file needs none any more.
 func (q *Queries) RecallReturned(ctx context.Context, arg RecallReturnedParams) error {
-	_, err := q.db.Exec(ctx, recallReturned, arg.At, arg.MerchantID, arg.ID)
+	_, err := q.db.Exec(ctx, recallReturned,
+		arg.Seq,
+		arg.At,
+		arg.MerchantID,
+		arg.ID,
+		arg.FromStatus,
+		arg.Actor,
+	)
 	return err
 }
 
@@ -330,7 +370,7 @@ func (q *Queries) RecallSubject(ctx context.Context, merchantID string, payoutID
 }
 
 const recallsAnsweredLock = `-- name: RecallsAnsweredLock :many
-select r.merchant_id, r.id, r.payout_id, r.rail, r.reason_code, r.text, r.status, r.requested_by, r.created_at, r.cut_at, r.answer_code, r.answered_at, r.ended_at, r.closed_by, r.note, f.delivered_at
+select r.merchant_id, r.id, r.payout_id, r.rail, r.reason_code, r.text, r.status, r.requested_by, r.created_at, r.cut_at, r.answer_code, r.answered_at, r.ended_at, r.closed_by, r.note, r.seq, f.delivered_at
 from rail_recalls r
 join rail_file_recalls i on i.merchant_id = r.merchant_id and i.recall_id = r.id
 join rail_files f on f.rail = i.rail and f.id = i.file_id
@@ -374,6 +414,7 @@ func (q *Queries) RecallsAnsweredLock(ctx context.Context, merchantID string, pa
 			&i.RailRecall.EndedAt,
 			&i.RailRecall.ClosedBy,
 			&i.RailRecall.Note,
+			&i.RailRecall.Seq,
 			&i.DeliveredAt,
 		); err != nil {
 			return nil, err
@@ -387,18 +428,37 @@ func (q *Queries) RecallsAnsweredLock(ctx context.Context, merchantID string, pa
 }
 
 const recallsCut = `-- name: RecallsCut :exec
-update rail_recalls r set cut_at = null, status = 'sent'
-from (select unnest($1::text[]) as merchant_id, unnest($2::text[]) as id) c
-where r.merchant_id = c.merchant_id and r.id = c.id and r.status = 'waiting'
+with c as (
+    select r.merchant_id, r.id, r.seq, r.status
+    from (select unnest($1::text[]) as merchant_id, unnest($2::text[]) as id) asked
+    join rail_recalls r on r.merchant_id = asked.merchant_id and r.id = asked.id
+), steps as (
+    insert into rail_recall_steps (merchant_id, recall_id, seq, from_status, to_status, at, actor)
+    select merchant_id, id, seq + 1, status, 'sent', $3, $4 from c
+)
+update rail_recalls r set cut_at = null, status = 'sent', seq = c.seq + 1
+from c where r.merchant_id = c.merchant_id and r.id = c.id
 `
 
-func (q *Queries) RecallsCut(ctx context.Context, merchantIds []string, recallIds []string) error {
-	_, err := q.db.Exec(ctx, recallsCut, merchantIds, recallIds)
+type RecallsCutParams struct {
+	MerchantIds []string
+	RecallIds   []string
+	At          time.Time
+	Actor       string
+}
+
+func (q *Queries) RecallsCut(ctx context.Context, arg RecallsCutParams) error {
+	_, err := q.db.Exec(ctx, recallsCut,
+		arg.MerchantIds,
+		arg.RecallIds,
+		arg.At,
+		arg.Actor,
+	)
 	return err
 }
 
 const recallsDueLock = `-- name: RecallsDueLock :many
-select r.merchant_id, r.id, r.payout_id, r.rail, r.reason_code, r.text, r.status, r.requested_by, r.created_at, r.cut_at, r.answer_code, r.answered_at, r.ended_at, r.closed_by, r.note, o.merchant_id, o.payout_id, o.rail, o.reference, o.bank_reference, o.amount, o.currency, o.details, o.refusal, o.accepted_at, o.cut_at, f.day, f.number, f.settles_on
+select r.merchant_id, r.id, r.payout_id, r.rail, r.reason_code, r.text, r.status, r.requested_by, r.created_at, r.cut_at, r.answer_code, r.answered_at, r.ended_at, r.closed_by, r.note, r.seq, o.merchant_id, o.payout_id, o.rail, o.reference, o.bank_reference, o.amount, o.currency, o.details, o.refusal, o.accepted_at, o.cut_at, f.day, f.number, f.settles_on
 from rail_recalls r
 join rail_orders o on o.merchant_id = r.merchant_id and o.payout_id = r.payout_id
 join rail_file_orders i on i.merchant_id = o.merchant_id and i.payout_id = o.payout_id
@@ -450,6 +510,7 @@ func (q *Queries) RecallsDueLock(ctx context.Context, arg RecallsDueLockParams) 
 			&i.RailRecall.EndedAt,
 			&i.RailRecall.ClosedBy,
 			&i.RailRecall.Note,
+			&i.RailRecall.Seq,
 			&i.RailOrder.MerchantID,
 			&i.RailOrder.PayoutID,
 			&i.RailOrder.Rail,
@@ -476,7 +537,7 @@ func (q *Queries) RecallsDueLock(ctx context.Context, arg RecallsDueLockParams) 
 }
 
 const recallsOpenLock = `-- name: RecallsOpenLock :many
-select merchant_id, id, payout_id, rail, reason_code, text, status, requested_by, created_at, cut_at, answer_code, answered_at, ended_at, closed_by, note from rail_recalls where merchant_id = $1 and payout_id = any($2::text[]) and ended_at is null for update
+select merchant_id, id, payout_id, rail, reason_code, text, status, requested_by, created_at, cut_at, answer_code, answered_at, ended_at, closed_by, note, seq from rail_recalls where merchant_id = $1 and payout_id = any($2::text[]) and ended_at is null for update
 `
 
 // The recalls of payouts that did not end yet.
@@ -505,6 +566,7 @@ func (q *Queries) RecallsOpenLock(ctx context.Context, merchantID string, payout
 			&i.EndedAt,
 			&i.ClosedBy,
 			&i.Note,
+			&i.Seq,
 		); err != nil {
 			return nil, err
 		}

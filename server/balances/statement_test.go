@@ -2,13 +2,13 @@ package balances_test
 
 import (
 	"encoding/csv"
+	"encoding/json"
 	"encoding/xml"
 	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
 	"net/http"
-	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -19,6 +19,7 @@ import (
 
 	antonv1 "github.com/antonpayments/anton/gen/anton/v1"
 	"github.com/antonpayments/anton/server/testserver"
+	"github.com/antonpayments/anton/server/testserver/xsd"
 )
 
 // A told is a statement as CSV tells it.
@@ -211,7 +212,7 @@ func camtStatement(t *testing.T, m *testserver.Client, currency, from, to string
 	if got.Status != http.StatusOK {
 		t.Fatalf("camt.053 of %s from %s to %s: %d %s", currency, from, to, got.Status, got.Raw)
 	}
-	checkDefinition(t, got.Raw)
+	xsd.Holds(t, "schema", got.Raw)
 	var c camt
 	if err := xml.Unmarshal(got.Raw, &c); err != nil {
 		t.Fatal(err)
@@ -265,82 +266,35 @@ func same(t *testing.T, a, b string) bool {
 	return x.Cmp(y) == 0
 }
 
-// definition is what of camt.053.001.08 a statement may have: below each element its children, in their order, `?` where one may be
-// absent and `*` where there may be any number; or, after a colon, the pattern of its text. Taken from the message definition report of
-// BankToCustomerStatementV08 (ISO 20022).
-var definition = map[string]string{
-	"Document": "BkToCstmrStmt", "BkToCstmrStmt": "GrpHdr Stmt", "GrpHdr": "MsgId CreDtTm", "MsgId": max35, "CreDtTm": dateTime,
-	"Stmt": "Id ElctrncSeqNb? CreDtTm FrToDt Acct Bal* TxsSummry Ntry*", "Stmt/Id": max35, "ElctrncSeqNb": `:[0-9]{1,18}`,
-	"FrToDt": "FrDtTm ToDtTm", "FrDtTm": dateTime, "ToDtTm": dateTime,
-	"Acct": "Id Ccy Ownr Svcr", "Acct/Id": "Othr", "Othr": "Id Issr", "Othr/Id": `:.{1,34}`, "Issr": max35, "Ccy": `:[A-Z]{3}`,
-	"Ownr": "Nm", "Nm": `:.{1,140}`, "Svcr": "FinInstnId", "FinInstnId": "Nm",
-	"Bal": "Tp Amt CdtDbtInd Dt", "Tp": "CdOrPrtry", "CdOrPrtry": "Cd", "CdOrPrtry/Cd": `:OPBD|CLBD`, "Amt": number, "CdtDbtInd": `:CRDT|DBIT`,
-	"Bal/Dt": "Dt", "Dt/Dt": date,
-	"TxsSummry": "TtlNtries TtlCdtNtries TtlDbtNtries", "TtlNtries": "NbOfNtries Sum TtlNetNtry", "TtlCdtNtries": "NbOfNtries Sum",
-	"TtlDbtNtries": "NbOfNtries Sum", "NbOfNtries": `:[0-9]{1,15}`, "Sum": number, "TtlNetNtry": "Amt CdtDbtInd",
-	"Ntry":    "NtryRef Amt CdtDbtInd Sts BookgDt ValDt AcctSvcrRef BkTxCd NtryDtls AddtlNtryInf?",
-	"NtryRef": max35, "Sts": "Cd", "Sts/Cd": `:BOOK`, "BookgDt": "Dt", "BookgDt/Dt": date, "ValDt": "Dt", "ValDt/Dt": date, "AcctSvcrRef": max35,
-	"BkTxCd": "Domn Prtry", "Domn": "Cd Fmly", "Domn/Cd": `:PMNT|ACMT|FORX`, "Fmly": "Cd SubFmlyCd", "Fmly/Cd": `:RCDT|ICDT|MCOP|MDOP|SPOT`,
-	"SubFmlyCd": `:NTAV|RPCR|RRTN|CAJT|DAJT|FEES|OTHR`, "Prtry": "Cd Issr", "Prtry/Cd": max35,
-	"NtryDtls": "TxDtls", "TxDtls": "Refs Amt CdtDbtInd RmtInf?", "Refs": "AcctSvcrRef EndToEndId?", "EndToEndId": max35,
-	"RmtInf": "Ustrd", "Ustrd": `:.{1,140}`, "AddtlNtryInf": `:.{1,500}`,
-}
-
-const (
-	max35    = `:.{1,35}`
-	dateTime = `:\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ`
-	date     = `:\d{4}-\d\d-\d\d`
-	number   = `:\d{1,13}(\.\d{1,5})?`
-)
-
-func ruleOf(parent, name string) (string, bool) {
-	if rule, ok := definition[parent+"/"+name]; ok {
-		return rule, true
-	}
-	rule, ok := definition[name]
-	return rule, ok
-}
-
-// checkDefinition holds a message to the definition: every element in its place, every text within its type.
-func checkDefinition(t *testing.T, message []byte) {
-	t.Helper()
-	type open struct {
-		name, rule, text string
-		children         []string
-	}
-	stack := []open{{name: "", rule: "Document"}}
-	decoder := xml.NewDecoder(strings.NewReader(string(message)))
-	for {
-		token, err := decoder.Token()
-		if errors.Is(err, io.EOF) {
-			break
+// Whatever people write, and however much they move, the statement is as the schema has it.
+func TestStatementsOfAnyTextFitTheSchema(t *testing.T) {
+	t.Parallel()
+	s := testserver.New(t)
+	m := s.Merchant(t)
+	for i, text := range []string{
+		`<Ntry>&amp;"']]>`, "株式会社アントン · محمد", strings.Repeat("ß", 140), " \u200b\u00a0 ", "e\u0301\U0001F4B8", strings.Repeat("\U0001F4B8", 140), "",
+	} {
+		for _, currency := range []string{"USD", "JPY", "KWD"} {
+			body, err := json.Marshal(map[string]string{"amount": "999999999999", "currency": currency, "reference": text})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := s.Ops().Post(t, "/ops/v1/merchants/"+m.Merchant+"/deposits", fmt.Sprint(currency, i), string(body)); got.Status != http.StatusCreated {
+				t.Fatalf("%q: %d %s", text, got.Status, got.Raw)
+			}
 		}
+		body, err := json.Marshal(map[string]string{"type": "debit", "currency": "USD", "amount": "0.01", "reason": strings.Repeat(text+" x", 3)})
 		if err != nil {
-			t.Fatalf("%v in\n%s", err, message)
+			t.Fatal(err)
 		}
-		top := &stack[len(stack)-1]
-		switch token := token.(type) {
-		case xml.StartElement:
-			rule, known := ruleOf(top.name, token.Name.Local)
-			if !known {
-				t.Fatalf("the definition has no %s in %s", token.Name.Local, top.name)
-			}
-			if amount := token.Name.Local == "Amt" && top.name != "TtlNetNtry"; amount != (len(token.Attr) == 1 && token.Attr[0].Name.Local == "Ccy") && token.Name.Local != "Document" {
-				t.Errorf("%s has the attributes %v", token.Name.Local, token.Attr)
-			}
-			top.children = append(top.children, token.Name.Local)
-			stack = append(stack, open{name: token.Name.Local, rule: rule})
-		case xml.CharData:
-			top.text += string(token)
-		case xml.EndElement:
-			if pattern, leaf := strings.CutPrefix(top.rule, ":"); leaf {
-				if !regexp.MustCompile("^(" + pattern + ")$").MatchString(top.text) {
-					t.Errorf("%s is %q and must match %s", top.name, top.text, pattern)
-				}
-			} else if want := "^" + regexp.MustCompile(`(\w+)([?*]?) ?`).ReplaceAllString(top.rule, "(?:$1 )$2") + "$"; !regexp.MustCompile(want).MatchString(strings.Join(append(top.children, ""), " ")) {
-				t.Errorf("%s has %v and must have %s", top.name, top.children, top.rule)
-			}
-			stack = stack[:len(stack)-1]
+		if got := s.Ops().Post(t, "/ops/v1/merchants/"+m.Merchant+"/adjustments", fmt.Sprint(i), string(body)); got.Status != http.StatusCreated && got.Status != http.StatusOK {
+			t.Fatalf("%q: %d %s", text, got.Status, got.Raw)
+		}
+	}
+	today := s.Clock.Now().UTC().Format(time.DateOnly)
+	for _, currency := range []string{"USD", "JPY", "KWD"} {
+		if c := camtStatement(t, m, currency, today, today); len(c.Ntry) < 7 {
+			t.Errorf("%s has %d entries", currency, len(c.Ntry))
 		}
 	}
 }

@@ -157,8 +157,11 @@ var damages = map[string]string{
 	"suspense_is_open_cases":                  "update rail_cases set amount = amount + 1",
 	"told_events_are_entries":                 "update rail_event_requests set kind = 'failed' where kind = 'settled'",
 	"recalls_are_in_one_file":                 "delete from rail_file_recalls",
-	"recalls_are_answered_by_banks":           "update rail_recalls set answer_code = 'X' where status = 'rejected'",
-	"recalls_end_with_their_payments":         "update rail_recalls set status = 'sent', ended_at = null where status = 'returned'",
+	"recalls_are_where_their_steps_led": `alter table rail_recall_steps drop constraint recall_arrow_exists;
+		insert into rail_recall_steps (merchant_id, recall_id, seq, from_status, to_status, at, actor)
+		select merchant_id, id, seq + 1, status, 'accepted', now(), 'a' from rail_recalls where status = 'rejected'`,
+	"recalls_are_answered_by_banks":   "update rail_recalls set answer_code = 'X' where status = 'rejected'",
+	"recalls_end_with_their_payments": "update rail_recalls set status = 'sent', seq = seq - 1, ended_at = null where status = 'returned'",
 	"payouts_in_progress_have_whom_to_pay": `update beneficiaries set deleted_at = now(); update instruments set deleted_at = now();
 		update payouts set status = 'sent', seq = seq - 1, completed_at = null where status = 'completed'`,
 }

@@ -101,6 +101,22 @@ var railFiles = []Invariant{
 		    or (f.id is not null and (not f.recalls or f.rail <> r.rail or f.created_at < r.created_at))`,
 	},
 	{
+		"recalls_are_where_their_steps_led", "a recall is where its last step led, at the times of its steps, and one that was cut is in a file",
+		`select r.id from rail_recalls r
+		 cross join lateral (
+		     select count(*) as many, max(s.seq) as last, max(s.at) filter (where s.to_status = 'waiting') as waiting,
+		            max(s.at) filter (where s.to_status = 'sent') as sent, max(s.at) filter (where s.to_status in ('accepted', 'rejected')) as answered,
+		            max(s.at) filter (where s.to_status in ('returned', 'rejected', 'closed')) as ended
+		     from rail_recall_steps s where s.merchant_id = r.merchant_id and s.recall_id = r.id
+		 ) s
+		 where s.many <> r.seq or s.last <> r.seq or s.waiting <> r.created_at or s.answered is distinct from r.answered_at
+		    or s.ended is distinct from r.ended_at
+		    or (s.sent is null) = exists (select from rail_file_recalls i where i.merchant_id = r.merchant_id and i.recall_id = r.id)
+		 union all
+		 select s.recall_id from rail_recall_steps s
+		 left join rail_recalls r on r.merchant_id = s.merchant_id and r.id = s.recall_id where r.id is null`,
+	},
+	{
 		"recalls_are_answered_by_banks", "an answer of a bank's that counts is that of a recall, and a recall has the answer that its bank gave",
 		`select e.id from rail_entries e
 		 where e.outcome = 'applied' and e.kind in ('recall_accepted', 'recall_rejected') and not exists (

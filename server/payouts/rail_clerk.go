@@ -121,6 +121,7 @@ type finding struct {
 	order   db.RailOrdersOfPayoutsRow
 	recall  *db.RecallsAnsweredLockRow // the last recall of the payout that is in a file
 	applied bool                       // this very message was applied before
+	earlier bool                       // and that was before the recall went out
 }
 
 // decide decides entries about one merchant's payouts, or about nobody's, in one transaction.
@@ -178,9 +179,11 @@ func (c *RailClerk) find(ctx context.Context, u *unit.Unit, rail, merchant strin
 			f.payout = &payouts[slices.IndexFunc(payouts, func(p db.Payout) bool { return p.ID == id })]
 			f.order = orders[slices.IndexFunc(orders, func(o db.RailOrdersOfPayoutsRow) bool { return o.PayoutID == id })]
 			f.recall = recalls[id]
-			f.applied = slices.ContainsFunc(applied, func(a db.RailEntriesAppliedRow) bool {
+			if i := slices.IndexFunc(applied, func(a db.RailEntriesAppliedRow) bool {
 				return *a.PayoutID == id && a.Kind == e.Kind && a.Message == e.Message
-			})
+			}); i >= 0 {
+				f.applied, f.earlier = true, f.recall != nil && f.recall.DeliveredAt != nil && applied[i].DecidedAt.Before(*f.recall.DeliveredAt)
+			}
 		}
 		findings = append(findings, f)
 	}
@@ -202,6 +205,8 @@ func (f finding) judge() (outcome, problem string) {
 	switch {
 	case f.payout == nil:
 		return aCase, unknownReference
+	case f.applied && f.earlier && kind.AnswersRecall():
+		return aCase, contradiction // the bank may repeat itself, or mean the recall that is open
 	case f.applied:
 		return duplicate, ""
 	case f.order.DeliveredAt == nil:

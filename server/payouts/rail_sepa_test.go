@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/antonpayments/anton/server/testserver"
+	"github.com/antonpayments/anton/server/testserver/xsd"
 )
 
 // anIBAN creates a beneficiary with the IBAN and returns its id.
@@ -79,6 +80,7 @@ func TestEurosGoOutBySEPA(t *testing.T) {
 	}
 	out := s.RailOut(t, "sepa")
 	content := string(out["sepa-20260216-01.xml"])
+	xsd.Holds(t, "schema", out["sepa-20260216-01.xml"])
 	for _, want := range []string{"<CtrlSum>300.51</CtrlSum>", "<Nm>Jurgen Gross</Nm>", "<Ustrd>Invoice 12/34 + more</Ustrd>", "<Nm>Test Merchant Ltd</Nm>"} {
 		if len(out) != 1 || !strings.Contains(content, want) {
 			t.Errorf("the files %v have no %s:\n%s", slices.Collect(maps.Keys(out)), want, content)

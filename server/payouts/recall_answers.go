@@ -66,7 +66,8 @@ func (f finding) judgeAnswer(kind files.Kind) (outcome, problem string) {
 func answerRecall(ctx context.Context, u *unit.Unit, f finding, kind files.Kind) error {
 	r := f.recall.RailRecall
 	p := db.RecallAnswerParams{
-		MerchantID: r.MerchantID, ID: r.ID, Status: opsv1.RecallStatus_accepted.String(), AnswerCode: &f.entry.Code, AnsweredAt: &u.Now,
+		MerchantID: r.MerchantID, ID: r.ID, Seq: r.Seq + 1, FromStatus: &r.Status, Status: opsv1.RecallStatus_accepted.String(),
+		AnswerCode: &f.entry.Code, AnsweredAt: &u.Now, Actor: u.Actor,
 	}
 	if kind == files.RecallRejected {
 		p.Status, p.EndedAt = opsv1.RecallStatus_rejected.String(), &u.Now
@@ -103,7 +104,9 @@ func (w *Worker) endRecalls(ctx context.Context, u *unit.Unit, merchant string, 
 	for _, r := range open {
 		status := opsv1.RecallStatus_returned
 		if how[r.PayoutID] == rails.Returned {
-			err = u.Queue(unit.Rows).RecallReturned(ctx, db.RecallReturnedParams{MerchantID: merchant, ID: r.ID, At: &u.Now})
+			err = u.Queue(unit.Rows).RecallReturned(ctx, db.RecallReturnedParams{
+				MerchantID: merchant, ID: r.ID, Seq: r.Seq + 1, FromStatus: &r.Status, At: &u.Now, Actor: u.Actor,
+			})
 		} else {
 			status = opsv1.RecallStatus_closed
 			err = closeRecall(ctx, u, &r, byRail+":"+r.Rail, "The payment was refused before it was made.")

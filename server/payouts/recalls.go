@@ -24,7 +24,10 @@ import (
 	"github.com/antonpayments/anton/server/unit"
 )
 
-// Recalls is anton.ops.v1.RecallsService.
+// Recalls is anton.ops.v1.RecallsService. A recall's life; the database holds every arrow in recall_arrow_exists:
+//
+//	waiting ─▶ sent ─▶ accepted      any of them ─▶ returned, when the money is back, or closed
+//	              └──▶ rejected
 type Recalls struct {
 	Rails *rails.Registry
 	Clock func() time.Time
@@ -47,7 +50,7 @@ func (s *Recalls) CreateRecall(ctx context.Context, req *opsv1.CreateRecallReque
 	cutAt := rail.Windows().Next(tx.Now).UTC()
 	row := db.RailRecall{
 		MerchantID: payout.MerchantID, ID: ids.New(ids.Recall, tx.Now), PayoutID: payout.ID, Rail: payout.Rail, ReasonCode: req.GetReasonCode(),
-		Text: req.GetText(), Status: opsv1.RecallStatus_waiting.String(), RequestedBy: tx.Actor, CreatedAt: tx.Now, CutAt: &cutAt,
+		Text: req.GetText(), Status: opsv1.RecallStatus_waiting.String(), Seq: 1, RequestedBy: tx.Actor, CreatedAt: tx.Now, CutAt: &cutAt,
 	}
 	err = tx.Queue(unit.Rows).RecallInsert(ctx, db.RecallInsertParams{
 		MerchantID: row.MerchantID, ID: row.ID, PayoutID: row.PayoutID, Rail: row.Rail, ReasonCode: row.ReasonCode, Text: row.Text,
@@ -162,8 +165,12 @@ func (s *Recalls) CloseRecall(ctx context.Context, req *opsv1.CloseRecallRequest
 }
 
 func closeRecall(ctx context.Context, u *unit.Unit, row *db.RailRecall, by, note string) error {
+	from := row.Status
+	row.Seq++
 	row.Status, row.CutAt, row.EndedAt, row.ClosedBy, row.Note = opsv1.RecallStatus_closed.String(), nil, &u.Now, &by, &note
-	return u.Queue(unit.Rows).RecallClose(ctx, db.RecallCloseParams{MerchantID: row.MerchantID, ID: row.ID, At: row.EndedAt, ClosedBy: row.ClosedBy, Note: row.Note})
+	return u.Queue(unit.Rows).RecallClose(ctx, db.RecallCloseParams{
+		MerchantID: row.MerchantID, ID: row.ID, Seq: row.Seq, FromStatus: &from, At: row.EndedAt, ClosedBy: row.ClosedBy, Note: row.Note,
+	})
 }
 
 // What was recalled: the payment, and the file that the recall is in.

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/antonpayments/anton/server/testserver"
+	"github.com/antonpayments/anton/server/testserver/xsd"
 )
 
 // recall asks for a payout back and gives the answer.
@@ -79,6 +80,8 @@ func TestARecallIsSentAndAnswered(t *testing.T) {
 			t.Errorf("the files %v have no %s:\n%s", slices.Collect(maps.Keys(out)), want, content)
 		}
 	}
+	xsd.Holds(t, "schema of recalls", out["interbank-20260217-01.xml"])
+	xsd.Holds(t, "schema of payments", out["interbank-20260216-01.xml"])
 	// Two banks answer, one does not know yet, and one sends the money without a word.
 	s.BankBrings(t, "interbank", "a.xml", testserver.Resolution("A", [3]string{references[0], "ACCR", ""}, [3]string{references[1], "RJCR", "NOAS"}))
 	s.BankBrings(t, "interbank", "b.xml", testserver.Resolution("B", [3]string{references[2], "PDCR", ""}))
@@ -132,8 +135,7 @@ func TestARecallEndsWithoutAnAnswer(t *testing.T) {
 	}
 	// One comes back and one is refused before the recalls go out, and one is closed by a person: none of them is sent.
 	s.BankBrings(t, "interbank", "a.xml", testserver.SEPAReturns("A", testserver.SEPAReturn{EndToEnd: references[0], Amount: "10.00", Code: "AC04", Day: "2026-02-17"}))
-	refused := bytes.ReplaceAll(testserver.InterbankStatus("INTERBANK-20260216-01", "PART", "AC01"), []byte("</FIToFIPmtStsRpt>"),
-		fmt.Appendf(nil, "<TxInfAndSts><OrgnlTxId>%s</OrgnlTxId><TxSts>RJCT</TxSts></TxInfAndSts></FIToFIPmtStsRpt>", references[1]))
+	refused := testserver.InterbankStatus("INTERBANK-20260216-01", "PART", "AC01", [3]string{references[1], "RJCT", ""})
 	s.BankBrings(t, "interbank", "b.xml", refused)
 	s.WorkRails(t)
 	id := s.Ops().Get(t, "/ops/v1/recalls?payout_id="+payouts[2]).List()[0]["id"].(string)
@@ -178,9 +180,7 @@ func TestAnswersThatFitNoRecallAreCases(t *testing.T) {
 	// Before it was sent, of what was never recalled, of nothing of ours; and another bank wants money from us.
 	s.BankBrings(t, "interbank", "a.xml", testserver.Resolution("A", [3]string{references[0], "ACCR", ""}, [3]string{references[1], "RJCR", "CUST"},
 		[3]string{"pay-nobody", "RJCR", "CUST"}))
-	theirs := `<Document xmlns="urn:iso:std:iso:20022:tech:xsd:camt.056.001.08"><FIToFIPmtCxlReq><Undrlyg><TxInf><CxlId>X</CxlId><OrgnlTxId>THEIRS</OrgnlTxId>` +
-		`<CxlRsnInf><Rsn><Cd>DUPL</Cd></Rsn></CxlRsnInf></TxInf></Undrlyg></FIToFIPmtCxlReq></Document>`
-	s.BankBrings(t, "interbank", "b.xml", []byte(theirs))
+	s.BankBrings(t, "interbank", "b.xml", testserver.RecallOfTheirs("X", "THEIRS", "DUPL"))
 	s.WorkRails(t)
 	cutRecalls(t, s, 17)
 	s.BankBrings(t, "interbank", "c.xml", testserver.Resolution("C", [3]string{references[0], "RJCR", "LEGL"}))
@@ -247,6 +247,73 @@ func TestOnlyWhatCanComeBackIsRecalled(t *testing.T) {
 		}
 		if got.Status == http.StatusCreated {
 			s.Ops().Post(t, "/ops/v1/recalls/"+got.Data()["id"].(string)+"/close", "", `{"note":"Only a test of the time"}`)
+		}
+	}
+}
+
+// A bank that says once more, in another file, what it said of the recall before, may mean that one or this one: a person has to look. So
+// has somebody where an answer is about another amount.
+func TestAnAnswerToAnEarlierRecallIsACase(t *testing.T) {
+	t.Parallel()
+	s := testserver.Rails(t, testserver.Interbank)
+	m := s.Merchant(t)
+	payouts, references := sentBySEPA(t, s, m, "10.00")
+	no := testserver.Resolution("A", [3]string{references[0], "RJCR", "CUST"})
+	for i, code := range []string{"CUST", "FRAD"} {
+		if got := recall(t, s, m, payouts[0], code); got.Status != http.StatusCreated {
+			t.Fatalf("%d %s", got.Status, got.Raw)
+		}
+		cutRecalls(t, s, 17+i)
+		s.BankBrings(t, "interbank", fmt.Sprintf("%d.xml", i), append(no, strings.Repeat("\n", i)...))
+		s.WorkRails(t)
+	}
+	if got := recalls(t, s, payouts[0]); got != "rejected CUST, sent" {
+		t.Errorf("the recalls are %s", got)
+	}
+	other := strings.ReplaceAll(strings.Replace(string(no), "</CxlStsRsnInf>", `</CxlStsRsnInf><OrgnlIntrBkSttlmAmt Ccy="EUR">9.00</OrgnlIntrBkSttlmAmt>`, 1), "A-", "B-")
+	s.BankBrings(t, "interbank", "other.xml", []byte(other))
+	s.WorkRails(t)
+	var kinds []string
+	for _, c := range s.Ops().Get(t, "/ops/v1/rails/cases").List() {
+		kinds = append(kinds, fmt.Sprintf("%v %v", c["kind"], c["held_in_suspense"]))
+	}
+	slices.Sort(kinds)
+	if !slices.Equal(kinds, []string{"contradiction false", "different_amount false"}) {
+		t.Errorf("the cases are %q", kinds)
+	}
+	s.BankBrings(t, "interbank", "right.xml", []byte(strings.ReplaceAll(strings.Replace(other, ">9.00<", ">10.00<", 1), "B-", "C-")))
+	s.WorkRails(t)
+	if got := recalls(t, s, payouts[0]); got != "rejected CUST, rejected CUST" {
+		t.Errorf("the recalls are %s", got)
+	}
+}
+
+// The database refuses what no code of ours does: a recall that goes where no arrow leads, or without a step; steps that change.
+func TestTheDatabaseGuardsRecalls(t *testing.T) {
+	t.Parallel()
+	s := testserver.Rails(t, testserver.Interbank)
+	m := s.Merchant(t)
+	payouts, references := sentBySEPA(t, s, m, "10.00")
+	if got := recall(t, s, m, payouts[0], "DUPL"); got.Status != http.StatusCreated {
+		t.Fatalf("%d %s", got.Status, got.Raw)
+	}
+	cutRecalls(t, s, 17)
+	s.BankBrings(t, "interbank", "a.xml", testserver.Resolution("A", [3]string{references[0], "RJCR", "CUST"}))
+	s.WorkRails(t)
+	const step = `insert into rail_recall_steps (merchant_id, recall_id, seq, from_status, to_status, at, actor)
+		select merchant_id, id, seq + %d, '%s', '%s', now(), 'x' from rail_recalls`
+	for _, c := range []struct{ want, statement string }{
+		{"recall_arrow_exists", fmt.Sprintf(step, 1, "rejected", "accepted")},
+		{"recall_step_starts_where_the_last_one_ended", fmt.Sprintf(step, 1, "sent", "accepted")},
+		{"recall_step_starts_where_the_last_one_ended", fmt.Sprintf(step, 2, "sent", "closed")},
+		{"recall_moves_one_step_at_a_time", fmt.Sprintf(step, 0, "sent", "accepted")},
+		{"recall_status_is_its_last_step", "update rail_recalls set status = 'sent', ended_at = null"},
+		{"recall_status_is_its_last_step", "update rail_recalls set seq = seq - 1"},
+		{"permission denied", "update rail_recall_steps set to_status = 'accepted'"},
+		{"permission denied", "delete from rail_recall_steps"},
+	} {
+		if _, err := s.Pool.Exec(t.Context(), c.statement); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("want %s, got %v", c.want, err)
 		}
 	}
 }

@@ -74,12 +74,21 @@ func SEPAStatus(message, group, code string, payments ...[3]string) []byte {
 <OrgnlGrpInfAndSts><OrgnlMsgId>%s</OrgnlMsgId><OrgnlMsgNmId>pain.001.001.09</OrgnlMsgNmId>%s</CstmrPmtStsRpt></Document>`, message, all.String())
 }
 
-// InterbankStatus is a pacs.002 that answers a file of ours with one status.
-func InterbankStatus(message, status, code string) []byte {
+// InterbankStatus is a pacs.002 that answers a file of ours: with the status of the whole and a reason code, and with those of payments, each
+// as a transaction's id, a status and a reason code.
+func InterbankStatus(message, status, code string, payments ...[3]string) []byte {
+	var all strings.Builder
+	for _, p := range payments {
+		fmt.Fprintf(&all, `<TxInfAndSts><OrgnlTxId>%s</OrgnlTxId><TxSts>%s</TxSts>`, p[0], p[1])
+		if p[2] != "" {
+			fmt.Fprintf(&all, `<StsRsnInf><Rsn><Cd>%s</Cd></Rsn></StsRsnInf>`, p[2])
+		}
+		all.WriteString(`</TxInfAndSts>`)
+	}
 	return fmt.Appendf(nil, `<?xml version="1.0" encoding="UTF-8"?>
 <Document xmlns="urn:iso:std:iso:20022:tech:xsd:pacs.002.001.10"><FIToFIPmtStsRpt><GrpHdr><MsgId>CSM-1</MsgId><CreDtTm>2026-02-16T15:00:00Z</CreDtTm></GrpHdr>
 <OrgnlGrpInfAndSts><OrgnlMsgId>%s</OrgnlMsgId><OrgnlMsgNmId>pacs.008.001.08</OrgnlMsgNmId><GrpSts>%s</GrpSts><StsRsnInf><Rsn><Cd>%s</Cd></Rsn></StsRsnInf>
-</OrgnlGrpInfAndSts></FIToFIPmtStsRpt></Document>`, message, status, code)
+</OrgnlGrpInfAndSts>%s</FIToFIPmtStsRpt></Document>`, message, status, code, all.String())
 }
 
 // RecallStatus is a pacs.002 that answers a file of recalls of ours with one status.
@@ -92,10 +101,24 @@ func Resolution(id string, answers ...[3]string) []byte {
 	var all strings.Builder
 	for i, a := range answers {
 		fmt.Fprintf(&all, `<TxInfAndSts><CxlStsId>%s-%d</CxlStsId><OrgnlEndToEndId>%s</OrgnlEndToEndId><OrgnlTxId>%[3]s</OrgnlTxId>`+
-			`<TxCxlSts>%s</TxCxlSts><CxlStsRsnInf><Orgtr><Nm>Receiving Bank</Nm></Orgtr><Rsn><Cd>%s</Cd></Rsn></CxlStsRsnInf></TxInfAndSts>`, id, i+1, a[0], a[1], a[2])
+			`<TxCxlSts>%s</TxCxlSts><CxlStsRsnInf><Orgtr><Nm>Receiving Bank</Nm></Orgtr>`, id, i+1, a[0], a[1])
+		if a[2] != "" {
+			fmt.Fprintf(&all, `<Rsn><Cd>%s</Cd></Rsn>`, a[2])
+		}
+		all.WriteString(`</CxlStsRsnInf></TxInfAndSts>`)
 	}
 	return fmt.Appendf(nil, `<?xml version="1.0" encoding="UTF-8"?>
 <Document xmlns="urn:iso:std:iso:20022:tech:xsd:camt.029.001.09"><RsltnOfInvstgtn>
 <Assgnmt><Id>%s</Id><Assgnr><Agt><FinInstnId><BICFI>COBADEFFXXX</BICFI></FinInstnId></Agt></Assgnr><Assgne><Agt><FinInstnId><BICFI>COBADEFFXXX</BICFI></FinInstnId></Agt></Assgne>
 <CreDtTm>2026-02-20T10:00:00Z</CreDtTm></Assgnmt><Sts><Conf>%s</Conf></Sts><CxlDtls>%s</CxlDtls></RsltnOfInvstgtn></Document>`, id, answers[0][1], all.String())
+}
+
+// RecallOfTheirs is a camt.056 by which another bank asks us for a payment.
+func RecallOfTheirs(id, transaction, code string) []byte {
+	return fmt.Appendf(nil, `<?xml version="1.0" encoding="UTF-8"?>
+<Document xmlns="urn:iso:std:iso:20022:tech:xsd:camt.056.001.08"><FIToFIPmtCxlReq>
+<Assgnmt><Id>%[1]s</Id><Assgnr><Agt><FinInstnId><BICFI>WESTGB22</BICFI></FinInstnId></Agt></Assgnr><Assgne><Agt><FinInstnId><BICFI>COBADEFFXXX</BICFI></FinInstnId></Agt></Assgne>
+<CreDtTm>2026-02-20T10:00:00Z</CreDtTm></Assgnmt><CtrlData><NbOfTxs>1</NbOfTxs></CtrlData>
+<Undrlyg><TxInf><CxlId>%[1]s</CxlId><OrgnlTxId>%[2]s</OrgnlTxId><CxlRsnInf><Rsn><Cd>%[3]s</Cd></Rsn></CxlRsnInf></TxInf></Undrlyg></FIToFIPmtCxlReq></Document>`,
+		id, transaction, code)
 }

@@ -18,7 +18,7 @@ where o.merchant_id = @merchant_id and o.rail = @rail and o.payout_id = any(@pay
 
 -- name: RailEntriesApplied :many
 -- What banks said of payouts and was found to fit, in the order in which it was decided.
-select payout_id, id, kind, message, code, reason from rail_entries
+select payout_id, id, kind, message, code, reason, decided_at from rail_entries
 where merchant_id = @merchant_id and payout_id = any(@payout_ids::text[]) and outcome = 'applied'
 order by decided_at, file_id, line;
 

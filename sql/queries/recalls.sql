@@ -1,6 +1,11 @@
 -- name: RecallInsert :exec
-insert into rail_recalls (merchant_id, id, payout_id, rail, reason_code, text, status, requested_by, created_at, cut_at)
-values (@merchant_id, @id, @payout_id, @rail, @reason_code, @text, 'waiting', @requested_by, @created_at, @cut_at);
+-- A recall and its first step, in one statement because each needs the other.
+with first_step as (
+    insert into rail_recall_steps (merchant_id, recall_id, seq, to_status, at, actor)
+    values (@merchant_id, @id, 1, 'waiting', @created_at, @requested_by)
+)
+insert into rail_recalls (merchant_id, id, payout_id, rail, reason_code, text, status, seq, requested_by, created_at, cut_at)
+values (@merchant_id, @id, @payout_id, @rail, @reason_code, @text, 'waiting', 1, @requested_by, @created_at, @cut_at);
 
 -- name: RecallSubject :one
 -- What a recall of a payout needs to know: when its payment settled, whether its money came back, and the recall that is open, or ''.
@@ -32,9 +37,16 @@ insert into rail_file_recalls (merchant_id, recall_id, rail, file_id, line)
 select unnest(@merchant_ids::text[]), unnest(@recall_ids::text[]), @rail, @file_id, unnest(@lines::integer[]);
 
 -- name: RecallsCut :exec
-update rail_recalls r set cut_at = null, status = 'sent'
-from (select unnest(@merchant_ids::text[]) as merchant_id, unnest(@recall_ids::text[]) as id) c
-where r.merchant_id = c.merchant_id and r.id = c.id and r.status = 'waiting';
+with c as (
+    select r.merchant_id, r.id, r.seq, r.status
+    from (select unnest(@merchant_ids::text[]) as merchant_id, unnest(@recall_ids::text[]) as id) asked
+    join rail_recalls r on r.merchant_id = asked.merchant_id and r.id = asked.id
+), steps as (
+    insert into rail_recall_steps (merchant_id, recall_id, seq, from_status, to_status, at, actor)
+    select merchant_id, id, seq + 1, status, 'sent', @at, @actor from c
+)
+update rail_recalls r set cut_at = null, status = 'sent', seq = c.seq + 1
+from c where r.merchant_id = c.merchant_id and r.id = c.id;
 
 -- name: RecallsAnsweredLock :many
 -- Of each payout the last recall that is in a file, and when that was delivered: what an answer of the bank's is about.
@@ -56,17 +68,29 @@ select * from rail_recalls where merchant_id = @merchant_id and payout_id = any(
 
 -- name: RecallAnswer :exec
 -- The bank's answer: yes, and the money is to come; or no, which ends the recall.
-update rail_recalls set status = @status, answer_code = @answer_code, answered_at = @answered_at, ended_at = sqlc.narg('ended_at')
-where merchant_id = @merchant_id and id = @id and status = 'sent';
+with step as (
+    insert into rail_recall_steps (merchant_id, recall_id, seq, from_status, to_status, at, actor)
+    values (@merchant_id, @id, @seq, @from_status, @status, @answered_at, @actor)
+)
+update rail_recalls r set status = @status, seq = @seq, answer_code = @answer_code, answered_at = @answered_at, ended_at = sqlc.narg('ended_at')
+where r.merchant_id = @merchant_id and r.id = @id;
 
 -- name: RecallReturned :exec
 -- The money is back. A recall that waited for its file needs none any more.
-update rail_recalls set status = 'returned', cut_at = null, ended_at = @at
-where merchant_id = @merchant_id and id = @id and ended_at is null;
+with step as (
+    insert into rail_recall_steps (merchant_id, recall_id, seq, from_status, to_status, at, actor)
+    values (@merchant_id, @id, @seq, @from_status, 'returned', @at, @actor)
+)
+update rail_recalls r set status = 'returned', seq = @seq, cut_at = null, ended_at = @at
+where r.merchant_id = @merchant_id and r.id = @id;
 
 -- name: RecallClose :exec
-update rail_recalls set status = 'closed', cut_at = null, ended_at = @at, closed_by = @closed_by, note = @note
-where merchant_id = @merchant_id and id = @id and ended_at is null;
+with step as (
+    insert into rail_recall_steps (merchant_id, recall_id, seq, from_status, to_status, at, actor)
+    values (@merchant_id, @id, @seq, @from_status, 'closed', @at, @closed_by)
+)
+update rail_recalls r set status = 'closed', seq = @seq, cut_at = null, ended_at = @at, closed_by = @closed_by, note = @note
+where r.merchant_id = @merchant_id and r.id = @id;
 
 -- name: RecallGet :one
 select sqlc.embed(r), o.amount, o.currency, f.id as file_id, f.delivered_at

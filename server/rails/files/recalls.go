@@ -110,5 +110,5 @@ func (r *Rail) recordRecalls(ctx context.Context, u *unit.Unit, file cutFile, al
 	if err := q.RailFileRecallsInsert(ctx, in); err != nil {
 		return err
 	}
-	return q.RecallsCut(ctx, in.MerchantIds, in.RecallIds)
+	return q.RecallsCut(ctx, db.RecallsCutParams{MerchantIds: in.MerchantIds, RecallIds: in.RecallIds, At: u.Now, Actor: u.Actor})
 }

@@ -23,7 +23,7 @@ const Name = "interbank"
 // Settings are SEPA's, and the clearing that we take part in. The BIC is ours, and the IBAN the account at us that payments leave from.
 type Settings struct {
 	sepa.Settings
-	// ClearingSystem is the clearing's code in the external code set ExternalCashClearingSystemIdentification1Code, such as ST2.
+	// ClearingSystem is the clearing's code in the external code set ExternalCashClearingSystem1Code, such as ST2.
 	ClearingSystem string `json:"clearing_system"`
 }
 
@@ -33,7 +33,7 @@ type Format struct {
 	clearing string
 }
 
-var clearingForm = regexp.MustCompile(`^[A-Z0-9]{1,5}$`)
+var clearingForm = regexp.MustCompile(`^[A-Z0-9]{1,3}$`)
 
 // New makes a format by settings, or says all that is wrong with them.
 func New(s Settings) (*Format, error) {
@@ -164,6 +164,23 @@ func (f *Format) Read(content []byte) ([]files.Entry, error) {
 	return nil, fmt.Errorf("it is none of the messages that we read: %s, %s, %s and %s", iso20022.Pacs002, iso20022.Pacs004, iso20022.Camt029, iso20022.Camt056)
 }
 
+// A meaning makes an entry of a status and its code.
+type meaning func(status, code string) files.Entry
+
+// meaningOf is what statuses mean in an answer to a message of ours. Of a payment and of its recall they say different things, and both are
+// known by the same ids.
+func meaningOf(message, version string) (meaning, error) {
+	switch {
+	case message == "":
+		return nil, errors.New("it does not say which message it answers")
+	case strings.HasPrefix(version, "pacs.008"):
+		return sepa.StatusEntry, nil
+	case strings.HasPrefix(version, "camt.056"):
+		return statusOfRecall(sepa.Reference(message)), nil
+	}
+	return nil, errors.New("it answers neither a pacs.008 nor a camt.056")
+}
+
 // readStatuses reads a status report. What is said of a payment goes before what is said of the whole message. It is about a message with
 // payments or about one with recalls.
 func readStatuses(content []byte) ([]files.Entry, error) {
@@ -171,31 +188,19 @@ func readStatuses(content []byte) ([]files.Entry, error) {
 	if err := iso20022.Decode(content, iso20022.Pacs002, &message); err != nil {
 		return nil, err
 	}
-	means := sepa.StatusEntry
+	var of meaning
+	var named, whole []files.Entry
 	for i, g := range message.Report.Groups {
-		ofRecalls := strings.HasPrefix(g.Version, "camt.056")
-		if (!ofRecalls && !strings.HasPrefix(g.Version, "pacs.008")) || g.Message == "" {
-			return nil, fmt.Errorf("OrgnlGrpInfAndSts %d: it answers neither a pacs.008 nor a camt.056", i+1)
+		means, err := meaningOf(g.Message, g.Version)
+		if err != nil {
+			return nil, fmt.Errorf("OrgnlGrpInfAndSts %d: %w", i+1, err)
 		}
-		if i > 0 && ofRecalls != strings.HasPrefix(message.Report.Groups[0].Version, "camt.056") {
+		if first := message.Report.Groups[0]; strings.HasPrefix(g.Version, "camt.056") != strings.HasPrefix(first.Version, "camt.056") {
 			return nil, fmt.Errorf("OrgnlGrpInfAndSts %d: it answers payments and recalls together", i+1)
 		}
-		if ofRecalls {
-			means = statusOfRecall(sepa.Reference(message.Report.Groups[0].Message))
+		if of == nil {
+			of = means
 		}
-	}
-	var named, whole []files.Entry
-	for i, t := range message.Report.Transfers {
-		if t.Status == "" {
-			return nil, fmt.Errorf("TxInfAndSts %d: it has no status", i+1)
-		}
-		e := means(t.Status, iso20022.CodeOf(t.Reasons))
-		if e.BankReference = sepa.Reference(t.EndToEnd, t.Transaction, t.Instructed); e.BankReference == "" {
-			return nil, fmt.Errorf("TxInfAndSts %d: it does not say which payment it is about", i+1)
-		}
-		named = append(named, e)
-	}
-	for _, g := range message.Report.Groups {
 		if g.Status == "" || g.Status == sepa.Mixed {
 			continue
 		}
@@ -205,15 +210,43 @@ func readStatuses(content []byte) ([]files.Entry, error) {
 		}
 		whole = append(whole, e)
 	}
+	for i, t := range message.Report.Transfers {
+		e, err := statusOfOne(t, of)
+		if err != nil {
+			return nil, fmt.Errorf("TxInfAndSts %d: %w", i+1, err)
+		}
+		named = append(named, e)
+	}
 	if len(named)+len(whole) == 0 {
 		return nil, errors.New("it has no status")
 	}
 	return append(named, whole...), nil
 }
 
+// statusOfOne is what a report says of one payment, or of one recall: in an answer to the message that it names itself, else to the one
+// that the report is about.
+func statusOfOne(t iso20022.InterbankStatus, of meaning) (e files.Entry, err error) {
+	if t.Status == "" {
+		return e, errors.New("it has no status")
+	}
+	if t.Original != nil {
+		of, err = meaningOf(t.Original.Message, t.Original.Version)
+	} else if of == nil {
+		of, err = meaningOf("", "")
+	}
+	if err != nil {
+		return e, err
+	}
+	e = of(t.Status, iso20022.CodeOf(t.Reasons))
+	if e.BankReference = sepa.Reference(t.EndToEnd, t.Transaction, t.Instructed); e.BankReference == "" {
+		return e, errors.New("it does not say which payment it is about")
+	}
+	return e, nil
+}
+
 // statusOfRecall says what a status means of a recall in our message. The clearing refuses it or passes it on; only the beneficiary's bank
 // grants it.
-func statusOfRecall(message string) func(status, code string) files.Entry {
+func statusOfRecall(message string) meaning {
 	return func(status, code string) files.Entry {
 		e := sepa.StatusEntry(status, code)
 		e.Reason = ""

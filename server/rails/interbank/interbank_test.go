@@ -15,6 +15,7 @@ import (
 	"github.com/antonpayments/anton/server/rails/interbank"
 	"github.com/antonpayments/anton/server/rails/sepa"
 	"github.com/antonpayments/anton/server/testserver"
+	"github.com/antonpayments/anton/server/testserver/xsd"
 )
 
 func format(t testing.TB) *interbank.Format {
@@ -58,6 +59,7 @@ func TestAFileIsAsTheGuidelinesHaveIt(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	xsd.Holds(t, "schema", w.Content)
 	if w.Entries != 2 || w.Amount.String() != "10.51" || f.FileName(h) != "interbank-20260216-01.xml" {
 		t.Errorf("%s says %d payments of %s", f.FileName(h), w.Entries, w.Amount)
 	}
@@ -119,8 +121,7 @@ func TestStatusReports(t *testing.T) {
 	if err != nil || len(entries) != 1 || entries[0].Kind != files.Failed || entries[0].File != "interbank-20260216-01.xml" || entries[0].Reason != "duplicate" {
 		t.Errorf("a rejected message says %+v, %v", entries, err)
 	}
-	const named = `<TxInfAndSts><OrgnlTxId>pay-1</OrgnlTxId><TxSts>RJCT</TxSts><StsRsnInf><Rsn><Cd>AC01</Cd></Rsn></StsRsnInf></TxInfAndSts></FIToFIPmtStsRpt>`
-	entries, err = f.Read([]byte(strings.NewReplacer(">RJCT<", ">PART<", "</FIToFIPmtStsRpt>", named).Replace(report)))
+	entries, err = f.Read(testserver.InterbankStatus("INTERBANK-20260216-01", "PART", "AC01", [3]string{"pay-1", "RJCT", "AC01"}))
 	if err != nil || len(entries) != 1 || entries[0].Kind != files.Failed || entries[0].BankReference != "pay-1" || entries[0].Reason != "invalid_account_number" {
 		t.Errorf("a message that is partly rejected says %+v, %v", entries, err)
 	}

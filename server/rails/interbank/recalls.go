@@ -142,20 +142,16 @@ var answers = map[string]files.Kind{
 	"RJCR": files.RecallRejected,
 }
 
-// readResolutions reads a camt.029. An answer that we do not know is for a person to see; none of them brings money.
+// readResolutions reads a camt.029. An answer that we do not know is for a person to see; none of them brings money. What is said of one
+// recall goes before what is said of a whole message.
 func readResolutions(content []byte) ([]files.Entry, error) {
 	var message iso20022.ResolutionOfInvestigation
 	if err := iso20022.Decode(content, iso20022.Camt029, &message); err != nil {
 		return nil, err
 	}
-	var all []files.Entry
+	var named, whole []files.Entry
 	for i, details := range message.Message.Details {
 		for j, t := range details.Transactions {
-			place := fmt.Sprintf("%d.%d", i+1, j+1)
-			e := files.Entry{BankReference: sepa.Reference(t.EndToEnd, t.Transaction, t.Instructed)}
-			if e.BankReference == "" {
-				return nil, fmt.Errorf("CxlDtls %d, TxInfAndSts %d: it does not say which payment it is about", i+1, j+1)
-			}
 			status, why := t.Status, t.Reasons
 			if status == "" && details.Group != nil {
 				status, why = details.Group.Status, details.Group.Reasons
@@ -163,25 +159,67 @@ func readResolutions(content []byte) ([]files.Entry, error) {
 			if status == "" && message.Message.Status != nil {
 				status = message.Message.Status.Confirmation
 			}
-			status = strings.TrimSpace(status)
-			if status == "" {
-				return nil, fmt.Errorf("CxlDtls %d, TxInfAndSts %d: it has no status", i+1, j+1)
+			e, err := answerOfOne(t, status, why, fmt.Sprintf("%d.%d %s", i+1, j+1, message.Message.Assignment.ID))
+			if err != nil {
+				return nil, fmt.Errorf("CxlDtls %d, TxInfAndSts %d: %w", i+1, j+1, err)
 			}
-			e.Code = sepa.CutCode(iso20022.CodeOf(why))
-			e.Message = sepa.Reference(t.ID, place+" "+message.Message.Assignment.ID)
-			e.Kind = files.Unreadable
-			if kind, ok := answers[status]; ok {
-				e.Kind = kind
-			} else {
-				e.Code = sepa.CutCode(status)
-			}
-			all = append(all, e)
+			named = append(named, e)
+		}
+		e, ours := answerOfAll(details.Group, fmt.Sprintf("%d %s", i+1, message.Message.Assignment.ID))
+		if ours || (e.BankReference != "" && len(details.Transactions) == 0) {
+			whole = append(whole, e)
+		} else if len(details.Transactions) == 0 {
+			return nil, fmt.Errorf("CxlDtls %d: it answers no recall (OrgnlGrpInfAndSts, TxInfAndSts)", i+1)
 		}
 	}
-	if len(all) == 0 {
-		return nil, errors.New("it answers no recall (CxlDtls, TxInfAndSts)")
+	if len(named)+len(whole) == 0 {
+		return nil, errors.New("it answers no recall (CxlDtls)")
 	}
-	return all, nil
+	return append(named, whole...), nil
+}
+
+// answerOfOne is what a bank says to one recall. It may name the payment's amount, by which an answer that is about another one is noticed.
+func answerOfOne(t iso20022.CancellationStatus, status string, why []iso20022.Reason, place string) (files.Entry, error) {
+	e := answer(status, why)
+	e.Message = sepa.Reference(t.ID, place)
+	switch e.BankReference = sepa.Reference(t.EndToEnd, t.Transaction, t.Instructed); {
+	case e.BankReference == "":
+		return e, errors.New("it does not say which payment it is about")
+	case strings.TrimSpace(status) == "":
+		return e, errors.New("it has no status")
+	case t.Amount == nil:
+		return e, nil
+	}
+	amount, err := t.Amount.Money()
+	if e.Kind.AnswersRecall() { // what is none brings no money, and none may wait for it
+		e.Amount = &amount
+	}
+	return e, err
+}
+
+// answerOfAll is what a bank says to all recalls of a message, and whether that is one of ours. A message of payments has others in it as
+// well, and one that is partly accepted (PACR) names those that are.
+func answerOfAll(g *iso20022.CancelledGroup, place string) (e files.Entry, ours bool) {
+	if g == nil || strings.TrimSpace(g.Status) == "" {
+		return e, false
+	}
+	e = answer(g.Status, g.Reasons)
+	e.Message, e.BankReference = sepa.Reference(place), sepa.Reference(g.Message)
+	if !strings.HasPrefix(g.Version, "camt.056") || !messageForm.MatchString(e.BankReference) || !e.Kind.AnswersRecall() {
+		e.Kind = files.Unreadable
+		return e, false
+	}
+	e.File = fileName(e.BankReference)
+	return e, true
+}
+
+// answer is what a status says of a recall, and why.
+func answer(status string, why []iso20022.Reason) files.Entry {
+	status = strings.TrimSpace(status)
+	if kind, ok := answers[status]; ok {
+		return files.Entry{Kind: kind, Code: sepa.CutCode(iso20022.CodeOf(why))}
+	}
+	return files.Entry{Kind: files.Unreadable, Code: sepa.CutCode(status)}
 }
 
 // readRecalls reads a camt.056: another bank asks us for payments that we got. None came by this rail, so each is for a person to see.

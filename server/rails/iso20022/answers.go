@@ -129,12 +129,13 @@ type PaymentReturn struct {
 
 // ReturnedTransaction is PaymentTransaction112.
 type ReturnedTransaction struct {
-	ID         string   `xml:"RtrId"`
-	Instructed string   `xml:"OrgnlInstrId"`
-	EndToEnd   string   `xml:"OrgnlEndToEndId"`
-	Amount     *Amount  `xml:"RtrdIntrBkSttlmAmt"`
-	Settled    string   `xml:"IntrBkSttlmDt"`
-	Reasons    []Reason `xml:"RtrRsnInf"`
+	ID          string   `xml:"RtrId"`
+	Instructed  string   `xml:"OrgnlInstrId"`
+	EndToEnd    string   `xml:"OrgnlEndToEndId"`
+	Transaction string   `xml:"OrgnlTxId"`
+	Amount      *Amount  `xml:"RtrdIntrBkSttlmAmt"`
+	Settled     string   `xml:"IntrBkSttlmDt"`
+	Reasons     []Reason `xml:"RtrRsnInf"`
 }
 
 // FIPaymentStatusReport is pacs.002.001.10: what became of a pacs.008, or of some of its payments.
@@ -146,8 +147,12 @@ type FIPaymentStatusReport struct {
 	} `xml:"FIToFIPmtStsRpt"`
 }
 
-// InterbankStatus is PaymentTransaction110: the status of one payment.
+// InterbankStatus is PaymentTransaction110: the status of one payment. It says which message it is about where the report is not about one.
 type InterbankStatus struct {
+	Original *struct {
+		Message string `xml:"OrgnlMsgId"`
+		Version string `xml:"OrgnlMsgNmId"`
+	} `xml:"OrgnlGrpInf"`
 	Instructed  string   `xml:"OrgnlInstrId"`
 	EndToEnd    string   `xml:"OrgnlEndToEndId"`
 	Transaction string   `xml:"OrgnlTxId"`

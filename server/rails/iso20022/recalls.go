@@ -102,16 +102,15 @@ type CancellationDetails struct {
 
 // CancelledGroup is OriginalGroupHeader14: the answer to all recalls of a message.
 type CancelledGroup struct {
+	Message string   `xml:"OrgnlMsgId"`
+	Version string   `xml:"OrgnlMsgNmId"`
 	Status  string   `xml:"GrpCxlSts"`
 	Reasons []Reason `xml:"CxlStsRsnInf"`
 }
 
 // CancellationStatus is PaymentTransaction102: the answer to one recall.
 type CancellationStatus struct {
-	ID   string `xml:"CxlStsId"`
-	Case *struct {
-		ID string `xml:"Id"`
-	} `xml:"RslvdCase"`
+	ID          string   `xml:"CxlStsId"`
 	Instructed  string   `xml:"OrgnlInstrId"`
 	EndToEnd    string   `xml:"OrgnlEndToEndId"`
 	Transaction string   `xml:"OrgnlTxId"`

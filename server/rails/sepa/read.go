@@ -189,11 +189,14 @@ func ReadReturns(content []byte) ([]files.Entry, error) {
 	if strings.TrimSpace(header.Count) != fmt.Sprint(len(all)) {
 		return nil, errors.New("it has another number of returns than its header says (NbOfTxs)")
 	}
+	if len(all) == 0 {
+		return nil, errors.New("it has no return (TxInf)")
+	}
 	var entries []files.Entry
 	for i, t := range all {
 		day := iso20022.DateText(t.Settled, header.Settled)
 		e := returned(day, iso20022.CodeOf(t.Reasons))
-		e.BankReference = Reference(t.EndToEnd, t.Instructed)
+		e.BankReference = Reference(t.EndToEnd, t.Transaction, t.Instructed)
 		switch {
 		case day == "":
 			return nil, fmt.Errorf("TxInf %d: it does not say when it settled (IntrBkSttlmDt)", i+1)

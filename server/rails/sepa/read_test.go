@@ -9,6 +9,7 @@ import (
 
 	"github.com/antonpayments/anton/server/rails/files"
 	"github.com/antonpayments/anton/server/testserver"
+	"github.com/antonpayments/anton/server/testserver/xsd"
 )
 
 const space = "urn:iso:std:iso:20022:tech:xsd:"
@@ -33,6 +34,7 @@ func said(entries []files.Entry) []string {
 // reads holds what a message says against what it should.
 func reads(t *testing.T, content string, want ...string) {
 	t.Helper()
+	xsd.Holds(t, "schema", []byte(content))
 	entries, err := format(t).Read([]byte(content))
 	if err != nil {
 		t.Fatal(err)
@@ -55,7 +57,7 @@ func TestStatusReports(t *testing.T) {
 		"settled pay-5 - credited", "failed pay-6 - rejected AC01 invalid_account_number", "failed pay-7 - rejected AM04 rail_rejected",
 		"failed pay-8 - rejected ZZ99 not_specified", "unreadable pay-9 - status-BLCK", "failed pay-10 - rejected CUST cancelled")
 	// A PmtInf that is rejected, with one payment in it that says why for itself, and one that does not.
-	reads(t, `<Document xmlns="`+space+`pain.002.001.10"><CstmrPmtStsRpt><GrpHdr><MsgId>B</MsgId></GrpHdr>
+	reads(t, `<Document xmlns="`+space+`pain.002.001.10"><CstmrPmtStsRpt><GrpHdr><MsgId>B</MsgId><CreDtTm>2026-02-16T15:00:00Z</CreDtTm></GrpHdr>
 		<OrgnlGrpInfAndSts><OrgnlMsgId>SEPA-20260216-12</OrgnlMsgId><OrgnlMsgNmId>pain.001</OrgnlMsgNmId></OrgnlGrpInfAndSts>
 		<OrgnlPmtInfAndSts><OrgnlPmtInfId>SEPA-20260216-12-1</OrgnlPmtInfId><PmtInfSts>RJCT</PmtInfSts><StsRsnInf><Rsn><Prtry>OWN CODE OF THE BANK</Prtry></Rsn></StsRsnInf>
 		<TxInfAndSts><OrgnlInstrId>pay-1</OrgnlInstrId><OrgnlEndToEndId>NOTPROVIDED</OrgnlEndToEndId><TxSts>RJCT</TxSts><StsRsnInf><Rsn><Cd>AC06</Cd></Rsn></StsRsnInf></TxInfAndSts>
@@ -67,39 +69,51 @@ func TestStatusReports(t *testing.T) {
 
 // notification is a camt.054 of our account with these entries.
 func notification(entries ...string) string {
-	return `<Document xmlns="` + space + `camt.054.001.08"><BkToCstmrDbtCdtNtfctn><GrpHdr><MsgId>M</MsgId></GrpHdr><Ntfctn><Id>N</Id>
+	return `<Document xmlns="` + space + `camt.054.001.08"><BkToCstmrDbtCdtNtfctn><GrpHdr><MsgId>M</MsgId><CreDtTm>2026-02-18T17:00:00Z</CreDtTm></GrpHdr><Ntfctn><Id>N</Id>
 		<Acct><Id><IBAN>DE89370400440532013000</IBAN></Id></Acct>` + strings.Join(entries, "") + `</Ntfctn></BkToCstmrDbtCdtNtfctn></Document>`
 }
 
-// booking is an entry of a camt.054: its sign, amount and status, and what follows.
-func booking(sign, amount, status, rest string) string {
-	return `<Ntry><Amt Ccy="EUR">` + amount + `</Amt><CdtDbtInd>` + sign + `</CdtDbtInd><Sts><Cd>` + status + `</Cd></Sts><ValDt><Dt>2026-02-18</Dt></ValDt>` + rest + `</Ntry>`
+// booking is an entry of a camt.054: its sign, amount and status, what the bank calls it, its code, and its details.
+func booking(sign, amount, status, servicer, code, details string) string {
+	if servicer != "" {
+		servicer = "<AcctSvcrRef>" + servicer + "</AcctSvcrRef>"
+	}
+	if details != "" {
+		details = "<NtryDtls>" + details + "</NtryDtls>"
+	}
+	return `<Ntry><Amt Ccy="EUR">` + amount + `</Amt><CdtDbtInd>` + sign + `</CdtDbtInd><Sts><Cd>` + status + `</Cd></Sts><ValDt><Dt>2026-02-18</Dt></ValDt>` +
+		servicer + `<BkTxCd><Domn><Cd>PMNT</Cd><Fmly><Cd>ICDT</Cd><SubFmlyCd>` + code + `</SubFmlyCd></Fmly></Domn></BkTxCd>` + details + `</Ntry>`
+}
+
+// reversed makes of a booking one that takes another back.
+func reversed(booking, indicator string) string {
+	return strings.Replace(booking, "</CdtDbtInd>", "</CdtDbtInd><RvslInd>"+indicator+"</RvslInd>", 1)
 }
 
 func TestBookings(t *testing.T) {
 	t.Parallel()
-	const returnCode = `<BkTxCd><Domn><Cd>PMNT</Cd><Fmly><Cd>ICDT</Cd><SubFmlyCd>RRTN</SubFmlyCd></Fmly></Domn></BkTxCd>`
+	about := func(id string) string { return `<TxDtls><Refs><EndToEndId>` + id + `</EndToEndId></Refs></TxDtls>` }
 	back := func(id, amount string) string {
 		return `<TxDtls><Refs><EndToEndId>` + id + `</EndToEndId></Refs><Amt Ccy="EUR">` + amount + `</Amt><RtrInf><Rsn><Cd>AC04</Cd></Rsn></RtrInf></TxDtls>`
 	}
 	reads(t, notification(
 		// Our file, booked in one sum.
-		booking("DBIT", "300.51", "BOOK", `<AcctSvcrRef>A1</AcctSvcrRef><NtryDtls><Btch><PmtInfId>SEPA-20260216-01-1</PmtInfId><NbOfTxs>3</NbOfTxs></Btch></NtryDtls>`),
+		booking("DBIT", "300.51", "BOOK", "A1", "ESCT", `<Btch><PmtInfId>SEPA-20260216-01-1</PmtInfId><NbOfTxs>3</NbOfTxs></Btch>`),
 		// One payment of ours, booked alone.
-		booking("DBIT", "7.00", "BOOK", `<NtryDtls><TxDtls><Refs><EndToEndId>pay-7</EndToEndId></Refs></TxDtls></NtryDtls>`),
+		booking("DBIT", "7.00", "BOOK", "", "ESCT", about("pay-7")),
 		// Returns: two in one sum, in two details; one alone that only its code tells; one without a reason.
-		booking("CRDT", "30.00", "BOOK", `<AcctSvcrRef>A2</AcctSvcrRef>`+returnCode+`<NtryDtls><Btch><NbOfTxs>1</NbOfTxs></Btch>`+back("pay-1", "10.00")+`</NtryDtls><NtryDtls>`+back("pay-2", "20.00")+`</NtryDtls>`),
-		booking("CRDT", "5", "BOOK", returnCode+`<NtryDtls><TxDtls><Refs><EndToEndId>pay-3</EndToEndId></Refs></TxDtls></NtryDtls>`),
+		booking("CRDT", "30.00", "BOOK", "A2", "RRTN", `<Btch><NbOfTxs>1</NbOfTxs></Btch>`+back("pay-1", "10.00")+`</NtryDtls><NtryDtls>`+back("pay-2", "20.00")),
+		booking("CRDT", "5", "BOOK", "", "RRTN", about("pay-3")),
 		// The same payment comes back a second time on the day.
-		booking("CRDT", "10.00", "BOOK", returnCode+`<NtryDtls>`+back("pay-1", "10.00")+`</NtryDtls>`),
+		booking("CRDT", "10.00", "BOOK", "", "RRTN", back("pay-1", "10.00")),
 		// A return is taken back.
-		booking("DBIT", "10.00", "BOOK", `<RvslInd>true</RvslInd><AcctSvcrRef>A3</AcctSvcrRef><NtryDtls>`+back("pay-1", "10.00")+`</NtryDtls>`),
+		reversed(booking("DBIT", "10.00", "BOOK", "A3", "ESCT", back("pay-1", "10.00")), "true"),
 		// What is not booked says nothing.
-		booking("CRDT", "99.00", "PDNG", returnCode+`<NtryDtls>`+back("pay-1", "99.00")+`</NtryDtls>`),
+		booking("CRDT", "99.00", "PDNG", "", "RRTN", back("pay-1", "99.00")),
 		// A fee, somebody's payment to us, and a debit that was reversed: for a person.
-		booking("DBIT", "1.20", "BOOK", `<AcctSvcrRef>FEE</AcctSvcrRef>`),
-		booking("CRDT", "40.00", "BOOK", `<NtryDtls><TxDtls><Refs><AcctSvcrRef>A4</AcctSvcrRef><EndToEndId>NOTPROVIDED</EndToEndId></Refs></TxDtls></NtryDtls>`),
-		booking("CRDT", "7.00", "BOOK", `<RvslInd>1</RvslInd><NtryRef>x</NtryRef><NtryDtls><TxDtls><Refs><EndToEndId>pay-7</EndToEndId></Refs></TxDtls></NtryDtls>`),
+		booking("DBIT", "1.20", "BOOK", "FEE", "CHRG", ""),
+		booking("CRDT", "40.00", "BOOK", "", "ESCT", `<TxDtls><Refs><AcctSvcrRef>A4</AcctSvcrRef><EndToEndId>NOTPROVIDED</EndToEndId></Refs></TxDtls>`),
+		strings.Replace(reversed(booking("CRDT", "7.00", "BOOK", "", "ESCT", about("pay-7")), "1"), "<Ntry>", "<Ntry><NtryRef>x</NtryRef>", 1),
 	),
 		"accepted sepa-20260216-01.xml - debited",
 		"accepted pay-7 7.00EUR debited",
@@ -120,6 +134,10 @@ func TestReturnsByTheBank(t *testing.T) {
 		testserver.SEPAReturn{EndToEnd: "pay-2", Amount: "0.5", Code: "RR04", Day: "2026-02-19+01:00"})),
 		"returned pay-1 10.00EUR returned-2026-02-18 FOCR returned_on_request",
 		"returned pay-2 0.50EUR returned-2026-02-19 RR04 rail_rejected")
+	// Between banks a payment may be known by its transaction's id alone.
+	reads(t, strings.NewReplacer("<OrgnlEndToEndId>pay-1</OrgnlEndToEndId>", "", "NOTPROVIDED", "pay-1").Replace(
+		string(testserver.SEPAReturns("P", testserver.SEPAReturn{EndToEnd: "pay-1", Amount: "10.00", Code: "FOCR", Day: "2026-02-18"}))),
+		"returned pay-1 10.00EUR returned-2026-02-18 FOCR returned_on_request")
 }
 
 func TestAFileThatIsNotOfOursOrNotRightIsRefusedWhole(t *testing.T) {
@@ -135,6 +153,7 @@ func TestAFileThatIsNotOfOursOrNotRightIsRefusedWhole(t *testing.T) {
 		{status, "pain.002.001.10", "pain.002.001.03", "none of the messages"},
 		{string(testserver.SEPAStatus("SEPA-20260216-01", "", "")), "", "", "it has no status"},
 		{returns, "<NbOfTxs>1", "<NbOfTxs>2", "another number of returns"},
+		{string(testserver.SEPAReturns("P")), "", "", "it has no return"},
 		{returns, "<IntrBkSttlmDt>2026-02-18</IntrBkSttlmDt>", "", "when it settled"},
 		{returns, "<IntrBkSttlmDt>2026-02-18", "<IntrBkSttlmDt>18.02.2026", "when it settled"},
 		{returns, "<OrgnlEndToEndId>pay-1</OrgnlEndToEndId>", "", "which payment came back"},
@@ -165,7 +184,7 @@ func FuzzRead(f *testing.F) {
 	for _, seed := range [][]byte{
 		testserver.SEPAReturns("P", one), testserver.SEPANotification("C", "10.00", one),
 		testserver.SEPAStatus("SEPA-20260216-01", "RJCT", "FF01", [3]string{"pay-1", "RJCT", "AC01"}),
-		[]byte(notification(booking("DBIT", "1.20", "BOOK", "<AcctSvcrRef>FEE</AcctSvcrRef>"))),
+		[]byte(notification(booking("DBIT", "1.20", "BOOK", "FEE", "CHRG", ""))),
 	} {
 		f.Add(seed)
 	}

@@ -18,6 +18,7 @@ import (
 	"github.com/antonpayments/anton/server/rails"
 	"github.com/antonpayments/anton/server/rails/files"
 	"github.com/antonpayments/anton/server/rails/sepa"
+	"github.com/antonpayments/anton/server/testserver/xsd"
 )
 
 func settings() sepa.Settings {
@@ -232,6 +233,7 @@ func TestAFileIsAsTheGuidelinesHaveIt(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	xsd.Holds(t, "schema", w.Content)
 	if w.Entries != 42 || w.Amount.String() != "1000000822.80" || f.FileName(h) != "sepa-20260216-03.xml" {
 		t.Errorf("%s says %d payments of %s", f.FileName(h), w.Entries, w.Amount)
 	}
