@@ -43,11 +43,10 @@ func (s *Recalls) CreateRecall(ctx context.Context, req *opsv1.CreateRecallReque
 	if err != nil {
 		return nil, fmt.Errorf("lock the payout: %w", err)
 	}
-	rail, err := s.allow(ctx, tx, &payout, req.GetReasonCode())
+	cutAt, err := s.allow(ctx, tx, &payout, req.GetReasonCode())
 	if err != nil {
 		return nil, err
 	}
-	cutAt := rail.Windows().Next(tx.Now).UTC()
 	row := db.RailRecall{
 		MerchantID: payout.MerchantID, ID: ids.New(ids.Recall, tx.Now), PayoutID: payout.ID, Rail: payout.Rail, ReasonCode: req.GetReasonCode(),
 		Text: req.GetText(), Status: opsv1.RecallStatus_waiting.String(), Seq: 1, RequestedBy: tx.Actor, CreatedAt: tx.Now, CutAt: &cutAt,
@@ -64,32 +63,34 @@ func (s *Recalls) CreateRecall(ctx context.Context, req *opsv1.CreateRecallReque
 	return &opsv1.CreateRecallResponse{Data: data}, err
 }
 
-// allow says on which rail the payout can be recalled for the reason now, or why it cannot.
-func (s *Recalls) allow(ctx context.Context, tx *unit.Unit, p *db.Payout, reason string) (*files.Rail, error) {
+// allow says when a recall of the payout leaves that is asked for now, or why it cannot be recalled for the reason.
+func (s *Recalls) allow(ctx context.Context, tx *unit.Unit, p *db.Payout, reason string) (cutAt time.Time, err error) {
 	rail, ok := s.Rails.Named(p.Rail).(*files.Rail)
 	if !ok || rail.Recalls() == nil {
-		return nil, apierr.Conflict("Payout %s is on the rail %s, which sends no recalls: ask its bank for the money.", p.ID, p.Rail)
+		return cutAt, apierr.Conflict("Payout %s is on the rail %s, which sends no recalls: ask its bank for the money.", p.ID, p.Rail)
 	}
 	scheme := rail.Recalls()
 	if !slices.Contains(scheme.Reasons, reason) {
-		return nil, apierr.InvalidField("reason_code", "must be one of those that the rail %s has: %s", p.Rail, strings.Join(scheme.Reasons, ", "))
+		return cutAt, apierr.InvalidField("reason_code", "must be one of those that the rail %s has: %s", p.Rail, strings.Join(scheme.Reasons, ", "))
 	}
 	if p.Status != db.PayoutStatusSent && p.Status != db.PayoutStatusCompleted {
-		return nil, apierr.Conflict("Payout %s is %s; only one that is sent or completed can be recalled.", p.ID, p.Status)
+		return cutAt, apierr.Conflict("Payout %s is %s; only one that is sent or completed can be recalled.", p.ID, p.Status)
 	}
 	payment, err := tx.Read().RecallSubject(ctx, p.MerchantID, p.ID)
 	if err != nil {
-		return nil, fmt.Errorf("read what was paid: %w", err)
+		return cutAt, fmt.Errorf("read what was paid: %w", err)
 	}
+	cutAt = rail.Windows().Next(tx.Now).UTC()
 	switch until := scheme.Until(reason, *payment.SettlesOn); {
 	case payment.CameBack:
-		return nil, apierr.Conflict("The money of payout %s is back already.", p.ID)
+		return cutAt, apierr.Conflict("The money of payout %s is back already.", p.ID)
 	case payment.OpenRecall != "":
-		return nil, apierr.Conflict("Recall %s of payout %s is open already.", payment.OpenRecall, p.ID)
-	case !tx.Now.Before(until):
-		return nil, apierr.Conflict("For %s payout %s could be recalled until %s.", reason, p.ID, until.Add(-1).Format(time.DateOnly))
+		return cutAt, apierr.Conflict("Recall %s of payout %s is open already.", payment.OpenRecall, p.ID)
+	case !cutAt.Before(until): // the bank must have sent it by then, not only have been asked
+		return cutAt, apierr.Conflict("For %s a recall of payout %s must leave by %s; the rail's next file leaves on %s.",
+			reason, p.ID, until.Add(-1).Format(time.DateOnly), rail.Windows().Day(cutAt).Format(time.DateOnly))
 	}
-	return rail, nil
+	return cutAt, nil
 }
 
 // GetRecall shows one recall.

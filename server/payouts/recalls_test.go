@@ -229,16 +229,17 @@ func TestOnlyWhatCanComeBackIsRecalled(t *testing.T) {
 			t.Errorf("%s for %s: %d %s", try.payout, try.code, got.Status, got.Raw)
 		}
 	}
-	// Settled on 17 February. Ten banking days later are 3 March, thirteen months later is 17 March 2027.
+	// Settled on 17 February. Ten banking days later are 3 March, thirteen months later is 17 March 2027. The day's last file leaves at 14:00
+	// in Berlin, and what misses it would come too late.
 	for _, try := range []struct {
 		at     time.Time
 		code   string
 		status int
 	}{
-		{time.Date(2026, 3, 3, 22, 59, 0, 0, time.UTC), "TECH", http.StatusCreated},
-		{time.Date(2026, 3, 3, 23, 0, 0, 0, time.UTC), "DUPL", http.StatusConflict},
-		{time.Date(2027, 3, 17, 22, 59, 0, 0, time.UTC), "FRAD", http.StatusCreated},
-		{time.Date(2027, 3, 17, 23, 0, 0, 0, time.UTC), "FRAD", http.StatusConflict},
+		{time.Date(2026, 3, 3, 12, 59, 0, 0, time.UTC), "TECH", http.StatusCreated},
+		{time.Date(2026, 3, 3, 13, 0, 0, 0, time.UTC), "DUPL", http.StatusConflict},
+		{time.Date(2027, 3, 17, 12, 59, 0, 0, time.UTC), "FRAD", http.StatusCreated},
+		{time.Date(2027, 3, 17, 13, 0, 0, 0, time.UTC), "FRAD", http.StatusConflict},
 	} {
 		s.Clock.Advance(try.at.Sub(s.Clock.Now()))
 		got := recall(t, s, m, payouts[0], try.code)

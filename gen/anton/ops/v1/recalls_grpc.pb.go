@@ -41,7 +41,7 @@ type RecallsServiceClient interface {
 	// Asks for the money of a payout back. The payout must be `sent` or `completed`, its money not back yet, and no other recall of it open.
 	//
 	// The scheme says how long each reason may be given: on `interbank` ten banking days after the payment settled for `DUPL` and `TECH`, and
-	// thirteen months for the others.
+	// thirteen months for the others. The file that the recall is in must leave in that time.
 	CreateRecall(ctx context.Context, in *CreateRecallRequest, opts ...grpc.CallOption) (*CreateRecallResponse, error)
 	// Lists recalls, newest first, with their age.
 	ListRecalls(ctx context.Context, in *ListRecallsRequest, opts ...grpc.CallOption) (*ListRecallsResponse, error)
@@ -118,7 +118,7 @@ type RecallsServiceServer interface {
 	// Asks for the money of a payout back. The payout must be `sent` or `completed`, its money not back yet, and no other recall of it open.
 	//
 	// The scheme says how long each reason may be given: on `interbank` ten banking days after the payment settled for `DUPL` and `TECH`, and
-	// thirteen months for the others.
+	// thirteen months for the others. The file that the recall is in must leave in that time.
 	CreateRecall(context.Context, *CreateRecallRequest) (*CreateRecallResponse, error)
 	// Lists recalls, newest first, with their age.
 	ListRecalls(context.Context, *ListRecallsRequest) (*ListRecallsResponse, error)
