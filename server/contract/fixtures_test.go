@@ -466,7 +466,7 @@ func contents(t *testing.T, s *testserver.Server) map[string]string {
 	for table := range all {
 		var text string
 		query := fmt.Sprintf(`select count(*) || ' rows, ' || coalesce(md5(string_agg(r::text, '' order by r::text)), '') from %s r`, table)
-		if err := s.Owner.QueryRow(ctx, query).Scan(&text); err != nil {
+		if err := s.Owner.QueryRow(ctx, query, pgx.QueryExecModeSimpleProtocol).Scan(&text); err != nil {
 			t.Fatalf("read %s: %v", table, err)
 		}
 		all[table] = text
