@@ -216,7 +216,7 @@ func TestKeysetMistakesEndInOneSentence(t *testing.T) {
 	write("sandbox", sandbox, 0o600)
 	mustRun(t, env, "migrate")
 	env = slices.Clip(env) // each case appends its own
-	live := slices.Clip(append(env, "ANTON_ENV=live", "ANTON_SCREENING_HIT_FUNDS=release", "ANTON_HTTP_ADDR=127.0.0.1:0", "ANTON_GRPC_ADDR=127.0.0.1:0"))
+	live := slices.Clip(append(env, "ANTON_ENV=live", "ANTON_SCREENING_HIT_FUNDS=release", "ANTON_HTTP_ADDR=127.0.0.1:0", "ANTON_GRPC_ADDR=127.0.0.1:0", "ANTON_ADMIN_ADDR=127.0.0.1:0"))
 	claim, err := crypto.File{Path: name("right")}.Read()
 	if err != nil {
 		t.Fatal(err)

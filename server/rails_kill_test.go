@@ -20,11 +20,11 @@ import (
 	"github.com/antonpayments/anton/server/testserver"
 )
 
-// TestKilledServersSendEachPayoutInOneFile kills a server ten times while it cuts and delivers files under load. The bank gets each file
+// TestKilledServersSendEachPayoutInOneFile kills a server again and again while it cuts and delivers files under load. The bank gets each file
 // once and whole, and each payout in one of them.
 func TestKilledServersSendEachPayoutInOneFile(t *testing.T) {
 	t.Parallel()
-	for _, problem := range killWhileFilesLeave(t, max(10, kills(t)), false) {
+	for _, problem := range killWhileFilesLeave(t, kills(t, 10, len(killPoints)), false) {
 		t.Error(problem)
 	}
 }

@@ -37,8 +37,7 @@ var strangers = map[string]struct {
 
 func TestNobodyGetsInWithoutAKey(t *testing.T) {
 	t.Parallel()
-	s := testserver.New(t)
-	tn := newTenants(t, s, 1)[0]
+	s, tn := withTenant(t)
 	storesNothing(t, s)
 	eachMethod(t, func(t *testing.T, m *contract.Method) {
 		req := fixture(t, m, tn)
@@ -69,8 +68,7 @@ func TestNobodyGetsInWithoutAKey(t *testing.T) {
 
 func TestARevokedKeyIsNoKey(t *testing.T) {
 	t.Parallel()
-	s := testserver.New(t)
-	tn := newTenants(t, s, 1)[0]
+	s, tn := withTenant(t)
 	revoked := s.KeyFor(t, tn.Merchant)
 	if _, err := s.Owner.Exec(t.Context(), "update api_keys set revoked_at = created_at where last4 = right($1, 4)", revoked.Key); err != nil {
 		t.Fatal(err)
@@ -92,8 +90,7 @@ func TestARevokedKeyIsNoKey(t *testing.T) {
 
 func TestASuspendedMerchantReadsAndChangesNothing(t *testing.T) {
 	t.Parallel()
-	s := testserver.New(t)
-	tn := newTenants(t, s, 1)[0]
+	s, tn := withTenant(t)
 	tn.Client = s.KeyFor(t, tn.Merchant) // the server remembers what it knows of the first key for a second
 	if _, err := s.Owner.Exec(t.Context(), "update merchants set status = 'suspended', suspended_at = created_at where id = $1", tn.Merchant); err != nil {
 		t.Fatal(err)
@@ -118,8 +115,7 @@ func TestASuspendedMerchantReadsAndChangesNothing(t *testing.T) {
 
 func TestPathsThatAreNotThereTellStrangersNothing(t *testing.T) {
 	t.Parallel()
-	s := testserver.New(t)
-	known := newTenants(t, s, 1)[0]
+	s, known := withTenant(t)
 	stranger := s.With("nobody")
 	storesNothing(t, s)
 	for _, path := range []string{
@@ -136,8 +132,7 @@ func TestPathsThatAreNotThereTellStrangersNothing(t *testing.T) {
 
 func TestAVerbThatAPathDoesNotHaveIsRefusedWithThoseItHas(t *testing.T) {
 	t.Parallel()
-	s := testserver.New(t)
-	tn := newTenants(t, s, 1)[0]
+	s, tn := withTenant(t)
 	storesNothing(t, s)
 	eachMethod(t, func(t *testing.T, m *contract.Method) {
 		address, _ := restForm(t, m, fixture(t, m, tn))
@@ -165,8 +160,7 @@ func TestAVerbThatAPathDoesNotHaveIsRefusedWithThoseItHas(t *testing.T) {
 // A header cannot make a POST something else: with the override honoured, this would be a GET, which stores nothing and says 200.
 func TestAVerbCannotBeOverridden(t *testing.T) {
 	t.Parallel()
-	s := testserver.New(t)
-	tn := newTenants(t, s, 1)[0]
+	_, tn := withTenant(t)
 	header := http.Header{"X-Http-Method-Override": {"GET"}, "Content-Type": {"application/x-www-form-urlencoded"}}
 	checkREST(t, "a form", tn.Do(t, "POST", "/v1/payouts", header, "limit=1"), want{code: "invalid_json"})
 }
@@ -189,8 +183,7 @@ func TestTheSideDoorsAreOpen(t *testing.T) {
 // Nothing that a client sends becomes the request's id or its caller.
 func TestHeadersThatServersAmongThemselvesUseHaveNoEffect(t *testing.T) {
 	t.Parallel()
-	s := testserver.New(t)
-	tn := newTenants(t, s, 1)[0]
+	_, tn := withTenant(t)
 	for _, name := range []string{"Grpc-Metadata-Authorization", "Grpc-Metadata-X-Request-Id", "X-Request-Id", "X-Forwarded-For", "X-Forwarded-Host", "Grpc-Timeout"} {
 		value := "Bearer " + tn.Key
 		stranger := tn.Do(t, "GET", "/v1/balances", http.Header{"Authorization": nil, name: {value}}, "")
@@ -224,8 +217,7 @@ func whereTo(t *testing.T, address, key string) (code int, location string) {
 // A path is read as it was sent: an id such as ".." must not lead to another path, and no answer leads anywhere.
 func TestPathsAreNotTidied(t *testing.T) {
 	t.Parallel()
-	s := testserver.New(t)
-	tn := newTenants(t, s, 1)[0]
+	s, tn := withTenant(t)
 	storesNothing(t, s)
 	for _, path := range []string{"/v1//payouts", "/v1/payouts/..", "/v1/payouts/.", "/v1/balances/../payouts", "//v1/payouts", "/v1/payouts/%2e%2e", "/v1/./payouts"} {
 		for key, code := range map[string]string{"nobody": "unauthenticated", tn.Key: "not_found"} {
@@ -239,8 +231,7 @@ func TestPathsAreNotTidied(t *testing.T) {
 
 func TestUnknownMethodsAreDeniedOverGRPC(t *testing.T) {
 	t.Parallel()
-	s := testserver.New(t)
-	tn := newTenants(t, s, 1)[0]
+	s, tn := withTenant(t)
 	for _, name := range []string{"/anton.v1.PayoutsService/Nothing", "/anton.v1.Nothing/GetPayout", "/anton.v1.PayoutsService", "/x/y", "/"} {
 		r := invoke(t, s, tn.Key, &contract.Method{Name: name, NewReply: contract.Methods()[0].NewReply}, &antonv1.GetPayoutRequest{Id: tn.payout})
 		if status.Code(r.err) != codes.Unimplemented {

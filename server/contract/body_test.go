@@ -97,8 +97,7 @@ func zipped(t *testing.T, text string) string {
 
 func TestBodiesThatCannotBeReadAreRefused(t *testing.T) {
 	t.Parallel()
-	s := testserver.New(t)
-	tn := newTenants(t, s, 1)[0]
+	s, tn := withTenant(t)
 	clients := callers(t, s, tn)
 	bomb := zipped(t, "{"+strings.Repeat(" ", 8<<20)+"}")
 	storesNothing(t, s)
@@ -163,8 +162,7 @@ func inChunks(t *testing.T, s *testserver.Server, key, verb, address, body strin
 // No body, white space and {} say the same: nothing but what the path says. Where something is required, it is named.
 func TestAnEmptyBodyIsAnEmptyObject(t *testing.T) {
 	t.Parallel()
-	s := testserver.New(t)
-	tn := newTenants(t, s, 1)[0]
+	s, tn := withTenant(t)
 	clients := callers(t, s, tn)
 	storesNothing(t, s)
 	eachMethod(t, func(t *testing.T, m *contract.Method) {

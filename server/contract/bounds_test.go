@@ -71,8 +71,7 @@ func newTrial(good fields, path []string, b bad) trial {
 
 func TestEveryBadValueIsRefusedOverREST(t *testing.T) {
 	t.Parallel()
-	s := testserver.New(t)
-	tn := newTenants(t, s, 1)[0]
+	s, tn := withTenant(t)
 	clients := callers(t, s, tn)
 	storesNothing(t, s)
 	eachMethod(t, func(t *testing.T, m *contract.Method) {
@@ -99,8 +98,7 @@ func sayable(tr trial, at place) bool {
 
 func TestUnknownFieldsAreRefusedAtEveryLevel(t *testing.T) {
 	t.Parallel()
-	s := testserver.New(t)
-	tn := newTenants(t, s, 1)[0]
+	s, tn := withTenant(t)
 	clients := callers(t, s, tn)
 	storesNothing(t, s)
 	eachMethod(t, func(t *testing.T, m *contract.Method) {
@@ -162,8 +160,7 @@ func TestUnknownFieldsAreRefusedAtEveryLevel(t *testing.T) {
 // Every wrong field is named at once, so that a form can be corrected in one go.
 func TestAllWrongFieldsAreNamedAtOnce(t *testing.T) {
 	t.Parallel()
-	s := testserver.New(t)
-	tn := newTenants(t, s, 1)[0]
+	s, tn := withTenant(t)
 	storesNothing(t, s)
 	for name, test := range map[string]struct {
 		body   string
@@ -191,8 +188,7 @@ func TestAllWrongFieldsAreNamedAtOnce(t *testing.T) {
 // refused for what it says, never for its length, and never by a fault.
 func TestTextsAtTheirBoundAreHeld(t *testing.T) {
 	t.Parallel()
-	s := testserver.New(t)
-	tn := newTenants(t, s, 1)[0]
+	s, tn := withTenant(t)
 	clients := callers(t, s, tn)
 	eachMethod(t, func(t *testing.T, m *contract.Method) {
 		if placeOf(m, "") != inBody {
@@ -236,8 +232,7 @@ func TestTextsAtTheirBoundAreHeld(t *testing.T) {
 // The edges of time that the contract admits are no fault either.
 func TestListsTakeEveryTimeOfTheContract(t *testing.T) {
 	t.Parallel()
-	s := testserver.New(t)
-	tn := newTenants(t, s, 1)[0]
+	s, tn := withTenant(t)
 	clients := callers(t, s, tn)
 	eachMethod(t, func(t *testing.T, m *contract.Method) {
 		for _, name := range []string{"created_after", "created_before"} {
@@ -272,8 +267,7 @@ func mapFields(m *contract.Method) []string {
 // One rule holds for every text of every request: no control characters, and tabs and line ends only where the contract allows them.
 func TestControlCharactersAreRefusedInEveryText(t *testing.T) {
 	t.Parallel()
-	s := testserver.New(t)
-	tn := newTenants(t, s, 1)[0]
+	s, tn := withTenant(t)
 	clients := callers(t, s, tn)
 	storesNothing(t, s)
 	eachMethod(t, func(t *testing.T, m *contract.Method) {
@@ -311,8 +305,7 @@ func TestLinesMayStandWhereTheContractSaysSo(t *testing.T) {
 // PostgreSQL cannot keep a NUL in a key either, and the other control characters have no more place there than in a value.
 func TestControlCharactersInKeysAreRefused(t *testing.T) {
 	t.Parallel()
-	s := testserver.New(t)
-	tn := newTenants(t, s, 1)[0]
+	s, tn := withTenant(t)
 	storesNothing(t, s)
 	eachMethod(t, func(t *testing.T, m *contract.Method) {
 		for _, name := range mapFields(m) {

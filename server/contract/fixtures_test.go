@@ -7,7 +7,9 @@ import (
 	"maps"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/jackc/pgx/v5"
@@ -50,6 +52,37 @@ type tenant struct {
 	batches
 	byFile
 	plan, promise string // a plan of the operator's, and a quote of a fee
+}
+
+// models are the databases of tests with one tenant and with two. A tenant is made by two hundred calls.
+var models = [3]struct {
+	once    sync.Once
+	model   testserver.Model
+	tenants []tenant
+}{}
+
+// withTenants starts a server that has the tenants.
+func withTenants(t *testing.T, count int) (*testserver.Server, []tenant) {
+	t.Helper()
+	m := &models[count]
+	m.once.Do(func() {
+		m.model = testserver.NewModel(t, func(t *testing.T, s *testserver.Server) { m.tenants = newTenants(t, s, count) })
+	})
+	if len(m.tenants) == 0 {
+		t.Fatal("the tenants were not made: the first test that needed them says why")
+	}
+	s, all := m.model.New(t), slices.Clone(m.tenants)
+	for i := range all {
+		all[i].Client = all[i].At(s)
+	}
+	return s, all
+}
+
+// withTenant starts a server that has one tenant.
+func withTenant(t *testing.T) (*testserver.Server, tenant) {
+	t.Helper()
+	s, all := withTenants(t, 1)
+	return s, all[0]
 }
 
 // newTenants makes merchants with their objects. The account numbers lie apart, so that nobody's are another's.
@@ -433,7 +466,7 @@ func contents(t *testing.T, s *testserver.Server) map[string]string {
 	for table := range all {
 		var text string
 		query := fmt.Sprintf(`select count(*) || ' rows, ' || coalesce(md5(string_agg(r::text, '' order by r::text)), '') from %s r`, table)
-		if err := s.Owner.QueryRow(ctx, query).Scan(&text); err != nil {
+		if err := s.Owner.QueryRow(ctx, query, pgx.QueryExecModeSimpleProtocol).Scan(&text); err != nil {
 			t.Fatalf("read %s: %v", table, err)
 		}
 		all[table] = text

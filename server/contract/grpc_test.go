@@ -10,13 +10,11 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 
 	"github.com/antonpayments/anton/server/contract"
-	"github.com/antonpayments/anton/server/testserver"
 )
 
 func TestEveryBadValueIsRefusedOverGRPC(t *testing.T) {
 	t.Parallel()
-	s := testserver.New(t)
-	tn := newTenants(t, s, 1)[0]
+	s, tn := withTenant(t)
 	clients := callers(t, s, tn)
 	storesNothing(t, s)
 	eachMethod(t, func(t *testing.T, m *contract.Method) {
@@ -40,8 +38,7 @@ func TestEveryBadValueIsRefusedOverGRPC(t *testing.T) {
 
 func TestAMessageAboveOneMebibyteIsRefusedOverGRPC(t *testing.T) {
 	t.Parallel()
-	s := testserver.New(t)
-	tn := newTenants(t, s, 1)[0]
+	s, tn := withTenant(t)
 	clients := callers(t, s, tn)
 	storesNothing(t, s)
 	eachMethod(t, func(t *testing.T, m *contract.Method) {

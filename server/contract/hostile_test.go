@@ -10,14 +10,12 @@ import (
 	"testing"
 
 	"github.com/antonpayments/anton/server/contract"
-	"github.com/antonpayments/anton/server/testserver"
 )
 
 // A cursor that somebody made, with the part that binds it to its query left as it was, is refused like any other.
 func TestAForgedCursorIsRefused(t *testing.T) {
 	t.Parallel()
-	s := testserver.New(t)
-	tn := newTenants(t, s, 1)[0]
+	s, tn := withTenant(t)
 	clients := callers(t, s, tn)
 	twoOfEverything(t, tn)
 	s.Merchant(t)
@@ -54,8 +52,7 @@ func TestAForgedCursorIsRefused(t *testing.T) {
 // An answer is bounded whatever was sent: names are cut, and past the first hundred fields it stops.
 func TestAnAnswerIsBoundedWhateverWasSent(t *testing.T) {
 	t.Parallel()
-	s := testserver.New(t)
-	tn := newTenants(t, s, 1)[0]
+	s, tn := withTenant(t)
 	storesNothing(t, s)
 	many := fields{}
 	for i := range 1000 {
@@ -81,8 +78,7 @@ func TestAnAnswerIsBoundedWhateverWasSent(t *testing.T) {
 // Paths have dots, over REST as over gRPC, whether the reader or a rule refused the field.
 func TestAKeyOfAMapIsNamedWithADot(t *testing.T) {
 	t.Parallel()
-	s := testserver.New(t)
-	tn := newTenants(t, s, 1)[0]
+	s, tn := withTenant(t)
 	storesNothing(t, s)
 	eachMethod(t, func(t *testing.T, m *contract.Method) {
 		for _, name := range mapFields(m) {
@@ -99,8 +95,7 @@ func TestAKeyOfAMapIsNamedWithADot(t *testing.T) {
 // A body that says it is compressed is not read as if it were not.
 func TestAnEncodedBodyIsRefused(t *testing.T) {
 	t.Parallel()
-	s := testserver.New(t)
-	tn := newTenants(t, s, 1)[0]
+	s, tn := withTenant(t)
 	clients := callers(t, s, tn)
 	storesNothing(t, s)
 	eachMethod(t, func(t *testing.T, m *contract.Method) {
@@ -118,8 +113,7 @@ func TestAnEncodedBodyIsRefused(t *testing.T) {
 // What a path is made of is shown in the answer, which is UTF-8 whatever was asked for.
 func TestAPathThatIsNoTextIsNotFound(t *testing.T) {
 	t.Parallel()
-	s := testserver.New(t)
-	tn := newTenants(t, s, 1)[0]
+	_, tn := withTenant(t)
 	for _, path := range []string{"/v1/%ff", "/v1/%c0%af/x", "/v1/" + strings.Repeat("%ff", 200), "/v1/%1b[31m"} {
 		for _, verb := range []string{"GET", "POST", "DELETE"} {
 			checkREST(t, verb+" "+path, tn.Do(t, verb, path, nil, "{}"), want{code: "not_found"})

@@ -11,8 +11,7 @@ import (
 
 func TestABadIdempotencyKeyIsRefused(t *testing.T) {
 	t.Parallel()
-	s := testserver.New(t)
-	tn := newTenants(t, s, 1)[0]
+	s, tn := withTenant(t)
 	clients := callers(t, s, tn)
 	storesNothing(t, s)
 	eachMethod(t, func(t *testing.T, m *contract.Method) {
@@ -61,8 +60,7 @@ func replayed(t *testing.T, c *testserver.Client, m *contract.Method, req fields
 
 func TestWhatWasDoneUnderAKeyIsNotDoneAgain(t *testing.T) {
 	t.Parallel()
-	s := testserver.New(t)
-	tn := newTenants(t, s, 1)[0]
+	s, tn := withTenant(t)
 	clients := callers(t, s, tn)
 	for _, m := range tried(t) {
 		if m.ReadOnly {
@@ -92,8 +90,7 @@ func TestWhatWasDoneUnderAKeyIsNotDoneAgain(t *testing.T) {
 // A key is the caller's own text, such as the number of an invoice, in whatever language that is written.
 func TestAnyTextIsAnIdempotencyKey(t *testing.T) {
 	t.Parallel()
-	s := testserver.New(t)
-	tn := newTenants(t, s, 1)[0]
+	_, tn := withTenant(t)
 	m := contract.Lookup("/anton.v1.PayoutsService/CreatePayout")
 	for _, key := range []string{
 		"k", strings.Repeat("k", 255), strings.Repeat("é", 255), "Rechnung 1042 für Müller", "発票 7", "a,b", `"quoted"`, "' or 1=1 --", "%00", "a  b",

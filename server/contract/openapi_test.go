@@ -137,8 +137,7 @@ func TestTheDocumentsSayWhatTheContractSays(t *testing.T) {
 // what the document promises. It is also what shows that the fixtures, in which other tests put one thing that is wrong, are right.
 func TestEveryMethodIsServedAndAnswersAsDocumented(t *testing.T) {
 	t.Parallel()
-	s := testserver.New(t)
-	both := newTenants(t, s, 2)
+	s, both := withTenants(t, 2)
 	overREST, overGRPC := both[0], both[1]
 	restClients, grpcClients := callers(t, s, overREST), callers(t, s, overGRPC)
 	all := documents(t)

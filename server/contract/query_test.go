@@ -19,8 +19,7 @@ func paged(m *contract.Method) bool { return m.Descriptor.Input().Fields().ByNam
 
 func TestEveryBadQueryIsRefused(t *testing.T) {
 	t.Parallel()
-	s := testserver.New(t)
-	tn := newTenants(t, s, 1)[0]
+	s, tn := withTenant(t)
 	clients := callers(t, s, tn)
 	storesNothing(t, s)
 	eachMethod(t, func(t *testing.T, m *contract.Method) {
@@ -59,8 +58,7 @@ func TestEveryBadQueryIsRefused(t *testing.T) {
 // A page has a cursor for the next one; it is of that list alone, of that caller and of those filters.
 func TestACursorIsOfItsOwnQueryOnly(t *testing.T) {
 	t.Parallel()
-	s := testserver.New(t)
-	both := newTenants(t, s, 2)
+	s, both := withTenants(t, 2)
 	a, b := both[0], both[1]
 	clients := callers(t, s, a)
 	twoOfEverything(t, a)

@@ -67,8 +67,7 @@ func admittedBy(t *testing.T, s *testserver.Server, c *testserver.Client, m *con
 
 func TestAKeyDoesWhatItsScopeSaysAndNothingElse(t *testing.T) {
 	t.Parallel()
-	s := testserver.New(t)
-	tn := newTenants(t, s, 1)[0]
+	s, tn := withTenant(t)
 	keys := map[string]*testserver.Client{}
 	for _, scope := range merchants.Scopes {
 		keys[scope] = s.KeyFor(t, tn.Merchant, scope)
@@ -93,8 +92,7 @@ func TestAKeyDoesWhatItsScopeSaysAndNothingElse(t *testing.T) {
 
 func TestAnOperatorDoesWhatTheRoleReachesAndNothingElse(t *testing.T) {
 	t.Parallel()
-	s := testserver.New(t)
-	tn := newTenants(t, s, 1)[0]
+	s, tn := withTenant(t)
 	roles := []antonv1.OperatorRole_Value{
 		antonv1.OperatorRole_viewer, antonv1.OperatorRole_operator, antonv1.OperatorRole_compliance, antonv1.OperatorRole_admin,
 	}

@@ -12,8 +12,7 @@ import (
 // and signals are not the merchant's own. It is planted wherever the database keeps it; then a merchant calls everything it can.
 func TestMerchantsReadNothingThatIsStaffs(t *testing.T) {
 	t.Parallel()
-	s := testserver.New(t)
-	tn := newTenants(t, s, 1)[0]
+	s, tn := withTenant(t)
 	hit := tn.Payout(t, listed(t, tn), "25.00", "hit")
 	s.Work()
 	if status := tn.Status(t, hit); status != "screening_failed" {

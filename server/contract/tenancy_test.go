@@ -88,8 +88,7 @@ func likeNobodys(t *testing.T, id string) string {
 
 func TestAnotherMerchantsObjectIsLikeOneThatDoesNotExist(t *testing.T) {
 	t.Parallel()
-	s := testserver.New(t)
-	both := newTenants(t, s, 2)
+	s, both := withTenants(t, 2)
 	a, b := both[0], both[1]
 	storesNothing(t, s)
 	eachMethod(t, func(t *testing.T, m *contract.Method) {
@@ -193,8 +192,7 @@ func idsOf(t *testing.T, s *testserver.Server, merchant string) []string {
 // Every method, called by B in the way that succeeds, with A's Idempotency-Keys: B's own answer, and nothing of A's in it.
 func TestNoAnswerHoldsAnythingOfAnotherMerchant(t *testing.T) {
 	t.Parallel()
-	s := testserver.New(t)
-	both := newTenants(t, s, 2)
+	s, both := withTenants(t, 2)
 	a, b := both[0], both[1]
 	for _, m := range contract.Methods() {
 		if m.ForOperators() || m.ReadOnly {
@@ -289,8 +287,7 @@ func contentsOf(t *testing.T, s *testserver.Server, merchant string) string {
 // Two operators have keys of their own: one's key and request give the other a change of its own, not a replay.
 func TestAnOperatorsIdempotencyKeysAreItsOwn(t *testing.T) {
 	t.Parallel()
-	s := testserver.New(t)
-	tn := newTenants(t, s, 1)[0]
+	s, tn := withTenant(t)
 	first, second := s.With(operatorKey(t, s, "admin")), s.With(operatorKey(t, s, "admin"))
 	for _, m := range contract.Methods() {
 		if !m.ForOperators() || m.ReadOnly {

@@ -9,7 +9,6 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"github.com/antonpayments/anton/server/contract"
-	"github.com/antonpayments/anton/server/testserver"
 )
 
 // encoded is a bad value of a field as only the wire can hold it.
@@ -56,8 +55,7 @@ func badBytes(fd protoreflect.FieldDescriptor) []encoded {
 
 func TestBytesThatOnlyTheWireCanHoldAreRefusedOverGRPC(t *testing.T) {
 	t.Parallel()
-	s := testserver.New(t)
-	tn := newTenants(t, s, 1)[0]
+	s, tn := withTenant(t)
 	clients := callers(t, s, tn)
 	storesNothing(t, s)
 	eachMethod(t, func(t *testing.T, m *contract.Method) {

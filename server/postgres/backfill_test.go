@@ -163,8 +163,9 @@ func copied(t *testing.T, s *testserver.Server, version int64, without string) (
 	exec("set session_replication_role = replica") // tables come in any order
 	for _, table := range names(t, conn, `select table_name from information_schema.tables
 		where table_schema = 'public' and table_type = 'BASE TABLE' and table_name !~ ('^(' || $1 || ')') order by 1`, without) {
-		const columns = `select quote_ident(column_name) from information_schema.columns
-			where table_schema = 'public' and table_name = $1 and is_generated = 'NEVER' and is_identity = 'NO' order by 1`
+		// information_schema.columns says the same, and joins a dozen tables to say it, for each of a thousand questions.
+		const columns = `select quote_ident(attname) from pg_attribute
+			where attrelid = to_regclass('public.' || $1) and attnum > 0 and not attisdropped and attgenerated = '' and attidentity = '' order by 1`
 		now := columnsOf(t, s, columns, table)
 		both := slices.DeleteFunc(names(t, conn, columns, table), func(c string) bool { return !slices.Contains(now, c) })
 		if len(both) == 0 {

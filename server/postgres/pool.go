@@ -16,7 +16,8 @@ func OpenPool(ctx context.Context, dsn string) (*pgxpool.Pool, error) {
 }
 
 // OpenTracedPool connects to the database that serves; the tracer, which may be nil, sees every statement. The pool is small on purpose: a payout needs a connection for less than a
-// millisecond, and every further connection only adds to the queue inside PostgreSQL. pool_max_conns in the DSN overrides it.
+// millisecond, and every further connection only adds to the queue inside PostgreSQL. pool_max_conns and pool_min_idle_conns in the DSN
+// override it.
 func OpenTracedPool(ctx context.Context, dsn string, tracer pgx.QueryTracer) (*pgxpool.Pool, error) {
 	config, err := pgxpool.ParseConfig(dsn)
 	if err != nil {
@@ -25,7 +26,9 @@ func OpenTracedPool(ctx context.Context, dsn string, tracer pgx.QueryTracer) (*p
 	if !strings.Contains(dsn, "pool_max_conns") {
 		config.MaxConns = 16
 	}
-	config.MinIdleConns = 1
+	if !strings.Contains(dsn, "pool_min_idle_conns") {
+		config.MinIdleConns = 1
+	}
 	config.ConnConfig.Tracer = tracer
 	config.ConnConfig.ConnectTimeout = 5 * time.Second
 	config.AfterConnect = func(_ context.Context, c *pgx.Conn) error {

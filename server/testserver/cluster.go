@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -27,7 +28,8 @@ type cluster struct {
 	dir     string
 	clones  atomic.Int64
 	// PostgreSQL copies a template only while nobody is connected to it, and one copy at a time.
-	cloning sync.Mutex
+	turn  sync.Mutex
+	super *pgx.Conn // of the superuser, who makes and drops every test's database: to connect takes as long as to copy
 }
 
 const template = "anton_template"
@@ -39,8 +41,12 @@ var (
 )
 
 // Main is a package's TestMain: it runs the tests, then stops the PostgreSQL that the first of them started. Tests that draw their cases
-// draw a fifth of the usual hundred while the race detector watches, unless -rapid.checks says how many.
+// draw a fifth of the usual hundred while the race detector watches, unless -rapid.checks says how many. Garbage is collected at a quarter
+// of the usual rate then: it takes a tenth of the time, and the detector learns nothing from it.
 func Main(m *testing.M) {
+	if raced.On && os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(400)
+	}
 	if draws := flag.Lookup("rapid.checks"); draws != nil && raced.On {
 		if err := draws.Value.Set("20"); err != nil {
 			panic(err)
@@ -139,13 +145,18 @@ func (c *cluster) hasTemplate(ctx context.Context) (has bool, err error) {
 	return has, err
 }
 
+// superuser runs a statement when it is its turn.
 func (c *cluster) superuser(ctx context.Context, sql string) error {
-	conn, err := pgx.Connect(ctx, c.private.DSN("postgres", "postgres"))
-	if err != nil {
-		return err
+	c.turn.Lock()
+	defer c.turn.Unlock()
+	if c.super == nil || c.super.IsClosed() {
+		conn, err := pgx.Connect(ctx, c.private.DSN("postgres", "postgres"))
+		if err != nil {
+			return err
+		}
+		c.super = conn
 	}
-	defer conn.Close(ctx)
-	_, err = conn.Exec(ctx, sql)
+	_, err := c.super.Exec(ctx, sql)
 	return err
 }
 
@@ -153,19 +164,29 @@ func (c *cluster) superuser(ctx context.Context, sql string) error {
 // ends.
 func Database(t testing.TB) string {
 	t.Helper()
-	c := clusterOf(t)
-	name := fmt.Sprintf("test_%d_%d", os.Getpid(), c.clones.Add(1))
-	c.cloning.Lock()
-	err := c.superuser(t.Context(), "create database "+name+" template "+template+" owner anton_owner strategy file_copy")
-	c.cloning.Unlock()
-	if err != nil {
-		t.Fatalf("clone the template: %v", err)
-	}
+	return cloneOf(t, template)
+}
+
+func cloneOf(t testing.TB, original string) string {
+	t.Helper()
+	name := newClone(t, original)
 	t.Cleanup(func() {
-		if err := c.superuser(context.Background(), "drop database "+name+" with (force)"); err != nil {
+		if err := clusterOf(t).superuser(context.Background(), "drop database "+name+" with (force)"); err != nil {
 			t.Errorf("drop the test's database: %v", err)
 		}
 	})
+	return name
+}
+
+// newClone makes a clone that stays until the cluster ends.
+func newClone(t testing.TB, original string) string {
+	t.Helper()
+	c := clusterOf(t)
+	name := fmt.Sprintf("test_%d_%d", os.Getpid(), c.clones.Add(1))
+	err := c.superuser(t.Context(), "create database "+name+" template "+original+" owner anton_owner strategy file_copy")
+	if err != nil {
+		t.Fatalf("clone the template: %v", err)
+	}
 	return name
 }
 
