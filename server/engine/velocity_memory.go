@@ -54,7 +54,9 @@ const (
 	// settledAfter is how long a bucket waits until it is settled: servers' clocks may differ by that much without any of them changing
 	// the past. The moment moves on when buckets are filled.
 	settledAfter = 15 * time.Minute
-	settledEvery = 15 * time.Minute // the database holds it to quarters of an hour, which all shorter buckets end with
+	// settledEvery keeps it where it is for an hour: what is settled and what is not are asked for apart, and both anew when it moves. The
+	// database holds it to quarters of an hour, which all shorter buckets end with.
+	settledEvery = time.Hour
 )
 
 // longestTail is how many payouts a tail has at most: what is remembered of a subject that was paid before is read again.
@@ -166,7 +168,9 @@ func (m *memory) fill(ctx context.Context, u *unit.Unit, merchant string, l *loo
 			return err
 		}
 		for _, place := range missing {
-			gaps = append(gaps, gap{len(recalls), place})
+			if !r.empty(place, missing) {
+				gaps = append(gaps, gap{len(recalls), place})
+			}
 		}
 		recalls = append(recalls, r)
 	}
@@ -217,6 +221,18 @@ func (r *recall) recall(l *look, known []memo) (missing []int, err error) {
 		}
 	}
 	return missing, nil
+}
+
+// empty says that the missing range is a quarter of an hour in which the subject used nothing, as what is known of its quarters says. Most
+// subjects are paid in few of them, and a window begins in another one every quarter.
+func (r *recall) empty(place int, missing []int) bool {
+	asked := r.memos[place].Range
+	for i := range r.memos {
+		if m := &r.memos[i]; m.Has(asked) && !slices.Contains(missing, i) {
+			return !m.totals.Any(asked)
+		}
+	}
+	return false
 }
 
 // holds says that what the memo says, with what the tail has since, is still so.

@@ -40,6 +40,17 @@ func (t Totals) And(r Range, payouts []Recent) (Totals, error) {
 	return t.and(buckets)
 }
 
+// Any says whether a bucket begins in the range.
+func (t Totals) Any(r Range) bool {
+	for i := range t {
+		first, _ := slices.BinarySearch(t[i].froms, r.From)
+		if first < len(t[i].froms) && t[i].froms[first] < r.Until {
+			return true
+		}
+	}
+	return false
+}
+
 // Buckets is how many the totals are made of.
 func (t Totals) Buckets() int {
 	n := 0

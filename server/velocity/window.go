@@ -130,6 +130,11 @@ type Range struct {
 // Settled says whether all of the range's buckets ended by the moment.
 func (r Range) Settled(by time.Time) bool { return r.Until <= by.Unix() }
 
+// Has says whether the range's buckets are quarters of an hour and hold all that another's do, which are shorter.
+func (r Range) Has(other Range) bool {
+	return r.Step == quarter && other.Step < quarter && r.From <= other.From && other.Until <= r.Until
+}
+
 // widened is the quarter of an hour that the shortest buckets are in, or the day that quarters are in, or all days from the first.
 func (r Range) widened(firstDay int64) Range {
 	switch r.Step {
