@@ -148,7 +148,7 @@ func lookOf(rows []db.VelocityLookRow, payouts []db.Payout, known tail) *look {
 			l.payouts = append(l.payouts, velocityPayout(row))
 		}
 	}
-	l.tail = known.grown(l.filled, l.book.counted)
+	l.tail = known.grown(l.filled, l.book)
 	return l
 }
 

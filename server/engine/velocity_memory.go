@@ -42,6 +42,7 @@ type memo struct {
 
 // A tail is what counts of a merchant and was put into buckets lately.
 type tail struct {
+	recent       int64             // the book's, when it ended
 	since, until time.Time         // all that was checked in that time is in it
 	payouts      []velocity.Recent // in their order
 }
@@ -118,13 +119,16 @@ func (m *memory) keep(merchant string, t tail, changed []recall) {
 	})
 }
 
-// grown is the tail with what was filled since it ended, which the book knows.
-func (t tail) grown(filled []velocity.Recent, counted time.Time) tail {
-	if t.until.After(counted) { // nothing was known
-		return tail{since: counted, until: counted}
+// grown is the tail with what was filled since it ended, which the book knows. Where buckets changed otherwise, what it had may be given back.
+func (t tail) grown(filled []velocity.Recent, book standing) tail {
+	if t.until.After(book.counted) { // nothing was known
+		return tail{recent: book.recent, since: book.counted, until: book.counted}
+	}
+	if t.recent != book.recent {
+		t = tail{recent: book.recent, since: t.until}
 	}
 	if len(filled) == 0 {
-		return tail{t.since, counted, t.payouts}
+		return tail{t.recent, t.since, book.counted, t.payouts}
 	}
 	all := slices.Concat(t.payouts, filled)
 	since := t.since
@@ -133,7 +137,7 @@ func (t tail) grown(filled []velocity.Recent, counted time.Time) tail {
 		since = all[many-1].At.Add(time.Microsecond)
 		all = slices.DeleteFunc(all[many:], func(r velocity.Recent) bool { return r.At.Before(since) })
 	}
-	return tail{since, counted, all}
+	return tail{t.recent, since, book.counted, all}
 }
 
 // after is what the subject counts in the tail, from a moment on.
@@ -194,7 +198,8 @@ func (m *memory) fill(ctx context.Context, u *unit.Unit, merchant string, l *loo
 	return nil
 }
 
-// recall takes what is still true, and gives the places of ranges that are missing.
+// recall takes what is still true, with what the tail has since, and what is newer than the tail's beginning. It gives the places of ranges
+// that are missing.
 func (r *recall) recall(l *look, known []memo) (missing []int, err error) {
 	ranges := r.of.Ranges()
 	for place := range ranges {
@@ -208,15 +213,20 @@ func (r *recall) recall(l *look, known []memo) (missing []int, err error) {
 		if old >= len(known) || known[old].Range != now.Range {
 			old = slices.IndexFunc(known, func(m memo) bool { return m.Range == now.Range })
 		}
-		if old < 0 || !known[old].holds(l) {
+		totals, since := velocity.Totals(nil), time.Unix(now.From, 0)
+		switch {
+		case old >= 0 && known[old].holds(l):
+			totals, since = known[old].totals, known[old].counted
+			if known[old].settled || since.Equal(now.counted) {
+				now.totals = totals
+				continue
+			}
+		case since.Before(l.tail.since):
 			missing, r.changed = append(missing, place), true
 			continue
 		}
-		if now.totals = known[old].totals; known[old].settled || known[old].counted.Equal(now.counted) {
-			continue
-		}
 		r.changed = true
-		if now.totals, err = now.totals.And(now.Range, l.tail.after(r.of, known[old].counted)); err != nil {
+		if now.totals, err = totals.And(now.Range, l.tail.after(r.of, since)); err != nil {
 			return nil, err
 		}
 	}
