@@ -158,27 +158,31 @@ type gap struct{ subject, place int }
 type recall struct {
 	of      *velocity.Subject
 	memos   []memo
+	missing []int // the places of ranges that are not remembered
 	changed bool
 }
 
-// fill says what the windows have used, by what is remembered or else by the buckets.
+// fill says what the windows have used, by what is remembered or else by the buckets. Quarters of an hour and days come first: where they say
+// that nothing was used there are no minutes and seconds to be read, and most subjects are paid in few quarters.
 func (m *memory) fill(ctx context.Context, u *unit.Unit, merchant string, l *look) error {
 	var recalls []recall
-	var gaps []gap
 	for _, s := range l.used.Subjects() {
 		r := recall{of: s, memos: make([]memo, len(s.Ranges()))}
-		missing, err := r.recall(l, m.memosOf(subject{merchant, s.Scope, s.Key}))
-		if err != nil {
+		if err := r.recall(l, m.memosOf(subject{merchant, s.Scope, s.Key})); err != nil {
 			return err
-		}
-		for _, place := range missing {
-			if !r.empty(place, missing) {
-				gaps = append(gaps, gap{len(recalls), place})
-			}
 		}
 		recalls = append(recalls, r)
 	}
-	if len(gaps) > 0 {
+	for _, next := range []func(*recall) []int{(*recall).long, (*recall).left} {
+		var gaps []gap
+		for i := range recalls {
+			for _, place := range next(&recalls[i]) {
+				gaps = append(gaps, gap{i, place})
+			}
+		}
+		if len(gaps) == 0 {
+			continue
+		}
 		if err := readGaps(ctx, u, merchant, recalls, gaps); err != nil {
 			return err
 		}
@@ -198,9 +202,9 @@ func (m *memory) fill(ctx context.Context, u *unit.Unit, merchant string, l *loo
 	return nil
 }
 
-// recall takes what is still true, with what the tail has since, and what is newer than the tail's beginning. It gives the places of ranges
-// that are missing.
-func (r *recall) recall(l *look, known []memo) (missing []int, err error) {
+// recall takes what is still true, with what the tail has since, and what is newer than the tail's beginning. It notes what
+// is missing.
+func (r *recall) recall(l *look, known []memo) (err error) {
 	ranges := r.of.Ranges()
 	for place := range ranges {
 		now := &r.memos[place]
@@ -222,27 +226,40 @@ func (r *recall) recall(l *look, known []memo) (missing []int, err error) {
 				continue
 			}
 		case since.Before(l.tail.since):
-			missing, r.changed = append(missing, place), true
+			r.missing, r.changed = append(r.missing, place), true
 			continue
 		}
 		r.changed = true
 		if now.totals, err = totals.And(now.Range, l.tail.after(r.of, since)); err != nil {
-			return nil, err
+			return err
 		}
 	}
-	return missing, nil
+	return nil
 }
 
-// empty says that the missing range is a quarter of an hour in which the subject used nothing, as what is known of its quarters says. Most
-// subjects are paid in few of them, and a window begins in another one every quarter.
-func (r *recall) empty(place int, missing []int) bool {
-	asked := r.memos[place].Range
-	for i := range r.memos {
-		if m := &r.memos[i]; m.Has(asked) && !slices.Contains(missing, i) {
-			return !m.totals.Any(asked)
+// long are the missing ranges of quarters and days.
+func (r *recall) long() []int {
+	var all []int
+	for _, place := range r.missing {
+		if !r.memos[place].Short() {
+			all = append(all, place)
 		}
 	}
-	return false
+	r.missing = slices.DeleteFunc(r.missing, func(place int) bool { return !r.memos[place].Short() })
+	return all
+}
+
+// left are the missing ranges of minutes and seconds in which the subject used something, as what is known of its quarters says, or may have.
+func (r *recall) left() []int {
+	return slices.DeleteFunc(r.missing, func(place int) bool {
+		asked := r.memos[place].Range
+		for i := range r.memos {
+			if m := &r.memos[i]; m.Has(asked) {
+				return !m.totals.Any(asked)
+			}
+		}
+		return false
+	})
 }
 
 // holds says that what the memo says, with what the tail has since, is still so.

@@ -130,9 +130,12 @@ type Range struct {
 // Settled says whether all of the range's buckets ended by the moment.
 func (r Range) Settled(by time.Time) bool { return r.Until <= by.Unix() }
 
-// Has says whether the range's buckets are quarters of an hour and hold all that another's do, which are shorter.
-func (r Range) Has(other Range) bool {
-	return r.Step == quarter && other.Step < quarter && r.From <= other.From && other.Until <= r.Until
+// Short says whether the range's buckets are shorter than a quarter of an hour.
+func (r Range) Short() bool { return r.Step < quarter }
+
+// Has says whether the range's buckets are quarters of an hour and hold all that a short range's do.
+func (r Range) Has(short Range) bool {
+	return r.Step == quarter && r.From <= short.From && short.Until <= r.Until
 }
 
 // widened is the quarter of an hour that the shortest buckets are in, or the day that quarters are in, or all days from the first.
