@@ -5,7 +5,6 @@ import (
 
 	"github.com/antonpayments/anton/gen/db"
 	"github.com/antonpayments/anton/server/unit"
-	"github.com/antonpayments/anton/server/velocity"
 )
 
 // CheckVelocity is the second stage alone.
@@ -32,15 +31,4 @@ func (f *Filler) Asked() bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return len(f.asked) > 0
-}
-
-// ForgetPayees forgets what beneficiaries and accounts used.
-func (e *Engine) ForgetPayees() {
-	e.memory.locked(func() {
-		for _, s := range e.memory.subjects.Keys() {
-			if s.scope == velocity.ByBeneficiary || s.scope == velocity.ByInstrument {
-				e.memory.subjects.Remove(s)
-			}
-		}
-	})
 }

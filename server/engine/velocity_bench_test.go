@@ -71,20 +71,42 @@ func addPast(t testing.TB, s *testserver.Server, merchant string, count int) {
 	}
 }
 
-// copies makes copies of payouts, in turns, that were not evaluated.
-func copies(t testing.TB, s *testserver.Server, payouts []string, prefix string, count int) []db.Payout {
+// payees is how many beneficiaries addPast pays.
+const payees = 20_000
+
+// addPayees makes more beneficiaries, each with an account, out of one that there is, until the merchant has as many as addPast pays.
+func addPayees(t testing.TB, s *testserver.Server, merchant string) {
 	t.Helper()
-	columns := `merchant_id, status, seq, beneficiary_id, instrument_id, amount, currency, source_amount, source_currency, dest_amount, dest_currency, fee, fee_bearer, total_debited, method, rail, estimated_arrival, created_at, updated_at`
+	_, err := s.Owner.Exec(t.Context(), `
+		with model as (select b as ben, i as ins from beneficiaries b join instruments i on i.merchant_id = b.merchant_id and i.beneficiary_id = b.id
+		               where b.merchant_id = $1 order by b.id limit 1),
+		numbers as (select n, 'ben_bench' || n as ben, 'ins_bench' || n as ins, '\x' || encode(sha256(n::text::bytea), 'hex') as hash
+		            from generate_series(1, $2 - (select count(*)::integer from beneficiaries where merchant_id = $1)) n),
+		people as (insert into beneficiaries select (jsonb_populate_record(null::beneficiaries, to_jsonb(model.ben) || jsonb_build_object(
+		    'id', numbers.ben, 'default_instrument_id', numbers.ins, 'fingerprint', hash))).* from model, numbers)
+		insert into instruments select (jsonb_populate_record(null::instruments, to_jsonb(model.ins) || jsonb_build_object(
+		    'id', numbers.ins, 'beneficiary_id', numbers.ben, 'fingerprint', hash))).* from model, numbers`, merchant, payees)
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// unjudged makes payouts that were not evaluated, as one that was: to all that addPayees made in turns, or to the same beneficiary.
+func unjudged(t testing.TB, s *testserver.Server, like, prefix string, count int, toAll bool) []db.Payout {
+	t.Helper()
+	columns := `merchant_id, status, seq, amount, currency, source_amount, source_currency, dest_amount, dest_currency, fee, fee_bearer, total_debited, method, rail, estimated_arrival, created_at, updated_at`
 	_, err := s.Owner.Exec(t.Context(), `alter table payouts drop constraint if exists payout_status_is_its_last_transition`)
 	if err == nil {
-		_, err = s.Owner.Exec(t.Context(), `insert into payouts (id, `+columns+`) select $2 || n, `+columns+`
-			from generate_series(1, $3::integer) n join payouts on id = ($1::text[])[1 + n % cardinality($1::text[])]`, payouts, prefix, count)
+		_, err = s.Owner.Exec(t.Context(), `insert into payouts (id, beneficiary_id, instrument_id, `+columns+`)
+			select $2 || n, case when $4 then 'ben_bench' || 1 + n % 10000 else beneficiary_id end,
+			       case when $4 then 'ins_bench' || 1 + n % 10000 else instrument_id end, `+columns+`
+			from generate_series(1, $3::integer) n join payouts on id = $1`, like, prefix, count, toAll)
 	}
 	if err != nil {
 		t.Fatal(err)
 	}
 	var merchant string
-	if err := s.Owner.QueryRow(t.Context(), "select merchant_id from payouts where id = $1", payouts[0]).Scan(&merchant); err != nil {
+	if err := s.Owner.QueryRow(t.Context(), "select merchant_id from payouts where id = $1", like).Scan(&merchant); err != nil {
 		t.Fatal(err)
 	}
 	var all []db.Payout
@@ -100,13 +122,13 @@ func copies(t testing.TB, s *testserver.Server, payouts []string, prefix string,
 
 // BenchmarkVelocity measures what velocity adds to an evaluation, for one merchant with rules of all kinds and ANTON_BENCH_PAYOUTS past payouts of the
 // last year (a hundred thousand where it is not set; ten million take some minutes and some six gigabytes to make). Payouts come as fast as they
-// did, to forty beneficiaries in turns, so that buckets begin and settle as they would. Five things take turns:
+// did, and to the same beneficiaries, so that buckets begin and settle as they would. Five things take turns:
 //
 //   - one:        "select 1", the least that a round trip costs here; a check has two of them, and a third where something is not remembered
-//   - check:      velocity alone, from the lock of the book to the commit of what it counts
-//   - stranger:   the same, where the server remembers nothing of the beneficiary and the account
-//   - evaluation: all three stages
-//   - fill:       one in some thirty payouts has buckets filled behind it
+//   - check:      velocity alone, from the lock of the book to the commit of what it counts, to a beneficiary that was paid hours ago
+//   - again:      the same, to one beneficiary every time
+//   - evaluation: all three stages, to that beneficiary
+//   - fill:       one in some sixteen payouts has buckets filled behind it
 //
 // Latencies are by the clock, which a busy machine stretches. "cpu" is what the process and the backends of PostgreSQL used, a transaction.
 //
@@ -128,20 +150,19 @@ func BenchmarkVelocity(b *testing.B) {
 }
 
 type benchWorld struct {
-	s       *testserver.Server
-	m       *testserver.Client
-	payouts []string
-	every   time.Duration // between two payouts
-	rules   int
-	pools   int
+	s     *testserver.Server
+	m     *testserver.Client
+	like  string        // a payout
+	every time.Duration // between two payouts
+	rules int
+	pools int
 }
 
 func newBenchWorld(b *testing.B, past int) *benchWorld {
 	s := testserver.On(b, testserver.Database(b), testserver.NewClock())
 	w := &benchWorld{s: s, m: s.Merchant(b), every: 365 * 24 * time.Hour / time.Duration(past)}
-	for i := range 40 {
-		w.payouts = append(w.payouts, w.m.Payout(b, w.m.Beneficiary(b, "Garcia", fmt.Sprint(9876543210+i)), "10.00", fmt.Sprint("bench ", i)))
-	}
+	w.like = w.m.Payout(b, w.m.Beneficiary(b, "Garcia", "9876543210"), "10.00", "bench")
+	addPayees(b, s, w.m.Merchant)
 	addPast(b, s, w.m.Merchant, past)
 	return w
 }
@@ -149,7 +170,7 @@ func newBenchWorld(b *testing.B, past int) *benchWorld {
 // run lets the transactions take turns, and reports each.
 func (w *benchWorld) run(b *testing.B) {
 	filler := engine.NewFiller(w.s.Runner, slog.New(slog.DiscardHandler))
-	e, cold := &engine.Engine{Filler: filler}, &engine.Engine{Filler: filler}
+	e := &engine.Engine{Filler: filler}
 	whole := w.s.Worker.Engine
 	do := func(fn func(context.Context, *unit.Unit) error) {
 		if err := w.s.Runner.Do(context.Background(), unit.Who{Merchant: w.m.Merchant, Actor: "bench"}, false, fn); err != nil {
@@ -157,27 +178,29 @@ func (w *benchWorld) run(b *testing.B) {
 		}
 	}
 	w.pools++
-	pool := copies(b, w.s, w.payouts, fmt.Sprint("pay_bench", w.pools, "_"), 3*b.N+150)
-	one, check, stranger, evaluation, fill := w.meter(b), w.meter(b), w.meter(b), w.meter(b), w.meter(b)
-	turn := func(p []db.Payout) {
+	toAll := unjudged(b, w.s, w.like, fmt.Sprint("pay_all", w.pools, "_"), b.N+50, true)
+	toOne := unjudged(b, w.s, w.like, fmt.Sprint("pay_one", w.pools, "_"), 2*b.N+100, false)
+	one, check, again, evaluation, fill := w.meter(b), w.meter(b), w.meter(b), w.meter(b), w.meter(b)
+	velocity := func(m *meter, payout db.Payout) {
 		w.s.Clock.Advance(w.every)
+		m.took(func() {
+			do(func(ctx context.Context, u *unit.Unit) error {
+				return e.CheckVelocity(ctx, u, w.m.Merchant, []db.Payout{payout})
+			})
+		})
+	}
+	turn := func(i int) {
 		one.took(func() {
 			if _, err := w.s.Pool.Exec(context.Background(), "select 1"); err != nil {
 				b.Fatal(err)
 			}
 		})
-		check.took(func() {
-			do(func(ctx context.Context, u *unit.Unit) error { return e.CheckVelocity(ctx, u, w.m.Merchant, p[:1]) })
-		})
-		w.s.Clock.Advance(w.every)
-		cold.ForgetPayees()
-		stranger.took(func() {
-			do(func(ctx context.Context, u *unit.Unit) error { return cold.CheckVelocity(ctx, u, w.m.Merchant, p[2:3]) })
-		})
+		velocity(check, toAll[i])
+		velocity(again, toOne[2*i])
 		w.s.Clock.Advance(w.every)
 		evaluation.took(func() {
 			do(func(ctx context.Context, u *unit.Unit) error {
-				_, err := whole.Evaluate(ctx, u, w.m.Merchant, p[1:2])
+				_, err := whole.Evaluate(ctx, u, w.m.Merchant, toOne[2*i+1:2*i+2])
 				return err
 			})
 		})
@@ -186,23 +209,23 @@ func (w *benchWorld) run(b *testing.B) {
 		}
 	}
 	first := time.Now()
-	turn(pool) // it adds up the series
+	turn(0) // it adds up the series
 	b.ReportMetric(float64(time.Since(first).Milliseconds()), "ms-first")
 	if _, err := w.s.Owner.Exec(b.Context(), "vacuum analyze"); err != nil {
 		b.Fatal(err)
 	}
 	for i := range 49 {
-		turn(pool[3+3*i:])
+		turn(1 + i)
 	}
-	*one, *check, *stranger, *evaluation, *fill = *w.meter(b), *w.meter(b), *w.meter(b), *w.meter(b), *w.meter(b)
+	*one, *check, *again, *evaluation, *fill = *w.meter(b), *w.meter(b), *w.meter(b), *w.meter(b), *w.meter(b)
 	b.ResetTimer()
 	for i := range b.N {
-		turn(pool[150+3*i:])
+		turn(50 + i)
 	}
 	b.StopTimer()
 	one.report(b, "one")
 	check.report(b, "check")
-	stranger.report(b, "stranger")
+	again.report(b, "again")
 	evaluation.report(b, "evaluation")
 	fill.report(b, "fill")
 }
