@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -270,13 +271,23 @@ func (m *memo) holds(l *look) bool {
 	return m.recent == l.book.recent && !m.counted.Before(l.tail.since) && !m.counted.After(l.book.counted)
 }
 
-// readGaps reads what is missing.
+// readGaps reads what is missing. Ranges that follow each other are one look at the index.
 func readGaps(ctx context.Context, u *unit.Unit, merchant string, recalls []recall, gaps []gap) error {
 	params := db.VelocityUsedParams{MerchantID: merchant}
+	memoOf := func(g gap) *memo { return &recalls[g.subject].memos[g.place] }
+	slices.SortFunc(gaps, func(a, b gap) int {
+		return cmp.Or(cmp.Compare(a.subject, b.subject), cmp.Compare(memoOf(a).Step, memoOf(b).Step), cmp.Compare(memoOf(a).From, memoOf(b).From))
+	})
 	for i, g := range gaps {
-		of := recalls[g.subject].of
-		r := of.Ranges()[g.place]
-		params.Numbers = append(params.Numbers, int32(i))
+		of, r := recalls[g.subject].of, memoOf(g).Range
+		if i > 0 {
+			before := memoOf(gaps[i-1])
+			if gaps[i-1].subject == g.subject && before.Step == r.Step && before.Until == r.From {
+				params.Untils[len(params.Untils)-1] = time.Unix(r.Until, 0)
+				continue
+			}
+		}
+		params.Numbers = append(params.Numbers, int32(i)) // the first gap that it is about
 		params.Scopes = append(params.Scopes, string(of.Scope))
 		params.Keys = append(params.Keys, of.Key)
 		params.Steps = append(params.Steps, r.Step)
@@ -289,13 +300,17 @@ func readGaps(ctx context.Context, u *unit.Unit, merchant string, recalls []reca
 	}
 	buckets := make([][]velocity.Bucket, len(gaps))
 	for _, row := range rows {
-		buckets[row.Number] = append(buckets[row.Number], velocity.Bucket{From: row.StartsAt.Unix(), KindSum: velocity.KindSum{
+		place := row.Number
+		for row.StartsAt.Unix() >= memoOf(gaps[place]).Until {
+			place++
+		}
+		buckets[place] = append(buckets[place], velocity.Bucket{From: row.StartsAt.Unix(), KindSum: velocity.KindSum{
 			Kind: velocity.Kind{Currency: row.Currency, Country: row.Country, Method: string(row.Method), BeneficiaryType: string(row.BeneficiaryType)},
 			Sum:  velocity.Sum{Payouts: row.Payouts, NewBeneficiaries: row.NewBeneficiaries, Amount: row.Amount},
 		}})
 	}
 	for i, g := range gaps {
-		if recalls[g.subject].memos[g.place].totals, err = velocity.AddUp(buckets[i]); err != nil {
+		if memoOf(g).totals, err = velocity.AddUp(buckets[i]); err != nil {
 			return err
 		}
 	}
