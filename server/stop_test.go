@@ -133,6 +133,52 @@ func TestWhatIsUnderWayIsFinishedWhenTheServerStops(t *testing.T) {
 	}
 }
 
+// Balancers look every few seconds: until they have, requests still come.
+func TestAServerThatLeavesServesOnForItsDrainDelay(t *testing.T) {
+	t.Parallel()
+	b := start(t, t.TempDir(), "DATABASE_URL="+testserver.DSN(t, "anton_owner", testserver.Database(t)), "ANTON_DRAIN_DELAY=1h")
+	if err := b.command.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "REST says that the server leaves", func() bool {
+		resp, err := get(t, b.sandbox.URL+"/readyz")
+		if err != nil {
+			t.Fatal("it takes no new connections: ", err)
+		}
+		_ = resp.Body.Close()
+		return resp.StatusCode == http.StatusServiceUnavailable
+	})
+	b.must(t, "POST", "/v1/beneficiaries", "", testserver.Maria)
+	if err := b.command.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	err := b.command.Wait()
+	if ended, _ := errors.AsType[*exec.ExitError](err); ended == nil || !ended.Sys().(syscall.WaitStatus).Signaled() {
+		t.Errorf("the second signal ended it with %v: %s", err, b.output)
+	}
+}
+
+func TestTheDrainDelay(t *testing.T) {
+	t.Parallel()
+	second, before := time.Second, -time.Second
+	for _, tt := range []struct {
+		s    settings
+		want time.Duration
+	}{
+		{settings{Environment: "test"}, 0},
+		{settings{Environment: "live"}, 10 * time.Second},
+		{settings{Environment: "live", DrainDelay: &second}, time.Second},
+	} {
+		if got := tt.s.drainDelay(); got != tt.want {
+			t.Errorf("%s: %s, want %s", tt.s.Environment, got, tt.want)
+		}
+	}
+	s := settings{Environment: "test", DrainDelay: &before, ReviewWithin: time.Hour, ScreeningMaxAge: time.Hour, FxMaxAge: 4}
+	if err := s.check(); err == nil || !strings.Contains(err.Error(), "--drain-delay") {
+		t.Errorf("a negative one: %v", err)
+	}
+}
+
 func TestASecondSignalEndsTheServerAtOnce(t *testing.T) {
 	t.Parallel()
 	b := keepBusy(t)

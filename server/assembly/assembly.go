@@ -293,13 +293,15 @@ func (s *Server) observe(pool *pgxpool.Pool) {
 	}
 }
 
-// Leave makes the server unready, over REST, gRPC and the admin's address, so that balancers send no more, and ends the streams, which
-// would not end by themselves.
+// Leave makes the server unready, over REST, gRPC and the admin's address, so that balancers send no more.
 func (s *Server) Leave() {
 	s.Ready.Leave()
 	s.health.Shutdown()
-	s.hub.Close()
 }
+
+// EndStreams ends the streams, which would not end by themselves. Their clients connect anew at once, so it is done when this server takes
+// no new connections, or nearly so.
+func (s *Server) EndStreams() { s.hub.Close() }
 
 // telling is what tells merchants of their events: who places them, who sends them, who is told on streams.
 func telling(c Config, runner *unit.Runner) (*events.Hub, *events.Sequencer, *webhooks.Deliverer) {

@@ -103,7 +103,7 @@ func TestAStreamGoesOnWhereItWasAcrossServers(t *testing.T) {
 	if fmt.Sprint(got) != fmt.Sprint(want) {
 		t.Errorf("it was told\n%v, want\n%v", got, want)
 	}
-	other.Leave()
+	other.EndStreams()
 	if _, err := w.Recv(); reason(err) != "unavailable" {
 		t.Errorf("the server stops and says %v", err)
 	}
