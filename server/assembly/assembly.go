@@ -322,6 +322,7 @@ const streamWorkers = 64
 func newGRPC(chain *interceptors.Chain) *grpc.Server {
 	return grpc.NewServer(
 		grpc.StreamInterceptor(chain.Stream()),
+		grpc.MaxHeaderListSize(32<<10), // as over REST; gRPC's own bound is 16 MiB, which strangers may send too
 		// A goroutine that has served calls keeps the stack it needed for them: growing a new one for each was a tenth of their time.
 		grpc.NumStreamWorkers(streamWorkers),
 		// A watcher whose machine is gone says nothing; without this its stream would stay.

@@ -57,15 +57,20 @@ func (u unread) asStream(handler grpc.MethodHandler) grpc.StreamHandler {
 func (c *Chain) receive(ctx context.Context, req any, info *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
 	if stream, ok := ctx.Value(unreadKey{}).(grpc.ServerStream); ok {
 		ctx = context.WithValue(ctx, unreadKey{}, nil) // calls that the handler makes have their requests
-		err := receive(stream, req.(proto.Message), contract.Lookup(info.FullMethod).MaxMessage)
-		if errors.Is(err, io.EOF) {
-			err = broken(err)
-		}
-		if err != nil {
+		if err := receiveOne(stream, req.(proto.Message), contract.Lookup(info.FullMethod).MaxMessage); err != nil {
 			return nil, err
 		}
 	}
 	return next(ctx, req)
+}
+
+// receiveOne reads the message that the stream must have.
+func receiveOne(stream grpc.ServerStream, message proto.Message, limit int) error {
+	err := receive(stream, message, limit)
+	if errors.Is(err, io.EOF) {
+		return broken(err)
+	}
+	return err
 }
 
 // A wire is what gRPC's own RecvMsg reads from. That answers a message above the server's one limit by itself, so we read here, where

@@ -92,7 +92,7 @@ func (s *checked) Context() context.Context { return s.ctx }
 
 func (s *checked) RecvMsg(v any) error {
 	message := v.(proto.Message)
-	if err := receive(s.ServerStream, message, contract.MaxMessage); err != nil {
+	if err := receiveOne(s.ServerStream, message, contract.MaxMessage); err != nil {
 		return err
 	}
 	fields, err := rules.Check(message)

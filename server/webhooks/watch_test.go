@@ -135,6 +135,17 @@ func TestWhoMayWatchWhat(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
+	ctx := metadata.AppendToOutgoingContext(t.Context(), "authorization", "Bearer "+m.Key)
+	stream, err := s.Dial().NewStream(ctx, &grpc.StreamDesc{ServerStreams: true, ClientStreams: true}, antonv1.EventsService_WatchEvents_FullMethodName)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := stream.CloseSend(); err != nil {
+		t.Fatal(err)
+	}
+	if err := stream.RecvMsg(&antonv1.WatchEventsResponse{}); reason(err) != "validation_error" {
+		t.Errorf("no request at all: %v", err)
+	}
 }
 
 func TestARevokedKeysStreamEnds(t *testing.T) {
