@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"os"
 	"strings"
 	"time"
@@ -63,6 +64,17 @@ func (s *settings) check() error {
 	if _, err := s.rails(); err != nil {
 		return err
 	}
+	if err := s.database.check(); err != nil {
+		return err
+	}
+	if s.Keyset != "" {
+		if _, err := os.Stat(s.Keyset); err != nil {
+			return fmt.Errorf("--keyset (ANTON_KEYSET): %w", err)
+		}
+	}
+	if err := checkClamd(s.Clamd); err != nil {
+		return err
+	}
 	if s.drainDelay() < 0 {
 		return errors.New("--drain-delay (ANTON_DRAIN_DELAY) must not be negative")
 	}
@@ -87,6 +99,16 @@ func (s *settings) check() error {
 		return errors.New("live needs --screening-hit-funds (ANTON_SCREENING_HIT_FUNDS): release or keep_held")
 	case s.DSN == "":
 		return errors.New("live needs --database-url (DATABASE_URL): the private PostgreSQL is for the sandbox")
+	}
+	return nil
+}
+
+func checkClamd(address string) error {
+	if address == "" || strings.HasPrefix(address, "unix:/") {
+		return nil
+	}
+	if _, port, err := net.SplitHostPort(address); err != nil || port == "" || strings.HasPrefix(address, "unix:") {
+		return fmt.Errorf("--clamd-addr (ANTON_CLAMD_ADDR): %q is neither host:port nor unix:/path", address)
 	}
 	return nil
 }

@@ -48,7 +48,7 @@ func run() error {
 	parsed := kong.Parse(&c,
 		kong.Name("anton"),
 		kong.Description("The Anton payouts platform. Settings come from flags, then from the environment, then from the file of --config."),
-		kong.UsageOnError(),
+		kong.ShortUsageOnError(),
 		kong.Vars{"possible_score": fmt.Sprint(screening.PossibleScore)},
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
 	)
