@@ -34,8 +34,16 @@ func TestAnErrorOfTheSettingsSaysWhereAndQuotesNothing(t *testing.T) {
 func TestCommandsMakeNoDatabase(t *testing.T) {
 	t.Parallel()
 	for _, args := range [][]string{
-		{"ledger", "check"}, {"audit", "verify"}, {"audit", "export"}, {"keys", "list"}, {"keys", "create", "--name", "x"}, {"keys", "revoke", "key_x"},
-		{"keyset", "status"}, {"fx", "status"}, {"lists", "status"}, {"engine", "replay", "--payout", "pay_x"},
+		{"ledger", "check"},
+		{"audit", "verify"},
+		{"audit", "export"},
+		{"keys", "list"},
+		{"keys", "create", "--name", "x"},
+		{"keys", "revoke", "key_x"},
+		{"keyset", "status"},
+		{"fx", "status"},
+		{"lists", "status"},
+		{"engine", "replay", "--payout", "pay_x"},
 	} {
 		data := t.TempDir()
 		_, told, err := anton(t, []string{"DATABASE_URL=", "ANTON_MIGRATE_URL=", "ANTON_DATA=" + data}, args...)
