@@ -3,6 +3,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/signal"
@@ -56,5 +57,9 @@ func run() error {
 	defer stop()
 	context.AfterFunc(ctx, stop) // the first signal asks to finish; from then on a second one ends the program where it stands
 	parsed.BindTo(ctx, (*context.Context)(nil))
-	return parsed.Run()
+	err := parsed.Run()
+	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
+		return errors.New("interrupted, before it was done") // what it was in the middle of is of no use to whoever pressed Ctrl-C
+	}
+	return err
 }

@@ -1,11 +1,13 @@
 package main
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
+	"os"
 	"os/exec"
 	"strings"
 	"sync"
@@ -155,6 +157,36 @@ func TestAServerThatLeavesServesOnForItsDrainDelay(t *testing.T) {
 	err := b.command.Wait()
 	if ended, _ := errors.AsType[*exec.ExitError](err); ended == nil || !ended.Sys().(syscall.WaitStatus).Signaled() {
 		t.Errorf("the second signal ended it with %v: %s", err, b.output)
+	}
+}
+
+// Ctrl-C in the middle of the first start is told as that, and not as the fault of whatever was under way.
+func TestAnInterruptedStartSaysSo(t *testing.T) {
+	t.Parallel()
+	binary, err := buildOnce()
+	if err != nil {
+		t.Fatal(err)
+	}
+	command := exec.CommandContext(t.Context(), binary, "serve")
+	command.Env = append(os.Environ(), "DATABASE_URL=", "ANTON_MIGRATE_URL=", "ANTON_DATA="+t.TempDir(), "ANTON_LOG_FORMAT=json",
+		"ANTON_HTTP_ADDR=127.0.0.1:0", "ANTON_GRPC_ADDR=127.0.0.1:0", "ANTON_ADMIN_ADDR=127.0.0.1:0")
+	told, err := command.StderrPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := command.Start(); err != nil {
+		t.Fatal(err)
+	}
+	last := ""
+	for lines := bufio.NewScanner(told); lines.Scan(); {
+		if last = lines.Text(); strings.Contains(last, "creating the database cluster") {
+			if err := command.Process.Signal(os.Interrupt); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if err := command.Wait(); err == nil || last != "anton: interrupted, before it was done" {
+		t.Errorf("it ended with %v and said %q", err, last)
 	}
 }
 

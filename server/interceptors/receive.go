@@ -21,7 +21,8 @@ import (
 
 // gRPC's server reads a message before an interceptor has seen the call: strangers could fill the memory, and what is too large or cannot
 // be decoded is answered without our code, without a request id and without a line in the log. So methods of one request are registered
-// as streams of one message, which is the same on the wire, and the chain reads the message itself once it knows who calls.
+// as streams of one message, which is the same on the wire, and the chain reads the message itself once it knows who calls (docs/decisions,
+// 39).
 
 // Unread registers services whose messages the chain's receive link reads.
 func (c *Chain) Unread(to grpc.ServiceRegistrar) grpc.ServiceRegistrar { return unread{to, c.Unary()} }
