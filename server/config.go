@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"os"
 	"strings"
 	"time"
@@ -51,6 +52,8 @@ type settings struct {
 	Rails            string        `help:"JSON file that sets up the rails that run besides the sandbox's, with what each bank gave us; docs/rails.md describes it." env:"ANTON_RAILS" type:"path" placeholder:"FILE"`
 	RailFiles        string        `help:"Directory where the rails' files lie, in a directory for each rail with out, in and archive; rails in the data directory when absent." env:"ANTON_RAIL_FILES" type:"path" placeholder:"DIR"`
 	RiskModel        string        `help:"Version of the risk model that payouts are scored by; the newest when absent." env:"ANTON_RISK_MODEL" placeholder:"VERSION"`
+
+	DrainDelay *time.Duration `help:"How long a server that stops serves on as unready, so that balancers notice; 10s in live and 0s in test when absent." env:"ANTON_DRAIN_DELAY" placeholder:"DURATION"`
 }
 
 // check refuses settings that contradict each other, before anything is started.
@@ -60,6 +63,20 @@ func (s *settings) check() error {
 	}
 	if _, err := s.rails(); err != nil {
 		return err
+	}
+	if err := s.database.check(); err != nil {
+		return err
+	}
+	if s.Keyset != "" {
+		if _, err := os.Stat(s.Keyset); err != nil {
+			return fmt.Errorf("--keyset (ANTON_KEYSET): %w", err)
+		}
+	}
+	if err := checkClamd(s.Clamd); err != nil {
+		return err
+	}
+	if s.drainDelay() < 0 {
+		return errors.New("--drain-delay (ANTON_DRAIN_DELAY) must not be negative")
 	}
 	if s.ReviewWithin < 0 {
 		return errors.New("--review-within (ANTON_REVIEW_WITHIN) must not be negative: a review needs time")
@@ -84,6 +101,27 @@ func (s *settings) check() error {
 		return errors.New("live needs --database-url (DATABASE_URL): the private PostgreSQL is for the sandbox")
 	}
 	return nil
+}
+
+func checkClamd(address string) error {
+	if address == "" || strings.HasPrefix(address, "unix:/") {
+		return nil
+	}
+	if _, port, err := net.SplitHostPort(address); err != nil || port == "" || strings.HasPrefix(address, "unix:") {
+		return fmt.Errorf("--clamd-addr (ANTON_CLAMD_ADDR): %q is neither host:port nor unix:/path", address)
+	}
+	return nil
+}
+
+// drainDelay is how long the server is unready before it takes nothing new. The sandbox stands behind no balancer.
+func (s *settings) drainDelay() time.Duration {
+	switch {
+	case s.DrainDelay != nil:
+		return *s.DrainDelay
+	case s.Environment == "live":
+		return 10 * time.Second
+	}
+	return 0
 }
 
 // riskModel is the model that was chosen; nil for the newest.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"maps"
+	"net"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -25,6 +26,62 @@ func TestAnErrorOfTheSettingsSaysWhereAndQuotesNothing(t *testing.T) {
 		err := readConfigFile([]string{"serve", "--config", path})
 		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "hunter2") {
 			t.Errorf("%q: %v, want %q", text, err, want)
+		}
+	}
+}
+
+// Commands beside the server find the database that is there, and make none.
+func TestCommandsMakeNoDatabase(t *testing.T) {
+	t.Parallel()
+	for _, args := range [][]string{
+		{"ledger", "check"},
+		{"audit", "verify"},
+		{"audit", "export"},
+		{"keys", "list"},
+		{"keys", "create", "--name", "x"},
+		{"keys", "revoke", "key_x"},
+		{"keyset", "status"},
+		{"fx", "status"},
+		{"lists", "status"},
+		{"engine", "replay", "--payout", "pay_x"},
+	} {
+		data := t.TempDir()
+		_, told, err := anton(t, []string{"DATABASE_URL=", "ANTON_MIGRATE_URL=", "ANTON_DATA=" + data}, args...)
+		left, readErr := os.ReadDir(data)
+		if err == nil || !strings.Contains(told, data+" has no database") || readErr != nil || len(left) > 0 {
+			t.Errorf("%v: %v, %q; it left %v, %v", args, err, told, left, readErr)
+		}
+	}
+}
+
+// What is wrong with a setting is said by its name, before anything is started, and without the whole help around it.
+func TestSettingsThatAreWrongAreNamed(t *testing.T) {
+	t.Parallel()
+	port, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = port.Close() })
+	taken := port.Addr().String()
+	for _, tt := range []struct{ flag, want string }{
+		{"--database-url=nonsense", "--database-url (DATABASE_URL)"},
+		{"--database-url=postgres://anton:hunter2@localhost:bad/x", "--database-url (DATABASE_URL)"},
+		{"--migrate-url=host=localhost password=hunter2 dbname", "--migrate-url (ANTON_MIGRATE_URL)"},
+		{"--keyset=/nowhere/keyset.json", "--keyset (ANTON_KEYSET)"},
+		{"--clamd-addr=clamd", "--clamd-addr (ANTON_CLAMD_ADDR)"},
+		{"--clamd-addr=unix:relative", "--clamd-addr (ANTON_CLAMD_ADDR)"},
+		{"--drain-delay=-1s", "--drain-delay (ANTON_DRAIN_DELAY)"},
+		{"--review-within=soon", "--review-within"},
+		{"--env=prod", "--env"},
+		{"--nope", "unknown flag --nope"},
+	} {
+		data := t.TempDir()
+		// Taken ports: whatever is not refused by itself ends here.
+		env := []string{"ANTON_DATA=" + data, "ANTON_HTTP_ADDR=" + taken, "ANTON_GRPC_ADDR=" + taken, "ANTON_ADMIN_ADDR=" + taken}
+		_, told, err := anton(t, env, "serve", tt.flag)
+		left, readErr := os.ReadDir(data)
+		if err == nil || !strings.Contains(told, tt.want) || strings.Contains(told, "hunter2") || strings.Count(told, "\n") > 10 || readErr != nil || len(left) > 0 {
+			t.Errorf("%s: %v, %q; it left %v, %v", tt.flag, err, told, left, readErr)
 		}
 	}
 }

@@ -13,6 +13,25 @@ import (
 	"github.com/antonpayments/anton/server/postgres"
 )
 
+// mustExist refuses a database that is not there yet. Commands beside the server ask: one that is run in another directory by mistake must
+// not look at an empty database of its own, and find all well, or make a key that opens nothing.
+func (d database) mustExist() error {
+	if d.DSN == "" && d.MigrateDSN == "" && !postgres.Exists(d.Data) {
+		return fmt.Errorf("%s has no database: name the server's data directory with --data (ANTON_DATA), or your own PostgreSQL with --database-url (DATABASE_URL)", d.Data)
+	}
+	return d.check()
+}
+
+// check refuses addresses of databases that no PostgreSQL can have. The errors of pgx do not show passwords.
+func (d database) check() error {
+	for _, setting := range []struct{ name, dsn string }{{"--database-url (DATABASE_URL)", d.DSN}, {"--migrate-url (ANTON_MIGRATE_URL)", d.MigrateDSN}} {
+		if _, err := pgxpool.ParseConfig(setting.dsn); setting.dsn != "" && err != nil {
+			return fmt.Errorf("%s: %w", setting.name, err)
+		}
+	}
+	return nil
+}
+
 // openDatabase gives a pool on a database whose schema is up to date, and what closes it. Without a DATABASE_URL it runs a private
 // PostgreSQL, and closing stops it.
 func openDatabase(ctx context.Context, d database, environment string, log *slog.Logger) (*pgxpool.Pool, func(), error) {

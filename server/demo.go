@@ -17,13 +17,14 @@ import (
 )
 
 type demoCommand struct {
-	URL    string `help:"A running server; when absent, the one of sandbox.env in the data directory, and when that does not answer, one is started for the demo." env:"ANTON_URL" placeholder:"URL"`
+	URL    string `help:"A running server; when absent, the one of sandbox.env in the data directory, and when that does not answer either, one is started for the demo." env:"ANTON_URL" placeholder:"URL"`
 	APIKey string `help:"The merchant's key; when absent, the one of sandbox.env." env:"ANTON_API_KEY" placeholder:"KEY"`
 	Data   string `help:"The server's data directory." default:"./data" env:"ANTON_DATA" type:"path" placeholder:"DIR"`
 }
 
 // Run follows the guide: balance, beneficiary, payout, tracking, each step as a real request that it shows.
 func (c *demoCommand) Run(ctx context.Context) error {
+	asked := c.URL != ""
 	if file, err := readSandboxFile(c.Data); err == nil {
 		if c.URL == "" {
 			c.URL = file.URL
@@ -34,6 +35,9 @@ func (c *demoCommand) Run(ctx context.Context) error {
 	}
 	if c.URL != "" && answers(ctx, c.URL) {
 		return (&guide{ctx, c.URL, c.APIKey, os.Stdout}).follow()
+	}
+	if asked {
+		return fmt.Errorf("no server answers at %s", c.URL)
 	}
 	fmt.Println("No server answers; starting one for the demo.")
 	s := &settings{}

@@ -30,6 +30,9 @@ func openAsOwner(ctx context.Context, d database) (*pgxpool.Pool, func(), error)
 
 // openAs gives a pool on the database of the DSN, or without one on the private PostgreSQL of the data directory as the role.
 func openAs(ctx context.Context, d database, role, dsn string) (*pgxpool.Pool, func(), error) {
+	if err := d.mustExist(); err != nil {
+		return nil, nil, err
+	}
 	log := (&settings{LogLevel: "warn"}).logger()
 	stop := func() {}
 	if dsn == "" {

@@ -110,6 +110,9 @@ func (d database) change(ctx context.Context, fn func(context.Context, *unit.Uni
 
 // on opens the database, bringing its schema up to date, for as long as fn needs it.
 func (d database) on(ctx context.Context, fn func(*unit.Runner) error) error {
+	if err := d.mustExist(); err != nil {
+		return err
+	}
 	s := settings{database: d, LogLevel: "warn"}
 	pool, stop, err := openDatabase(ctx, d, "test", s.logger()) // the environment decides only how strict it is about the serving role
 	if err != nil {

@@ -104,8 +104,15 @@ func TestListenForwardsWhatTriggerMakesHappen(t *testing.T) {
 	if err := listen.Wait(); err != nil {
 		t.Errorf("Ctrl-C ends it with %v", err)
 	}
+	server.must(t, "PATCH", "/v1/balances/USD", "", `{"low_threshold":"10.00"}`)
+	for _, event := range []string{"balance.low", "balance.low", "rfi.created", "rfi.responded", "rfi.resolved", "rfi.reopened", "rfi.escalated"} {
+		trigger(event)
+	}
+	if kept := server.must(t, "GET", "/v1/balances/USD", "", "")["low_threshold"]; kept != "10.00" {
+		t.Errorf("after balance.low the threshold of USD is %v", kept)
+	}
 	server.stop(t)
-	if out, err := exec.Command(binary, "trigger", "payout.flown").CombinedOutput(); err == nil || !strings.Contains(string(out), "these can: beneficiary.archived") {
+	if out, err := exec.Command(binary, "trigger", "payout.flown").CombinedOutput(); err == nil || !strings.Contains(string(out), "these can: balance.low, beneficiary.archived") {
 		t.Errorf("an event that there is not: %v: %s", err, out)
 	}
 }

@@ -3,6 +3,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/signal"
@@ -48,7 +49,7 @@ func run() error {
 	parsed := kong.Parse(&c,
 		kong.Name("anton"),
 		kong.Description("The Anton payouts platform. Settings come from flags, then from the environment, then from the file of --config."),
-		kong.UsageOnError(),
+		kong.ShortUsageOnError(),
 		kong.Vars{"possible_score": fmt.Sprint(screening.PossibleScore)},
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
 	)
@@ -56,5 +57,9 @@ func run() error {
 	defer stop()
 	context.AfterFunc(ctx, stop) // the first signal asks to finish; from then on a second one ends the program where it stands
 	parsed.BindTo(ctx, (*context.Context)(nil))
-	return parsed.Run()
+	err := parsed.Run()
+	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
+		return errors.New("interrupted, before it was done") // what it was in the middle of is of no use to whoever pressed Ctrl-C
+	}
+	return err
 }

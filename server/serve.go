@@ -89,7 +89,7 @@ func serve(ctx context.Context, s *settings, out io.Writer, ready func(*sandboxF
 			return err
 		}
 	}
-	return serveOn(ctx, server, on, log, func() {
+	return serveOn(ctx, server, on, s.drainDelay(), log, func() {
 		greet(out, on, sandbox)
 		if ready != nil {
 			ready(sandbox)
@@ -137,8 +137,8 @@ func (on ports) close() {
 	}
 }
 
-// serveOn serves on the listeners until ctx ends, then finishes what is under way and takes nothing new.
-func serveOn(ctx context.Context, server *assembly.Server, on ports, log *slog.Logger, ready func()) error {
+// serveOn serves on the listeners until ctx ends, is unready for the time of drain, then finishes what is under way and takes nothing new.
+func serveOn(ctx context.Context, server *assembly.Server, on ports, drain time.Duration, log *slog.Logger, ready func()) error {
 	rest := &http.Server{
 		Handler:           server.HTTP,
 		ReadHeaderTimeout: 10 * time.Second,
@@ -190,10 +190,13 @@ func serveOn(ctx context.Context, server *assembly.Server, on ports, log *slog.L
 	var err error
 	select {
 	case <-ctx.Done():
-		log.Info("stopping: finishing what is under way")
+		server.Leave()
+		log.Info("stopping: unready, and finishing what is under way", slog.Duration("drain", drain))
+		err = waitFor(drain, failed)
 	case err = <-failed:
+		server.Leave()
 	}
-	server.Leave()
+	server.EndStreams()
 	grace, cancel := context.WithTimeout(context.Background(), stopWithin)
 	defer cancel()
 	if stopErr := rest.Shutdown(grace); stopErr != nil {
@@ -205,6 +208,16 @@ func serveOn(ctx context.Context, server *assembly.Server, on ports, log *slog.L
 	_ = admin.Close()
 	serving.Wait()
 	return err
+}
+
+// waitFor waits, unless something fails meanwhile.
+func waitFor(drain time.Duration, failed <-chan error) error {
+	select {
+	case <-time.After(drain):
+		return nil
+	case err := <-failed:
+		return err
+	}
 }
 
 func stopGRPC(ctx context.Context, s *grpc.Server) {

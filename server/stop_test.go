@@ -1,11 +1,13 @@
 package main
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
+	"os"
 	"os/exec"
 	"strings"
 	"sync"
@@ -130,6 +132,82 @@ func TestWhatIsUnderWayIsFinishedWhenTheServerStops(t *testing.T) {
 	}
 	if err := b.command.Wait(); err != nil || strings.Contains(b.output.String(), `"level":"ERROR"`) {
 		t.Errorf("the server ended with %v and said %s", err, b.output)
+	}
+}
+
+// Balancers look every few seconds: until they have, requests still come.
+func TestAServerThatLeavesServesOnForItsDrainDelay(t *testing.T) {
+	t.Parallel()
+	b := start(t, t.TempDir(), "DATABASE_URL="+testserver.DSN(t, "anton_owner", testserver.Database(t)), "ANTON_DRAIN_DELAY=1h")
+	if err := b.command.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "REST says that the server leaves", func() bool {
+		resp, err := get(t, b.sandbox.URL+"/readyz")
+		if err != nil {
+			t.Fatal("it takes no new connections: ", err)
+		}
+		_ = resp.Body.Close()
+		return resp.StatusCode == http.StatusServiceUnavailable
+	})
+	b.must(t, "POST", "/v1/beneficiaries", "", testserver.Maria)
+	if err := b.command.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	err := b.command.Wait()
+	if ended, _ := errors.AsType[*exec.ExitError](err); ended == nil || !ended.Sys().(syscall.WaitStatus).Signaled() {
+		t.Errorf("the second signal ended it with %v: %s", err, b.output)
+	}
+}
+
+// Ctrl-C in the middle of the first start is told as that, and not as the fault of whatever was under way.
+func TestAnInterruptedStartSaysSo(t *testing.T) {
+	t.Parallel()
+	binary, err := buildOnce()
+	if err != nil {
+		t.Fatal(err)
+	}
+	command := exec.CommandContext(t.Context(), binary, "serve")
+	command.Env = append(os.Environ(), "DATABASE_URL=", "ANTON_MIGRATE_URL=", "ANTON_DATA="+t.TempDir(), "ANTON_LOG_FORMAT=json",
+		"ANTON_HTTP_ADDR=127.0.0.1:0", "ANTON_GRPC_ADDR=127.0.0.1:0", "ANTON_ADMIN_ADDR=127.0.0.1:0")
+	told, err := command.StderrPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := command.Start(); err != nil {
+		t.Fatal(err)
+	}
+	last := ""
+	for lines := bufio.NewScanner(told); lines.Scan(); {
+		if last = lines.Text(); strings.Contains(last, "creating the database cluster") {
+			if err := command.Process.Signal(os.Interrupt); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if err := command.Wait(); err == nil || last != "anton: interrupted, before it was done" {
+		t.Errorf("it ended with %v and said %q", err, last)
+	}
+}
+
+func TestTheDrainDelay(t *testing.T) {
+	t.Parallel()
+	second, before := time.Second, -time.Second
+	for _, tt := range []struct {
+		s    settings
+		want time.Duration
+	}{
+		{settings{Environment: "test"}, 0},
+		{settings{Environment: "live"}, 10 * time.Second},
+		{settings{Environment: "live", DrainDelay: &second}, time.Second},
+	} {
+		if got := tt.s.drainDelay(); got != tt.want {
+			t.Errorf("%s: %s, want %s", tt.s.Environment, got, tt.want)
+		}
+	}
+	s := settings{Environment: "test", DrainDelay: &before, ReviewWithin: time.Hour, ScreeningMaxAge: time.Hour, FxMaxAge: 4}
+	if err := s.check(); err == nil || !strings.Contains(err.Error(), "--drain-delay") {
+		t.Errorf("a negative one: %v", err)
 	}
 }
 

@@ -191,7 +191,7 @@ func New(c Config) (*Server, error) {
 	s.Rescreen, s.SelfTest = rescreen.New(runner, judge, c.Log)
 	s.observe(c.Pool)
 	conn := gateway.NewConn(chain.Unary())
-	s.registerBoth(conn, c, payoutService, documentService, batchService)
+	s.registerBoth(chain, conn, c, payoutService, documentService, batchService)
 
 	s.HTTP, err = gateway.New(gateway.Config{
 		Conn: conn, Doorman: chain, Docs: docs.Handler(), Health: s.Ready.Health(), Log: c.Log, Metrics: metrics, Tracer: c.Tracer,
@@ -246,10 +246,10 @@ func preparations(document *documents.Service, batch *batches.Service, rates *fx
 
 // registerBoth registers every service with gRPC's server and with the gateway's connection. Files that come in pieces over the one are
 // stored by a call over the other.
-func (s *Server) registerBoth(conn *gateway.Conn, c Config, payout *payouts.Service, document *documents.Service, batch *batches.Service) {
+func (s *Server) registerBoth(chain *interceptors.Chain, conn *gateway.Conn, c Config, payout *payouts.Service, document *documents.Service, batch *batches.Service) {
 	document.Create = antonv1.NewDocumentsServiceClient(conn).CreateDocument
 	batch.Create = antonv1.NewBatchesServiceClient(conn).CreateBatch
-	for _, to := range []grpc.ServiceRegistrar{interceptors.Kindly(s.GRPC), conn} {
+	for _, to := range []grpc.ServiceRegistrar{chain.Unread(s.GRPC), conn} {
 		s.register(to, c, payout, document, batch)
 	}
 	healthpb.RegisterHealthServer(s.GRPC, s.health)
@@ -297,13 +297,15 @@ func (s *Server) observe(pool *pgxpool.Pool) {
 	}
 }
 
-// Leave makes the server unready, over REST, gRPC and the admin's address, so that balancers send no more, and ends the streams, which
-// would not end by themselves.
+// Leave makes the server unready, over REST, gRPC and the admin's address, so that balancers send no more.
 func (s *Server) Leave() {
 	s.Ready.Leave()
 	s.health.Shutdown()
-	s.hub.Close()
 }
+
+// EndStreams ends the streams, which would not end by themselves. Their clients connect anew at once, so it is done when this server takes
+// no new connections, or nearly so.
+func (s *Server) EndStreams() { s.hub.Close() }
 
 // telling is what tells merchants of their events: who places them, who sends them, who is told on streams.
 func telling(c Config, runner *unit.Runner) (*events.Hub, *events.Sequencer, *webhooks.Deliverer) {
@@ -323,8 +325,8 @@ const streamWorkers = 64
 
 func newGRPC(chain *interceptors.Chain) *grpc.Server {
 	return grpc.NewServer(
-		grpc.UnaryInterceptor(chain.Unary()), grpc.StreamInterceptor(chain.Stream()),
-		grpc.ForceServerCodecV2(interceptors.Codec()),
+		grpc.StreamInterceptor(chain.Stream()),
+		grpc.MaxHeaderListSize(32<<10), // as over REST; gRPC's own bound is 16 MiB, which strangers may send too
 		// A goroutine that has served calls keeps the stack it needed for them: growing a new one for each was a tenth of their time.
 		grpc.NumStreamWorkers(streamWorkers),
 		// A watcher whose machine is gone says nothing; without this its stream would stay.

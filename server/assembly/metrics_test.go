@@ -145,6 +145,9 @@ func TestTheRateLimitIsCountedAndNamed(t *testing.T) {
 	for line := range strings.Lines(log.String()) {
 		if strings.Contains(line, "code=rate_limited") && strings.Contains(line, "merchant_id="+m.Merchant) {
 			named++
+			if !strings.Contains(line, " took=") {
+				t.Errorf("how long it took is not said: %s", line)
+			}
 		}
 	}
 	if named != 2 {

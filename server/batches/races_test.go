@@ -251,18 +251,40 @@ func TestAFileInPieces(t *testing.T) {
 		pieces []*antonv1.UploadBatchRequest
 		code   codes.Code
 	}{
-		"another key": {m.Key, []*antonv1.UploadBatchRequest{head, tail}, codes.AlreadyExists},
-		"nothing":     {m.Key, nil, codes.InvalidArgument},
-		"two heads":   {m.Key, []*antonv1.UploadBatchRequest{head, head}, codes.InvalidArgument},
-		"too much":    {m.Key, large, codes.ResourceExhausted},
-		"a stranger":  {"nobody", []*antonv1.UploadBatchRequest{head}, codes.Unauthenticated},
-		"a reader":    {s.KeyFor(t, m.Merchant, "payouts:read").Key, []*antonv1.UploadBatchRequest{head}, codes.PermissionDenied},
+		"another key":               {m.Key, []*antonv1.UploadBatchRequest{head, tail}, codes.AlreadyExists},
+		"nothing":                   {m.Key, nil, codes.InvalidArgument},
+		"two heads":                 {m.Key, []*antonv1.UploadBatchRequest{head, head}, codes.InvalidArgument},
+		"too much":                  {m.Key, large, codes.ResourceExhausted},
+		"a piece that is too large": {m.Key, []*antonv1.UploadBatchRequest{{Content: make([]byte, 5<<20)}}, codes.ResourceExhausted},
+		"a stranger":                {"nobody", []*antonv1.UploadBatchRequest{head}, codes.Unauthenticated},
+		"a reader":                  {s.KeyFor(t, m.Merchant, "payouts:read").Key, []*antonv1.UploadBatchRequest{head}, codes.PermissionDenied},
 	} {
 		if _, err := upload(tt.key, "", tt.pieces...); status.Code(err) != tt.code {
 			t.Errorf("%s: %v", what, errors.Unwrap(err))
+		} else if info := status.Convert(err).Details(); len(info) == 0 {
+			t.Errorf("%s: no code of ours in %v", what, err)
 		}
 	}
 	s.Work()
+}
+
+// Each upload that is under way may hold a whole file.
+func TestUploadsUnderWayAreBounded(t *testing.T) {
+	t.Parallel()
+	s := testserver.New(t)
+	ctx, cancel := context.WithCancel(metadata.AppendToOutgoingContext(context.Background(), "authorization", "Bearer "+s.Merchant(t).Key))
+	defer cancel()
+	ended := make(chan error, 11)
+	for range cap(ended) {
+		stream, err := antonv1.NewBatchesServiceClient(s.Dial()).UploadBatch(ctx)
+		if err != nil {
+			t.Fatal(err)
+		}
+		go func() { ended <- stream.RecvMsg(&antonv1.UploadBatchResponse{}) }()
+	}
+	if err := <-ended; status.Code(err) != codes.ResourceExhausted {
+		t.Errorf("one upload too many: %v", err)
+	}
 }
 
 // TestTablesAreCountedWhileTheyGrow: a table that a batch fills is known to PostgreSQL to be full, before autovacuum comes.

@@ -145,15 +145,17 @@ var numbered = []string{
 	"account_number", "routing_number", "sort_code", "institution_number", "transit_number", "bsb", "clabe", "bank_code", "branch_code", "iban", "bic", "ifsc",
 }
 
-// exact is a spreadsheet's number in digits, as a person typed it; empty when that cannot be known. Spreadsheets keep the binary number
-// that is nearest to what was typed and write it with up to 17 digits: 1.1 is 1.1000000000000001 in the file. The shortest decimal that
-// names the same binary number is what was typed, for up to 15 digits (IEEE 754, double precision).
+// exact is a spreadsheet's number in digits, as a person saw it; empty when that cannot be known. Spreadsheets keep the binary number that
+// is nearest to what was typed or computed, write it with up to 17 digits, and show and compare 15: 1.1 is 1.1000000000000001 in the file,
+// and what a formula made of 0.1+0.2 is 0.30000000000000004. With 15 digits both are what was seen (IEEE 754, double precision), and no
+// sum that we take has more.
 func exact(text string) string {
 	number, err := strconv.ParseFloat(text, 64)
 	if err != nil || math.IsNaN(number) || math.Abs(number) >= 1e15 {
 		return ""
 	}
-	return strconv.FormatFloat(number, 'f', -1, 64)
+	seen, _ := strconv.ParseFloat(strconv.FormatFloat(number, 'g', 15, 64), 64) // what FormatFloat wrote
+	return strconv.FormatFloat(seen, 'f', -1, 64)
 }
 
 // day is the date that a spreadsheet means by a number: days since the end of 1899, or since the beginning of 1904 in workbooks that say

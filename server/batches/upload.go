@@ -23,7 +23,7 @@ func (s *Service) UploadBatch(stream grpc.ClientStreamingServer[antonv1.UploadBa
 			break
 		}
 		if err != nil {
-			return apierr.Unavailable(err) // the client went away, and hears nothing
+			return err
 		}
 		if first {
 			req.FileName, req.Description = piece.GetFileName(), piece.GetDescription()

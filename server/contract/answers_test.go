@@ -111,12 +111,18 @@ func invoke(t *testing.T, s *testserver.Server, key string, m *contract.Method, 
 	r := reply{message: m.NewReply()}
 	ctx := metadata.AppendToOutgoingContext(t.Context(), md...)
 	options := []grpc.CallOption{grpc.Header(&r.header)}
-	if _, raw := in.([]byte); raw {
+	switch text := in.(type) {
+	case []byte:
 		options = append(options, grpc.ForceCodec(rawCodec{}))
+	case gzipped:
+		in, options = []byte(text), append(options, grpc.ForceCodec(rawCodec{}), grpc.UseCompressor("gzip"))
 	}
 	r.err = s.Dial().Invoke(ctx, m.Name, in, r.message, options...)
 	return r
 }
+
+// gzipped is a message's bytes that are to be compressed on their way.
+type gzipped []byte
 
 // rawCodec sends bytes as they are, where a message that a client may not write is what the test sends.
 type rawCodec struct{}

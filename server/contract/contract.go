@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go/buf/validate"
 	"google.golang.org/genproto/googleapis/api/annotations"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
@@ -69,7 +70,12 @@ type Method struct {
 	Streams    bool
 	Descriptor protoreflect.MethodDescriptor
 	NewReply   func() proto.Message
+	// MaxMessage is the most bytes that a request over gRPC may have.
+	MaxMessage int
 }
+
+// MaxMessage is the most bytes that a request may have, where its method does not hold a file.
+const MaxMessage = 1 << 20
 
 // ForOperators says whether only operators may call it.
 func (m *Method) ForOperators() bool { return m.Rule.GetRole() != antonv1.OperatorRole_unspecified }
@@ -110,6 +116,19 @@ func load() map[string]*Method {
 	return all
 }
 
+// maxMessage is MaxMessage and the file that an operator's method takes, or the piece of one. Merchants send files in pieces only.
+func maxMessage(d protoreflect.MethodDescriptor) int {
+	most := MaxMessage
+	if !strings.HasPrefix(string(d.FullName()), "anton.ops.") && !d.IsStreamingClient() {
+		return most
+	}
+	for i := range d.Input().Fields().Len() {
+		field := proto.GetExtension(d.Input().Fields().Get(i).Options(), validate.E_Field).(*validate.FieldRules)
+		most = max(most, MaxMessage+int(field.GetBytes().GetMaxLen()))
+	}
+	return most
+}
+
 // method panics on a method that does not say who may call it or how: the server must not start with it.
 func method(d protoreflect.MethodDescriptor) *Method {
 	options := d.Options().(*descriptorpb.MethodOptions)
@@ -121,6 +140,7 @@ func method(d protoreflect.MethodDescriptor) *Method {
 		Creates:    strings.HasPrefix(string(d.Name()), "Create"),
 		Descriptor: d,
 		Streams:    d.IsStreamingServer() || d.IsStreamingClient(),
+		MaxMessage: maxMessage(d),
 	}
 	if (m.Rule.GetScope() == "") == !m.ForOperators() {
 		panic(m.Name + ": the rule must name either a scope or a role")

@@ -5,8 +5,6 @@ import (
 	"strings"
 	"testing"
 
-	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/encoding/protowire"
 
 	"github.com/antonpayments/anton/server/contract"
@@ -36,19 +34,22 @@ func TestEveryBadValueIsRefusedOverGRPC(t *testing.T) {
 	})
 }
 
-func TestAMessageAboveOneMebibyteIsRefusedOverGRPC(t *testing.T) {
+func TestAMessageThatIsTooLargeIsRefusedOverGRPC(t *testing.T) {
 	t.Parallel()
 	s, tn := withTenant(t)
 	clients := callers(t, s, tn)
 	storesNothing(t, s)
 	eachMethod(t, func(t *testing.T, m *contract.Method) {
-		big := protowire.AppendString(protowire.AppendTag(nil, 1, protowire.BytesType), strings.Repeat("a", 1<<20))
-		r := invoke(t, s, clients[m.Name].Key, m, big, "idempotency-key", "big")
-		checkGRPC(t, "1 MiB and a few bytes", r, want{code: "payload_too_large"})
-		huge := protowire.AppendString(protowire.AppendTag(nil, 1, protowire.BytesType), strings.Repeat("a", 4<<20))
-		if r := invoke(t, s, clients[m.Name].Key, m, huge, "idempotency-key", "huge"); status.Code(r.err) != codes.ResourceExhausted {
-			t.Errorf("4 MiB and a few bytes: answered %v", r.err)
+		for _, size := range []int{m.MaxMessage, m.MaxMessage + 5<<20} {
+			big := protowire.AppendString(protowire.AppendTag(nil, 1, protowire.BytesType), strings.Repeat("a", size))
+			r := invoke(t, s, clients[m.Name].Key, m, big, "idempotency-key", "big")
+			checkGRPC(t, fmt.Sprint(len(big), " bytes"), r, want{code: "payload_too_large"})
+			checkGRPC(t, fmt.Sprint(len(big), " bytes of a stranger"), invoke(t, s, "", m, big), want{code: "unauthenticated"})
+			r = invoke(t, s, clients[m.Name].Key, m, gzipped(big), "idempotency-key", "bomb")
+			checkGRPC(t, fmt.Sprint(len(big), " bytes within some thousand"), r, want{code: "payload_too_large"})
 		}
+		r := invoke(t, s, clients[m.Name].Key, m, gzipped("\xff"), "idempotency-key", "noise")
+		checkGRPC(t, "noise within gzip", r, want{"validation_error", wholeRequest})
 		if !m.ReadOnly {
 			r := invoke(t, s, clients[m.Name].Key, m, message(t, m, fixture(t, m, tn)), "idempotency-key", strings.Repeat("k", 256))
 			checkGRPC(t, "an Idempotency-Key of 256 characters", r, want{"validation_error", "Idempotency-Key"})

@@ -23,7 +23,7 @@ func (s *Service) UploadDocument(stream grpc.ClientStreamingServer[antonv1.Uploa
 			break
 		}
 		if err != nil {
-			return apierr.Unavailable(err) // the client went away, and hears nothing
+			return err
 		}
 		if first {
 			req.Category, req.FileName, req.Description = piece.GetCategory(), piece.GetFileName(), piece.GetDescription()

@@ -195,6 +195,22 @@ func (p *Price) Sold(bought money.Amount, currency string) (money.Amount, error)
 	return possible(currency, exact)
 }
 
+// worthwhile refuses sums so small that rounding gives away more than the markup takes: a yen is two thirds of a cent, and bought a whole
+// one. Exchanges cost nothing but calls, so whoever repeated that would be paid for it. Without a markup nothing is promised but the mid
+// rate, rounded.
+func (p *Price) worthwhile(sold, bought money.Amount) error {
+	var worth apd.Decimal
+	sum, got := sold.Decimal(), bought.Decimal()
+	if _, err := work.Mul(&worth, &sum, &p.Mid); err != nil {
+		return fmt.Errorf("what %s is worth: %w", sold, err)
+	}
+	if p.MarkupBps > 0 && got.Cmp(&worth) > 0 {
+		return apierr.New(antonv1.ErrorCode_amount_out_of_range, "The amount is too small: rounded, %s %s would be more than %s %s is worth.",
+			bought.Currency(), bought, sold.Currency(), sold)
+	}
+	return nil
+}
+
 // possible rounds the other side of an exchange; amount_out_of_range where that is nothing or too long for the API.
 func possible(currency string, exact apd.Decimal) (money.Amount, error) {
 	amount, err := money.Rounded(currency, exact)

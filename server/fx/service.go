@@ -109,14 +109,18 @@ func sides(req *antonv1.CreateFxQuoteRequest, price *Price) (sell, buy money.Amo
 		if sell, err = parseAmount("sell_amount", req.GetSellCurrency(), req.GetSellAmount()); err != nil {
 			return sell, buy, err
 		}
-		buy, err = price.Bought(sell, req.GetBuyCurrency())
-		return sell, buy, err
+		if buy, err = price.Bought(sell, req.GetBuyCurrency()); err != nil {
+			return sell, buy, err
+		}
+		return sell, buy, price.worthwhile(sell, buy)
 	}
 	if buy, err = parseAmount("buy_amount", req.GetBuyCurrency(), req.GetBuyAmount()); err != nil {
 		return sell, buy, err
 	}
-	sell, err = price.Sold(buy, req.GetSellCurrency())
-	return sell, buy, err
+	if sell, err = price.Sold(buy, req.GetSellCurrency()); err != nil {
+		return sell, buy, err
+	}
+	return sell, buy, price.worthwhile(sell, buy)
 }
 
 // GetFxQuote shows one of the caller's quotes.

@@ -121,7 +121,9 @@ func TestQuotes(t *testing.T) {
 		{"no currency", `{"sell_currency":"USD","buy_currency":"XXX","sell_amount":"1"}`, "validation_error", "buy_currency"},
 		{"one that nobody quotes", `{"sell_currency":"USD","buy_currency":"KWD","sell_amount":"1"}`, "validation_error", "buy_currency"},
 		{"one that nobody quotes, sold", `{"sell_currency":"KWD","buy_currency":"USD","sell_amount":"1"}`, "validation_error", "sell_currency"},
-		{"too little", `{"sell_currency":"JPY","buy_currency":"GBP","sell_amount":"1"}`, "", ""},
+		{"little, rounded down", `{"sell_currency":"USD","buy_currency":"EUR","sell_amount":"0.35"}`, "", ""},
+		{"worth less than it buys", `{"sell_currency":"JPY","buy_currency":"GBP","sell_amount":"1"}`, "amount_out_of_range", ""},
+		{"a cent for a cent that is dearer", `{"sell_currency":"USD","buy_currency":"EUR","buy_amount":"0.01"}`, "amount_out_of_range", ""},
 		{"too little to buy anything", `{"sell_currency":"IDR","buy_currency":"USD","sell_amount":"1.00"}`, "amount_out_of_range", ""},
 		{"too much", `{"sell_currency":"USD","buy_currency":"IDR","sell_amount":"999999999999.99"}`, "amount_out_of_range", ""},
 	} {

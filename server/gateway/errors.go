@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
 
@@ -68,6 +69,9 @@ func (g *gateway) find(r *http.Request, err error) *apierr.Error {
 		if m := g.routes[route{r.Method, pattern.String()}]; m != nil {
 			attrs = append(attrs, slog.String("method", m.Name))
 		}
+	}
+	if began, ok := r.Context().Value(beganKey{}).(time.Time); ok {
+		attrs = append(attrs, slog.Duration("took", time.Since(began)))
 	}
 	if e.Code == antonv1.ErrorCode_internal || e.Code == antonv1.ErrorCode_unavailable {
 		level = slog.LevelError

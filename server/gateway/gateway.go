@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"runtime/debug"
 	"strings"
+	"time"
 
 	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
 	"go.opentelemetry.io/otel/attribute"
@@ -150,12 +151,14 @@ func (g *gateway) outside(api http.Handler) http.Handler {
 	}))
 }
 
-// identify gives the request its id and keeps a panic from closing the connection without an answer.
+type beganKey struct{}
+
+// identify gives the request its id, notes when it came, and keeps a panic from closing the connection without an answer.
 func (g *gateway) identify(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		id := g.Doorman.NewRequestID()
 		w.Header().Set("X-Request-ID", id)
-		r = r.WithContext(call.WithRequestID(r.Context(), id))
+		r = r.WithContext(context.WithValue(call.WithRequestID(r.Context(), id), beganKey{}, time.Now()))
 		defer func() {
 			if p := recover(); p != nil {
 				if err, ok := p.(error); ok && errors.Is(err, http.ErrAbortHandler) {

@@ -10,7 +10,10 @@ import (
 	"time"
 
 	"google.golang.org/grpc"
+	"google.golang.org/protobuf/proto"
 
+	"github.com/antonpayments/anton/server/call"
+	"github.com/antonpayments/anton/server/contract"
 	"github.com/antonpayments/anton/server/crypto"
 	"github.com/antonpayments/anton/server/unit"
 )
@@ -57,44 +60,55 @@ func (c *Chain) Unary() grpc.UnaryServerInterceptor {
 		c.errors,
 		c.recover,
 		c.auth, // and the rate limit: see Admit
+		c.receive,
 		c.validate,
 		c.prepare,
 		c.transaction,
 	}
 	return func(ctx context.Context, req any, info *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
-		if !strings.HasPrefix(info.FullMethod, "/anton.") {
-			return handler(ctx, req) // gRPC's own health service, which is nobody's data
-		}
 		return through(links, info, handler)(ctx, req)
 	}
 }
 
-// Stream is the chain for calls that stream: who calls and whether they may is known before anything is read. What a stream changes,
+// Stream is the chain for calls over gRPC that stream: who calls and whether they may is known before anything is read. What a stream changes,
 // it changes by calls of its own, which pass the whole chain.
 func (c *Chain) Stream() grpc.StreamServerInterceptor {
 	links := []grpc.UnaryServerInterceptor{c.requestID, c.log, c.errors, c.recover, c.auth}
 	return func(service any, stream grpc.ServerStream, info *grpc.StreamServerInfo, handler grpc.StreamHandler) error {
 		if !strings.HasPrefix(info.FullMethod, "/anton.") {
-			return handler(service, stream) // gRPC's own health and reflection services
+			return handler(service, stream) // gRPC's own health and reflection services, which are nobody's data
+		}
+		if !info.IsClientStream && !info.IsServerStream {
+			return handler(service, stream) // one request and one answer: Unread has put Unary around it
 		}
 		last := func(ctx context.Context, _ any) (any, error) {
+			leave, err := c.streams.enter(call.CallerOf(ctx).Owner())
+			if err != nil {
+				return nil, err
+			}
+			defer leave()
 			if info.IsServerStream {
 				return nil, c.watched(ctx, service, stream, info, handler)
 			}
-			return nil, handler(service, admitted{stream, ctx})
+			return nil, handler(service, admitted{stream, ctx, contract.Lookup(info.FullMethod).MaxMessage})
 		}
 		_, err := through(links, &grpc.UnaryServerInfo{Server: service, FullMethod: info.FullMethod}, last)(stream.Context(), nil)
 		return err
 	}
 }
 
-// admitted is a stream whose context says who calls.
+// admitted is a stream whose context says who calls, and whose messages have their bound.
 type admitted struct {
 	grpc.ServerStream
-	ctx context.Context
+	ctx   context.Context
+	bound int
 }
 
 func (a admitted) Context() context.Context { return a.ctx }
+
+func (a admitted) RecvMsg(v any) error {
+	return receive(a.ServerStream, v.(proto.Message), a.bound)
+}
 
 // through is the handler behind the links, the first of them outermost.
 func through(links []grpc.UnaryServerInterceptor, info *grpc.UnaryServerInfo, handler grpc.UnaryHandler) grpc.UnaryHandler {

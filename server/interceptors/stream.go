@@ -23,7 +23,7 @@ import (
 )
 
 const (
-	// streamsAtOnce is how many streams a merchant, or an operator's key, may have on one server.
+	// streamsAtOnce is how many streams a merchant, or an operator's key, may have on one server. Each may hold a file that comes in pieces.
 	streamsAtOnce = 10
 	// standingEvery is how often a stream's key is looked at again.
 	standingEvery = 2 * time.Second
@@ -34,11 +34,6 @@ func (c *Chain) watched(ctx context.Context, service any, stream grpc.ServerStre
 	md, _ := metadata.FromIncomingContext(ctx)
 	authorization := strings.Join(md.Get("authorization"), ",")
 	m := contract.Lookup(info.FullMethod)
-	leave, err := c.streams.enter(call.CallerOf(ctx).Owner())
-	if err != nil {
-		return err
-	}
-	defer leave()
 	ctx, end := context.WithCancelCause(ctx)
 	defer end(nil)
 	// The handler may stand in Send for as long as the caller does not read, so the key's end does not wait for it: gRPC breaks Send off
@@ -96,14 +91,9 @@ type checked struct {
 func (s *checked) Context() context.Context { return s.ctx }
 
 func (s *checked) RecvMsg(v any) error {
-	r, message := &raw{}, v.(proto.Message)
-	if err := s.ServerStream.RecvMsg(r); err != nil {
+	message := v.(proto.Message)
+	if err := receiveOne(s.ServerStream, message, contract.MaxMessage); err != nil {
 		return err
-	}
-	if err := proto.Unmarshal(r.bytes, message); err != nil {
-		e := apierr.New(antonv1.ErrorCode_validation_error, "The message is not valid protobuf of this method's request: every string must be UTF-8, every length right.")
-		e.Cause = err
-		return e
 	}
 	fields, err := rules.Check(message)
 	if err != nil {

@@ -8,6 +8,9 @@ import (
 	"strings"
 	"testing"
 
+	"google.golang.org/grpc/metadata"
+
+	opsv1 "github.com/antonpayments/anton/gen/anton/ops/v1"
 	"github.com/antonpayments/anton/server/testserver"
 )
 
@@ -66,6 +69,11 @@ func TestALargeFileOfABankIsUploadedAsAForm(t *testing.T) {
 	named := upload(t, s.Ops(), "interbank", append(large, '\n'), "file_name", "again.xml")
 	if named.Status != http.StatusCreated || named.Data()["name"] != "again.xml" {
 		t.Errorf("%d %s", named.Status, named.Raw)
+	}
+	ctx := metadata.AppendToOutgoingContext(t.Context(), "authorization", "Bearer "+s.Ops().Key)
+	inOneMessage := &opsv1.CreateRailFileRequest{Rail: "interbank", FileName: "third.xml", Content: slices.Concat(large, bytes.Repeat([]byte("\n"), 30<<20-len(large)))}
+	if made, err := opsv1.NewRailsServiceClient(s.Dial()).CreateRailFile(ctx, inOneMessage); err != nil || made.GetData().GetSize() != 30<<20 {
+		t.Errorf("30 MiB over gRPC: %v, %v", made, err)
 	}
 	s.WorkRails(t)
 	if status := m.Status(t, payouts[0]); status != "returned" {

@@ -122,6 +122,16 @@ func followPointer(dir, pointer string) (string, error) {
 	return home, nil
 }
 
+// Exists says whether the directory has the database of a private PostgreSQL, or says where it is.
+func Exists(dir string) bool {
+	for _, name := range []string{"pg", pointerFile} {
+		if _, err := os.Lstat(filepath.Join(dir, name)); err == nil {
+			return true
+		}
+	}
+	return false
+}
+
 func firstLine(s string) string {
 	line, _, _ := strings.Cut(s, "\n")
 	return strings.TrimSpace(line)

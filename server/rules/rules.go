@@ -57,6 +57,9 @@ func dotted(path *validate.FieldPath) string {
 func sentence(root protoreflect.MessageDescriptor, v *protovalidate.Violation) string {
 	rule, field := v.Proto.GetRuleId(), v.FieldDescriptor
 	empty := !v.FieldValue.IsValid() || (field != nil && !field.IsList() && !field.IsMap() && v.FieldValue.Equal(field.Default()))
+	if field != nil && field.HasPresence() && field.Kind() == protoreflect.Int32Kind {
+		empty = false // a zero that was sent
+	}
 	bound := func() any { return v.RuleValue.Interface() }
 	switch {
 	case rule == "required", empty && !strings.HasSuffix(rule, "defined_only"):

@@ -1,8 +1,11 @@
 package rules
 
 import (
+	"strings"
 	"testing"
 	"unicode/utf8"
+
+	"google.golang.org/protobuf/proto"
 
 	antonv1 "github.com/antonpayments/anton/gen/anton/v1"
 )
@@ -18,6 +21,15 @@ func TestControl(t *testing.T) {
 		if Control(text, false) != want[0] || Control(text, true) != want[1] {
 			t.Errorf("%q: %v, with lines %v", text, Control(text, false), Control(text, true))
 		}
+	}
+}
+
+// A zero that was sent is out of bounds, and not missing.
+func TestAZeroThatWasSent(t *testing.T) {
+	t.Parallel()
+	fields, err := Check(&antonv1.ListPayoutsRequest{Limit: proto.Int32(0)})
+	if err != nil || len(fields) != 1 || fields[0].Path != "limit" || !strings.Contains(fields[0].Message, "greater than or equal to 1") {
+		t.Errorf("limit=0: %v, %v", fields, err)
 	}
 }
 

@@ -103,7 +103,7 @@ func TestAStreamGoesOnWhereItWasAcrossServers(t *testing.T) {
 	if fmt.Sprint(got) != fmt.Sprint(want) {
 		t.Errorf("it was told\n%v, want\n%v", got, want)
 	}
-	other.Leave()
+	other.EndStreams()
 	if _, err := w.Recv(); reason(err) != "unavailable" {
 		t.Errorf("the server stops and says %v", err)
 	}
@@ -134,6 +134,17 @@ func TestWhoMayWatchWhat(t *testing.T) {
 		if _, err := watch(t, s, tt.client, tt.req).Recv(); reason(err) != tt.want {
 			t.Errorf("%s: %v", name, err)
 		}
+	}
+	ctx := metadata.AppendToOutgoingContext(t.Context(), "authorization", "Bearer "+m.Key)
+	stream, err := s.Dial().NewStream(ctx, &grpc.StreamDesc{ServerStreams: true, ClientStreams: true}, antonv1.EventsService_WatchEvents_FullMethodName)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := stream.CloseSend(); err != nil {
+		t.Fatal(err)
+	}
+	if err := stream.RecvMsg(&antonv1.WatchEventsResponse{}); reason(err) != "validation_error" {
+		t.Errorf("no request at all: %v", err)
 	}
 }
 

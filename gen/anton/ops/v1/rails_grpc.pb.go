@@ -46,6 +46,7 @@ type RailsServiceClient interface {
 	// another rail or for another originator is a `validation_error` that says what is wrong and where.
 	//
 	// Send the file as `multipart/form-data` in the part `file`, up to 32 MiB, or in `content`, in base64, when the whole body is within 1 MiB.
+	// Over gRPC `content` itself may have the 32 MiB.
 	// The rail's directory and `anton rails take` have the same bound.
 	CreateRailFile(ctx context.Context, in *CreateRailFileRequest, opts ...grpc.CallOption) (*CreateRailFileResponse, error)
 	// Lists the files of all rails, newest first. How the entries of each were decided is in GetRailFile.
@@ -172,6 +173,7 @@ type RailsServiceServer interface {
 	// another rail or for another originator is a `validation_error` that says what is wrong and where.
 	//
 	// Send the file as `multipart/form-data` in the part `file`, up to 32 MiB, or in `content`, in base64, when the whole body is within 1 MiB.
+	// Over gRPC `content` itself may have the 32 MiB.
 	// The rail's directory and `anton rails take` have the same bound.
 	CreateRailFile(context.Context, *CreateRailFileRequest) (*CreateRailFileResponse, error)
 	// Lists the files of all rails, newest first. How the entries of each were decided is in GetRailFile.
