@@ -195,10 +195,10 @@ func (p *Price) Sold(bought money.Amount, currency string) (money.Amount, error)
 	return possible(currency, exact)
 }
 
-// worthwhile refuses sums so small that rounding gives away more than the markup takes: a yen is two thirds of a cent, and bought a whole
+// Worthwhile refuses sums so small that rounding gives away more than the markup takes: a yen is two thirds of a cent, and bought a whole
 // one. Exchanges cost nothing but calls, so whoever repeated that would be paid for it. Without a markup nothing is promised but the mid
 // rate, rounded.
-func (p *Price) worthwhile(sold, bought money.Amount) error {
+func (p *Price) Worthwhile(sold, bought money.Amount) error {
 	var worth apd.Decimal
 	sum, got := sold.Decimal(), bought.Decimal()
 	if _, err := work.Mul(&worth, &sum, &p.Mid); err != nil {

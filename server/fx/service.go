@@ -112,7 +112,7 @@ func sides(req *antonv1.CreateFxQuoteRequest, price *Price) (sell, buy money.Amo
 		if buy, err = price.Bought(sell, req.GetBuyCurrency()); err != nil {
 			return sell, buy, err
 		}
-		return sell, buy, price.worthwhile(sell, buy)
+		return sell, buy, price.Worthwhile(sell, buy)
 	}
 	if buy, err = parseAmount("buy_amount", req.GetBuyCurrency(), req.GetBuyAmount()); err != nil {
 		return sell, buy, err
@@ -120,7 +120,7 @@ func sides(req *antonv1.CreateFxQuoteRequest, price *Price) (sell, buy money.Amo
 	if sell, err = price.Sold(buy, req.GetSellCurrency()); err != nil {
 		return sell, buy, err
 	}
-	return sell, buy, price.worthwhile(sell, buy)
+	return sell, buy, price.Worthwhile(sell, buy)
 }
 
 // GetFxQuote shows one of the caller's quotes.

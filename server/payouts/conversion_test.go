@@ -199,3 +199,23 @@ func TestReturnAcrossCurrencies(t *testing.T) {
 		t.Errorf("the bank has EUR %s of ours, %v", clearing, err)
 	}
 }
+
+// TestRoundingIsNotPaidOut asks for payouts so small that rounding would deliver more than they cost: a yen is half a cent.
+func TestRoundingIsNotPaidOut(t *testing.T) {
+	t.Parallel()
+	s := testserver.New(t)
+	m := s.Merchant(t)
+	anna := german(t, m, someIBAN)
+	for _, tt := range []struct {
+		amount, currency, code string
+	}{
+		{"1", "JPY", "amount_out_of_range"},
+		{"0.01", "EUR", ""}, // two yen, of which rounding keeps a little
+		{"100", "JPY", ""},
+	} {
+		got := m.Post(t, "/v1/payouts", tt.currency+tt.amount, `{"beneficiary_id":"`+anna+`","amount":"`+tt.amount+`","currency":"`+tt.currency+`","source_currency":"JPY"}`)
+		if got.Code() != tt.code {
+			t.Errorf("%s %s: %d %s", tt.currency, tt.amount, got.Status, got.Raw)
+		}
+	}
+}

@@ -192,6 +192,9 @@ func (s *Service) decide(u *unit.Unit, merchant string, o *order, known tariffs,
 		return err
 	}
 	sums, err := t.amounts(charge.Fee)
+	if err == nil && t.rate != nil && o.quote == nil { // a quote has promised its sums
+		err = price.Worthwhile(sums.debit, sums.delivered)
+	}
 	if err != nil {
 		return err
 	}
