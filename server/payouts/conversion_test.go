@@ -207,15 +207,15 @@ func TestRoundingIsNotPaidOut(t *testing.T) {
 	m := s.Merchant(t)
 	anna := german(t, m, someIBAN)
 	for _, tt := range []struct {
-		amount, currency, code string
+		amount, side, code string
 	}{
-		{"1", "JPY", "amount_out_of_range"},
-		{"0.01", "EUR", ""}, // two yen, of which rounding keeps a little
-		{"100", "JPY", ""},
+		{"1", `"currency":"JPY","fixed_side":"source"`, "amount_out_of_range"},
+		{"0.01", `"currency":"EUR"`, ""}, // two yen, of which rounding keeps a little
+		{"100", `"currency":"JPY","fixed_side":"source"`, ""},
 	} {
-		got := m.Post(t, "/v1/payouts", tt.currency+tt.amount, `{"beneficiary_id":"`+anna+`","amount":"`+tt.amount+`","currency":"`+tt.currency+`","source_currency":"JPY"}`)
+		got := m.Post(t, "/v1/payouts", "yen "+tt.amount, `{"beneficiary_id":"`+anna+`","amount":"`+tt.amount+`","source_currency":"JPY",`+tt.side+`}`)
 		if got.Code() != tt.code {
-			t.Errorf("%s %s: %d %s", tt.currency, tt.amount, got.Status, got.Raw)
+			t.Errorf("%s of %s: %d %s", tt.amount, tt.side, got.Status, got.Raw)
 		}
 	}
 }
