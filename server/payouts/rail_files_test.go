@@ -154,7 +154,7 @@ func TestWhatDoesNotFitIsACase(t *testing.T) {
 	s.BankBrings(t, "ach", "odd.ach", testserver.ACHFile(t,
 		testserver.ACHAnswer{Code: "R03", Trace: trace, Message: 1, Cents: 9900},
 		testserver.ACHAnswer{Code: "R03", Trace: "121042889999999", Message: 2, Cents: 5000},
-		testserver.ACHAnswer{Code: "R80", Trace: trace, Message: 3, Cents: 10000},
+		testserver.ACHAnswer{Code: "R07", Trace: trace, Message: 3, Cents: 10000},
 		testserver.ACHAnswer{Code: "R03", Trace: early, Message: 4, Cents: 700},
 	))
 	s.WorkRails(t)

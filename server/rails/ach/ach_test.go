@@ -225,7 +225,7 @@ func TestEveryAnswerIsUnderstood(t *testing.T) {
 	const trace = "121042880000012"
 	entries, err := f.Read(testserver.ACHFile(t,
 		testserver.ACHAnswer{Code: "R16", Trace: trace, Message: 1, Cents: 100},
-		testserver.ACHAnswer{Code: "R80", Trace: trace, Message: 2, Cents: 100},
+		testserver.ACHAnswer{Code: "R07", Trace: trace, Message: 2, Cents: 100},
 		testserver.ACHAnswer{Code: "R69", Trace: trace, Message: 3, Cents: 100},
 		testserver.ACHAnswer{Code: "R74", Trace: trace, Message: 4, Cents: 100},
 		testserver.ACHAnswer{Code: "C01", Trace: trace, Message: 5, Corrected: "1918171614"},
@@ -248,7 +248,7 @@ func TestEveryAnswerIsUnderstood(t *testing.T) {
 func TestEveryReasonHasItsSentence(t *testing.T) {
 	t.Parallel()
 	f := format(t)
-	for _, code := range []string{"R02", "R03", "R04", "R06", "R12", "R13", "R14", "R15", "R16", "R17", "R20", "R22", "R23", "R24", "R34"} {
+	for _, code := range []string{"R02", "R03", "R04", "R06", "R12", "R13", "R14", "R15", "R16", "R17", "R20", "R22", "R23", "R24", "R34", "R80", "R81", "R82", "R83", "R84", "R85"} {
 		entries, err := f.Read(testserver.ACHFile(t, testserver.ACHAnswer{Code: code, Trace: "121042880000012", Message: 1, Cents: 100}))
 		if err != nil || entries[0].Kind != files.Returned || f.Reason(entries[0].Reason) == "" {
 			t.Errorf("%s: %v %v", code, entries, err)

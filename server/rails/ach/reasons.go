@@ -4,7 +4,8 @@ package ach
 const contested = "return_contested"
 
 // returnReasons are what the return codes that a credit can have mean to a merchant (Nacha Operating Rules, Appendix Four, part 4.2).
-// Codes of debits and of international entries (R80–R85) are not here: whoever gets one has to look.
+// Codes of debits are not here: whoever gets one has to look. R80–R85 are a gateway's, of payments that go on abroad: we send none as such, but a
+// gateway that is given one of ours in the domestic form sends it back by R85.
 var returnReasons = map[string]string{
 	"R02": "account_closed",
 	"R03": "no_account",
@@ -29,6 +30,12 @@ var returnReasons = map[string]string{
 	"R28": "invalid_routing_number",    // check digit error
 	"R32": "rail_rejected",             // RDFI non-settlement
 	"R34": "bank_does_not_participate", // limited participation
+	"R80": "rail_rejected",             // coding error of an international entry
+	"R81": "bank_does_not_participate", // the gateway takes no international entries of our bank
+	"R82": "invalid_routing_number",    // invalid identification of the foreign bank
+	"R83": "rail_rejected",             // the foreign bank could not settle
+	"R84": "rail_rejected",             // the gateway did not process it
+	"R85": "rail_rejected",             // it goes abroad and was not marked so
 }
 
 // changeReasons are what a notification of change asks to correct (Nacha Operating Rules, Appendix Five).
