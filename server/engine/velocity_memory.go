@@ -49,10 +49,10 @@ type tail struct {
 }
 
 const (
-	// bucketsRemembered bounds the memory to some forty megabytes.
+	// bucketsRemembered and subjectsRemembered bound the memory to some twenty-five megabytes each, with a thousand rules a merchant.
 	bucketsRemembered  = 300_000
-	subjectsRemembered = 50_000
-	tailsRemembered    = 300 // another twenty
+	subjectsRemembered = 20_000
+	tailsRemembered    = 300 // another fifteen
 	// settledAfter is how long a bucket waits until it is settled: servers' clocks may differ by that much without any of them changing
 	// the past. The moment moves on when buckets are filled.
 	settledAfter = 15 * time.Minute
