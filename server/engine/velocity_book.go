@@ -55,11 +55,16 @@ func (e *Engine) lookInto(ctx context.Context, u *unit.Unit, merchant string, pa
 	if err != nil {
 		return nil, err
 	}
+	if known.until.After(l.book.counted) && known.until.Before(endOfTime) { // the database fell back: what was followed may never have been
+		if l, err = readBook(ctx, u, merchant, payouts, e.memory.newTail()); err != nil {
+			return nil, err
+		}
+	}
 	if l.full() { // nobody filled for long, or others filled more than is worth following
 		if err := fillBuckets(ctx, u, merchant, l.book.counted); err != nil {
 			return nil, err
 		}
-		if l, err = readBook(ctx, u, merchant, payouts, tail{until: endOfTime}); err != nil {
+		if l, err = readBook(ctx, u, merchant, payouts, e.memory.newTail()); err != nil {
 			return nil, err
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -161,5 +162,48 @@ func TestWhatATailHasNoMoreIsReadAgain(t *testing.T) {
 	}
 	if !pay(second, 1) || pay(second, 1) {
 		t.Error("exactly the other's cap did not pass")
+	}
+}
+
+// TestWhatNeverWasIsForgotten has the database fall back to an earlier moment under a server, as a failover without synchronous replication makes
+// it: the window has room again for what is lost, and no more.
+func TestWhatNeverWasIsForgotten(t *testing.T) {
+	t.Parallel()
+	s := testserver.New(t)
+	s.Breaks("approved_payouts_count")
+	w := newWorld(t, s)
+	createRule(t, w.m, map[string]any{
+		"name": "Each", "type": "count_per_window", "scope": "beneficiary", "window": map[string]any{"type": "rolling", "seconds": 6 * 3600}, "threshold": "8",
+	})
+	pay := func() bool {
+		p := w.pay(t, 0, "1")
+		s.Clock.Advance(time.Second)
+		s.Work()
+		return p.passed
+	}
+	passed := func(n int) {
+		t.Helper()
+		for i := range n {
+			if !pay() {
+				t.Fatalf("payout %d of %d is blocked", i+1, n)
+			}
+		}
+	}
+	on := func(sql string) {
+		t.Helper()
+		for _, table := range []string{"velocity_checks", "velocity_buckets", "velocity_books"} {
+			if _, err := s.Owner.Exec(t.Context(), strings.ReplaceAll(sql, "TABLE", table)); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	passed(4)
+	on("create table before_TABLE as table TABLE")
+	passed(4)
+	on("delete from TABLE")
+	on("insert into TABLE select * from before_TABLE")
+	passed(4)
+	if pay() {
+		t.Error("a payout over the cap passed")
 	}
 }

@@ -23,6 +23,7 @@ type memory struct {
 	subjects *simplelru.LRU[subject, []memo]
 	tails    *simplelru.LRU[string, tail]
 	buckets  int // in all memos
+	lines    int64
 }
 
 // A subject of a merchant.
@@ -35,7 +36,8 @@ type subject struct {
 // A memo is what a range of a subject's buckets added up to when the book said so.
 type memo struct {
 	velocity.Range
-	settled      bool // then only another past makes it untrue
+	settled      bool  // then only another past makes it untrue
+	line         int64 // the tail's
 	past, recent int64
 	counted      time.Time
 	totals       velocity.Totals
@@ -43,6 +45,7 @@ type memo struct {
 
 // A tail is what counts of a merchant and was put into buckets lately.
 type tail struct {
+	line         int64             // tails that go on from one another have the same
 	recent       int64             // the book's, when it ended
 	since, until time.Time         // all that was checked in that time is in it
 	payouts      []velocity.Recent // in their order
@@ -83,13 +86,21 @@ func bucketsIn(all []memo) int {
 	return n
 }
 
-// tailOf is what was filled lately; it ends at the end of time where nothing is known.
-func (m *memory) tailOf(merchant string) (t tail) {
+// tailOf is what was filled lately; a new one where nothing is known.
+func (m *memory) tailOf(merchant string) tail {
+	t, known := tail{}, false
+	m.locked(func() { t, known = m.tails.Get(merchant) })
+	if !known {
+		return m.newTail()
+	}
+	return t
+}
+
+// newTail ends at the end of time, until somebody looks.
+func (m *memory) newTail() (t tail) {
 	m.locked(func() {
-		var known bool
-		if t, known = m.tails.Get(merchant); !known {
-			t.until = endOfTime
-		}
+		m.lines++
+		t = tail{line: m.lines, until: endOfTime}
 	})
 	return t
 }
@@ -103,7 +114,7 @@ func (m *memory) memosOf(s subject) (all []memo) {
 // keep remembers a tail and what subjects used at its end. Others may have done so since we looked: then the later tail stays.
 func (m *memory) keep(merchant string, t tail, changed []recall) {
 	m.locked(func() {
-		if known, ok := m.tails.Peek(merchant); !ok || known.until.Before(t.until) {
+		if known, ok := m.tails.Peek(merchant); !ok || known.line < t.line || known.line == t.line && known.until.Before(t.until) {
 			m.tails.Add(merchant, t)
 		}
 		for _, r := range changed {
@@ -122,14 +133,14 @@ func (m *memory) keep(merchant string, t tail, changed []recall) {
 
 // grown is the tail with what was filled since it ended, which the book knows. Where buckets changed otherwise, what it had may be given back.
 func (t tail) grown(filled []velocity.Recent, book standing) tail {
-	if t.until.After(book.counted) { // nothing was known
-		return tail{recent: book.recent, since: book.counted, until: book.counted}
+	if t.until.Equal(endOfTime) {
+		return tail{t.line, book.recent, book.counted, book.counted, nil}
 	}
 	if t.recent != book.recent {
-		t = tail{recent: book.recent, since: t.until}
+		t = tail{line: t.line, recent: book.recent, since: t.until}
 	}
 	if len(filled) == 0 {
-		return tail{t.recent, t.since, book.counted, t.payouts}
+		return tail{t.line, t.recent, t.since, book.counted, t.payouts}
 	}
 	all := slices.Concat(t.payouts, filled)
 	since := t.since
@@ -138,7 +149,7 @@ func (t tail) grown(filled []velocity.Recent, book standing) tail {
 		since = all[many-1].At.Add(time.Microsecond)
 		all = slices.DeleteFunc(all[many:], func(r velocity.Recent) bool { return r.At.Before(since) })
 	}
-	return tail{t.recent, since, book.counted, all}
+	return tail{t.line, t.recent, since, book.counted, all}
 }
 
 // after is what the subject counts in the tail, from a moment on.
@@ -209,7 +220,7 @@ func (r *recall) recall(l *look, known []memo) (err error) {
 	ranges := r.of.Ranges()
 	for place := range ranges {
 		now := &r.memos[place]
-		*now = memo{ranges[place], ranges[place].Settled(l.book.settled), l.book.past, l.book.recent, l.book.counted, nil}
+		*now = memo{ranges[place], ranges[place].Settled(l.book.settled), l.tail.line, l.book.past, l.book.recent, l.book.counted, nil}
 		if now.From > l.book.counted.Unix() {
 			continue // no bucket is so new
 		}
@@ -268,7 +279,7 @@ func (m *memo) holds(l *look) bool {
 	if m.past != l.book.past || m.settled {
 		return m.past == l.book.past
 	}
-	return m.recent == l.book.recent && !m.counted.Before(l.tail.since) && !m.counted.After(l.book.counted)
+	return m.line == l.tail.line && m.recent == l.book.recent && !m.counted.Before(l.tail.since)
 }
 
 // readGaps reads what is missing. Ranges that follow each other are one look at the index.
